@@ -1,0 +1,148 @@
+//! The one record that both sides of the pipe agree on: loadgen writes it, bench-harness reads it.
+//!
+//! Every duration is in nanoseconds and says so in its name; every size is in octets.
+
+use serde::{Deserialize, Serialize};
+
+/// What one run of the load generator found.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The version of this layout. It changes when a field changes its meaning or goes away.
+    pub schema: u32,
+    /// The version of the load generator.
+    pub version: String,
+    /// The command line, so that the run can be repeated.
+    pub command: Vec<String>,
+    /// What was under load, as given: `tcp://127.0.0.1:7000` or `http://127.0.0.1:8080/`.
+    pub target: String,
+    /// Client connections: asked for, made, and served.
+    pub connections: Connections,
+    /// Requests, each in exactly one of these classes.
+    pub requests: Requests,
+    /// Errors by class.
+    pub errors: Errors,
+    /// The length of the measuring phase in nanoseconds.
+    pub elapsed_ns: u64,
+    /// Answered requests a second over the measuring phase.
+    pub rate: f64,
+    /// Octets of requests sent and of replies received in the measuring phase.
+    pub octets_sent: u64,
+    /// Octets received in the measuring phase.
+    pub octets_received: u64,
+    /// Time from the send of a request to the end of its reply.
+    pub latency: Latency,
+    /// Time from connect(2) to an established connection.
+    pub connect: Latency,
+    /// What the load generator itself used in the measuring phase.
+    pub client: Usage,
+    /// What the watched process (`--watch PID`) used in the measuring phase.
+    pub server: Option<Usage>,
+}
+
+/// Client connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connections {
+    /// Asked for on the command line.
+    pub asked: u64,
+    /// Established at the end of the connecting phase.
+    pub established: u64,
+    /// Had at least one answer in the measuring phase. Fewer than `established` means that the server
+    /// left the others waiting: they are starved.
+    pub served: u64,
+    /// Silent connections held open beside the active ones.
+    pub idle: u64,
+    /// Made in the measuring phase in place of ones that had ended.
+    pub reconnects: u64,
+}
+
+/// Requests of the measuring phase: `sent = answered + failed + outstanding`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requests {
+    /// Begun to be sent.
+    pub sent: u64,
+    /// Answered correctly and in full.
+    pub answered: u64,
+    /// Lost to an error; each is counted in [`Errors`] too.
+    pub failed: u64,
+    /// Still without an answer at the end.
+    pub outstanding: u64,
+}
+
+/// Errors by class. One that happens while a request is out fails that request; `connect` ones and
+/// those of idle connections do not belong to a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Errors {
+    /// connect(2) failed or the connection was refused.
+    pub connect: u64,
+    /// A read failed for a reason other than a reset.
+    pub read: u64,
+    /// A write failed for a reason other than a reset.
+    pub write: u64,
+    /// The server reset the connection.
+    pub reset: u64,
+    /// The server closed the connection in place of an answer.
+    pub closed: u64,
+    /// No answer within the time-out.
+    pub timeout: u64,
+    /// An HTTP status other than 2xx.
+    pub status: u64,
+    /// A reply that was not what it had to be: a wrong octet, a broken head.
+    pub mismatch: u64,
+}
+
+impl Errors {
+    /// All of them.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        let Self { connect, read, write, reset, closed, timeout, status, mismatch } = *self;
+        connect + read + write + reset + closed + timeout + status + mismatch
+    }
+}
+
+/// A distribution of durations.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Latency {
+    /// How many were recorded.
+    pub count: u64,
+    /// The smallest.
+    pub min_ns: u64,
+    /// The largest.
+    pub max_ns: u64,
+    /// The arithmetic mean.
+    pub mean_ns: f64,
+    /// The standard deviation.
+    pub stdev_ns: f64,
+    /// Value at each percentile: 50, 75, 90, 95, 99, 99.9, 99.99, 99.999. One that the sample is too
+    /// small for (fewer than 368 for p99, 3,688 for p99.9, …) is left out.
+    pub percentiles: Vec<Percentile>,
+    /// The whole histogram, HdrHistogram V2 with deflate in base64, for merging and for charts.
+    pub histogram: String,
+}
+
+/// One point of a distribution.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Percentile {
+    /// In percent: 99.9.
+    pub percent: f64,
+    /// The value in nanoseconds.
+    pub value_ns: u64,
+}
+
+/// What a process used between the start and the end of the measuring phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// User CPU time.
+    pub user_ns: u64,
+    /// System CPU time.
+    pub system_ns: u64,
+    /// Resident set size at the end of the measuring phase, with all connections open.
+    pub resident_octets: u64,
+    /// Threads at the end of the measuring phase.
+    pub threads: u64,
+    /// Voluntary context switches (a wait).
+    pub switches_voluntary: u64,
+    /// Involuntary context switches (the time slice was over).
+    pub switches_involuntary: u64,
+    /// Minor page faults.
+    pub faults_minor: u64,
+}
