@@ -61,6 +61,17 @@ impl Buffer {
         &mut self.octets[self.end..]
     }
 
+    /// Makes [`spare`](Self::spare) at least `count` octets long, if there is that much room at all;
+    /// says whether there is.
+    #[must_use]
+    pub fn reserve(&mut self, count: usize) -> bool {
+        let fits = count <= self.room();
+        if fits && count > self.octets.len() - self.end {
+            self.compact();
+        }
+        fits
+    }
+
     /// Adds the first `count` octets of [`spare`](Self::spare) to the filled ones.
     ///
     /// # Panics

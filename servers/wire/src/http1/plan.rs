@@ -1,0 +1,106 @@
+//! What is to be done about one request: the answer, and how it is put on the wire.
+
+use super::response::Persistence;
+use super::{Answer, Content, Error, Framing, Request, Service, Version};
+use crate::Buffer;
+
+/// A response on its way.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    answer: Answer,
+    framing: Framing,
+    version: Version,
+    /// The head is all there is: the answer to HEAD.
+    pub(crate) head_only: bool,
+    /// Whether the connection stays. Settled when the head is written.
+    pub(crate) persists: bool,
+    /// Whether the head has been written.
+    pub(crate) begun: bool,
+    /// The client waits for a `100 Continue`, and shall have it.
+    pub(crate) continue_due: bool,
+    /// The client may never send the body, so nothing after the head can be understood.
+    pub(crate) skips_body: bool,
+}
+
+impl Plan {
+    /// A plan for what the service has answered; its head must fit in `capacity` octets.
+    pub(crate) fn new(answer: Answer, request: &Request<'_>, capacity: usize) -> Self {
+        let fits = answer.head_room() <= capacity;
+        let answer =
+            if fits { answer } else { Answer::empty(super::StatusCode::INTERNAL_SERVER_ERROR) };
+        let mut plan = Self {
+            framing: answer.framing(request.body_length()),
+            answer,
+            version: request.version(),
+            head_only: request.asks_for_head(),
+            persists: request.persists(),
+            begun: false,
+            continue_due: false,
+            skips_body: false,
+        };
+        plan.continue_due = request.expects_continue() && plan.wants_body();
+        plan.skips_body = request.expects_continue() && !plan.wants_body();
+        plan.persists &= !plan.skips_body;
+        plan
+    }
+
+    /// A plan for a request that broke a rule: the answer says which.
+    pub(crate) fn error(error: Error, head_only: bool) -> Self {
+        let answer = Answer::text(error.status(), error.rule());
+        Self {
+            framing: answer.framing(Framing::None),
+            answer,
+            version: Version::Http11,
+            head_only,
+            persists: false,
+            begun: false,
+            continue_due: false,
+            skips_body: true,
+        }
+    }
+
+    /// Whether the request's content is sent back.
+    pub(crate) const fn wants_body(&self) -> bool {
+        matches!(self.answer.content, Content::RequestBody) && self.has_content()
+    }
+
+    const fn has_content(&self) -> bool {
+        !self.head_only && !self.answer.status.forbids_content()
+    }
+
+    /// Room that is enough for what is still to be written of the head.
+    pub(crate) fn head_room(&self) -> usize {
+        if self.begun { 0 } else { self.answer.head_room() }
+    }
+
+    /// Writes the head. From here on the answer can't be changed.
+    pub(crate) fn write_head(
+        &mut self,
+        closing: bool,
+        service: &mut impl Service,
+        output: &mut Buffer,
+    ) {
+        self.begun = true;
+        self.persists &= !closing;
+        let persistence = match self.version {
+            _ if !self.persists => Persistence::Close,
+            Version::Http10 => Persistence::KeepAlive,
+            Version::Http11 => Persistence::Usual,
+        };
+        self.answer.write_head(self.framing, persistence, service.date(), output);
+    }
+
+    /// The content that follows the head.
+    pub(crate) fn take_content(&mut self) -> Content {
+        let content = std::mem::replace(&mut self.answer.content, Content::Empty);
+        if self.has_content() { content } else { Content::Empty }
+    }
+
+    /// What follows the last octet of content that was sent back.
+    pub(crate) const fn end_of_content(&self) -> &'static [u8] {
+        match self.framing {
+            Framing::Chunked => b"0\r\n\r\n",
+            Framing::None | Framing::Length(_) => b"",
+        }
+    }
+}

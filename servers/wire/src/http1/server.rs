@@ -1,0 +1,320 @@
+//! The server's side: requests in, a service asked, its answers out.
+//!
+//! ```text
+//!            ┌────────────────────── the connection stays ──────────────────────┐
+//!            v                                                                  │
+//!          Head ──> Dropping ──> Answering ──────────> Sending ─────────────────┤
+//!            │  ╲                 ^  ^                                          │
+//!            │   ╲────────────────╯  │ (no response begun)                      │
+//!            │    ╲──> Echoing ──────┼──────────────────────────────────────────┤
+//!            ╰──── a broken rule ────╯                                          v
+//!                                                                           Finished
+//! ```
+//!
+//! An answer that does not want the request's content waits until all of that is read and dropped:
+//! then no octet of it can be taken for a request, and a broken chunk still gets a clean 400. One
+//! that sends the content back begins with the first octet, so it needs no memory of its own.
+
+use super::body::{Body, Part};
+use super::plan::Plan;
+use super::request::RequestHead;
+use super::response::{CHUNK_LINE, write_chunk_line};
+use super::{Answer, Content, Error, Limits, Request};
+use crate::{Buffer, Protocol, Stage, Status};
+
+/// Empty lines that may stand before a request line, left over from a careless client (RFC 9112, 2.2).
+const EMPTY_LINES: u32 = 2;
+
+/// What a client that expects it waits for (RFC 9110, 15.2.1).
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// What a server is for.
+pub trait Service {
+    /// Answers a request, of which only the head has been read.
+    ///
+    /// If the client waits for a `100 Continue`, it gets one only if the answer's content is
+    /// [`Content::RequestBody`]; otherwise it gets the answer in its place, and the connection ends.
+    fn answer(&mut self, request: &Request<'_>) -> Answer;
+
+    /// The time for the `Date` field, as an IMF-fixdate (RFC 9110, 5.6.7). Asked once a response.
+    /// A server without a clock leaves the field out.
+    fn date(&mut self) -> Option<[u8; 29]> {
+        None
+    }
+}
+
+/// The server's side of a connection.
+///
+/// An output buffer must hold at least [`LEAST_OUTPUT`](super::LEAST_OUTPUT) octets. An answer whose
+/// own fields don't fit in there with the rest of its head is replaced by an empty 500.
+#[derive(Debug)]
+pub struct Server<S> {
+    service: S,
+    limits: Limits,
+    phase: Phase,
+    /// Empty lines before the current request.
+    empty_lines: u32,
+    closing: bool,
+    answered: u64,
+}
+
+/// What is being done.
+#[derive(Debug)]
+enum Phase {
+    /// A head is read, or waited for.
+    Head(RequestHead),
+    /// A body that nobody wants is read.
+    Dropping(Body, Plan),
+    /// A body is read and sent back.
+    Echoing(Body, Plan),
+    /// A head is written.
+    Answering(Plan),
+    /// Content is sent, `at` octets of it are.
+    Sending { content: Content, at: usize, persists: bool },
+    /// Nothing follows.
+    Finished,
+}
+
+/// Whether another step can follow at once.
+enum Step {
+    Again,
+    Wait,
+}
+
+impl<S: Service> Server<S> {
+    /// A server at the start of a connection.
+    pub fn new(service: S, limits: Limits) -> Self {
+        let phase = Phase::Head(RequestHead::default());
+        Self { service, limits, phase, empty_lines: 0, closing: false, answered: 0 }
+    }
+
+    /// The service.
+    pub const fn service(&self) -> &S {
+        &self.service
+    }
+
+    /// The service, to change it.
+    pub const fn service_mut(&mut self) -> &mut S {
+        &mut self.service
+    }
+
+    fn step(&mut self, input: &mut Buffer, output: &mut Buffer) -> Result<Step, Error> {
+        match &mut self.phase {
+            Phase::Head(_) => self.read_head(input, output),
+            Phase::Dropping(..) => self.drop_body(input),
+            Phase::Echoing(..) => self.echo_body(input, output),
+            Phase::Answering(_) => Ok(self.write_head(output)),
+            Phase::Sending { .. } => Ok(self.send(output)),
+            Phase::Finished => Ok(Step::Wait),
+        }
+    }
+
+    fn read_head(&mut self, input: &mut Buffer, output: &Buffer) -> Result<Step, Error> {
+        let Phase::Head(head) = &mut self.phase else { return Ok(Step::Again) };
+        while self.empty_lines < EMPTY_LINES && input.filled().starts_with(b"\r\n") {
+            input.consume(2);
+            self.empty_lines += 1;
+            *head = RequestHead::default();
+        }
+        let Some(request) = head.read(input.filled(), input.capacity(), &self.limits)? else {
+            if self.closing && input.is_empty() {
+                self.phase = Phase::Finished;
+            }
+            return Ok(Step::Wait);
+        };
+        let plan = Plan::new(self.service.answer(&request), &request, output.capacity());
+        let body = Body::new(request.body_length(), &self.limits);
+        let head_length = request.length();
+        input.consume(head_length);
+        self.phase = match () {
+            () if plan.skips_body || body.is_over() => Phase::Answering(plan),
+            () if plan.wants_body() => Phase::Echoing(body, plan),
+            () => Phase::Dropping(body, plan),
+        };
+        Ok(Step::Again)
+    }
+
+    fn drop_body(&mut self, input: &mut Buffer) -> Result<Step, Error> {
+        let Phase::Dropping(body, _) = &mut self.phase else { return Ok(Step::Again) };
+        match body.next(input)? {
+            Part::Incomplete => return Ok(Step::Wait),
+            Part::Chunk(_) | Part::ChunkEnd => {}
+            Part::Content(count) => {
+                input.consume(count);
+                body.took(count);
+            }
+            Part::End => {
+                if let Phase::Dropping(_, plan) = self.take_phase() {
+                    self.phase = Phase::Answering(plan);
+                }
+            }
+        }
+        Ok(Step::Again)
+    }
+
+    fn echo_body(&mut self, input: &mut Buffer, output: &mut Buffer) -> Result<Step, Error> {
+        let Phase::Echoing(body, plan) = &mut self.phase else { return Ok(Step::Again) };
+        if plan.continue_due && input.is_empty() && !output.push_all(CONTINUE) {
+            return Ok(Step::Wait);
+        }
+        plan.continue_due = false;
+        if !output.reserve(plan.head_room() + CHUNK_LINE) {
+            return Ok(Step::Wait);
+        }
+        let part = body.next(input)?;
+        if part == Part::Incomplete {
+            return Ok(Step::Wait);
+        }
+        if !plan.begun {
+            plan.write_head(self.closing, &mut self.service, output);
+        }
+        match part {
+            Part::Incomplete => {}
+            Part::Chunk(size) => write_chunk_line(size, output),
+            Part::Content(count) => body.took(take(count, input, output)),
+            Part::ChunkEnd => _ = output.push(b"\r\n"),
+            Part::End => {
+                output.push(plan.end_of_content());
+                let persists = plan.persists;
+                self.complete(persists);
+            }
+        }
+        Ok(Step::Again)
+    }
+
+    fn write_head(&mut self, output: &mut Buffer) -> Step {
+        let Phase::Answering(plan) = &mut self.phase else { return Step::Again };
+        if !output.reserve(plan.head_room()) {
+            return Step::Wait;
+        }
+        plan.write_head(self.closing, &mut self.service, output);
+        let persists = plan.persists;
+        match plan.take_content() {
+            Content::Empty | Content::RequestBody => self.complete(persists),
+            content => self.phase = Phase::Sending { content, at: 0, persists },
+        }
+        Step::Again
+    }
+
+    fn send(&mut self, output: &mut Buffer) -> Step {
+        let Phase::Sending { content, at, persists } = &mut self.phase else { return Step::Again };
+        let done = match content {
+            Content::Static(octets) => send_rest(octets, at, output),
+            Content::Owned(octets) => send_rest(octets, at, output),
+            Content::Fill(left) => fill(left, output),
+            Content::Outside(left) => *left == 0,
+            Content::Empty | Content::RequestBody => true,
+        };
+        if !done {
+            return Step::Wait;
+        }
+        let persists = *persists;
+        self.complete(persists);
+        Step::Again
+    }
+
+    fn complete(&mut self, persists: bool) {
+        self.answered += 1;
+        self.empty_lines = 0;
+        self.phase = if persists { Phase::Head(RequestHead::default()) } else { Phase::Finished };
+    }
+
+    /// Answers with an error, or breaks off if an answer has begun.
+    fn fail(&mut self, error: Error) {
+        self.phase = match self.take_phase() {
+            Phase::Head(head) => Phase::Answering(Plan::error(error, head.asks_for_head())),
+            Phase::Dropping(_, plan) | Phase::Echoing(_, plan) if !plan.begun => {
+                Phase::Answering(Plan::error(error, plan.head_only))
+            }
+            _ => Phase::Finished,
+        };
+    }
+
+    const fn take_phase(&mut self) -> Phase {
+        std::mem::replace(&mut self.phase, Phase::Finished)
+    }
+}
+
+impl<S: Service> Protocol for Server<S> {
+    fn advance(&mut self, input: &mut Buffer, output: &mut Buffer) -> Status {
+        loop {
+            match self.step(input, output) {
+                Ok(Step::Again) => {}
+                Ok(Step::Wait) => break,
+                Err(error) => self.fail(error),
+            }
+        }
+        if matches!(self.phase, Phase::Finished) { Status::Finished } else { Status::Open }
+    }
+
+    fn stage(&self) -> Stage {
+        match self.phase {
+            Phase::Head(_) | Phase::Finished => Stage::Between,
+            _ => Stage::Within,
+        }
+    }
+
+    fn answered(&self) -> u64 {
+        self.answered
+    }
+
+    fn close_soon(&mut self) {
+        self.closing = true;
+    }
+
+    /// Answers 408 if a request has begun to come in and no response to it has begun.
+    fn expire(&mut self, output: &mut Buffer) {
+        let waits = match &self.phase {
+            Phase::Head(head) => head.begun(),
+            Phase::Dropping(..) | Phase::Echoing(..) => true,
+            Phase::Answering(_) | Phase::Sending { .. } | Phase::Finished => false,
+        };
+        if waits {
+            self.fail(Error::TimedOut);
+            self.write_head(output);
+            self.send(output);
+        }
+        self.phase = Phase::Finished;
+    }
+
+    fn outside(&self) -> u64 {
+        match self.phase {
+            Phase::Sending { content: Content::Outside(left), .. } => left,
+            _ => 0,
+        }
+    }
+
+    fn sent_outside(&mut self, octets: u64) {
+        let Phase::Sending { content: Content::Outside(left), persists, .. } = &mut self.phase
+        else {
+            return;
+        };
+        *left = left.saturating_sub(octets);
+        if *left == 0 {
+            let persists = *persists;
+            self.complete(persists);
+        }
+    }
+}
+
+/// Moves at most `count` octets, as many as there is room for, and says how many.
+fn take(count: usize, input: &mut Buffer, output: &mut Buffer) -> usize {
+    let count = output.push(&input.filled()[..count]);
+    input.consume(count);
+    count
+}
+
+/// Sends what comes after the first `at` octets; says whether that was all.
+fn send_rest(octets: &[u8], at: &mut usize, output: &mut Buffer) -> bool {
+    *at += output.push(&octets[*at..]);
+    *at == octets.len()
+}
+
+fn fill(left: &mut u64, output: &mut Buffer) -> bool {
+    let spare = output.spare();
+    let count = usize::try_from(*left).map_or(spare.len(), |left| left.min(spare.len()));
+    spare[..count].fill(Content::FILLER);
+    output.commit(count);
+    *left -= count as u64;
+    *left == 0
+}
