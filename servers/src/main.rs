@@ -1,1 +1,138 @@
-fn main() {}
+//! `servers`: see `servers --help`.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context;
+use clap::Parser;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use servers::apps::{App, Echo, Http, Root};
+use servers::cli::{AppName, Cli, Command, Run};
+use servers::control::{Control, Patience};
+use servers::keeper::Keeper;
+use servers::models::{Listeners, Model, Site, Workers};
+use servers::progress::Progress;
+use servers::{listener, listing};
+
+/// Counters of a model with a thread for each connection: enough that two threads seldom meet.
+const SHARDS: usize = 16;
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::List(list) => listing::write(&mut io::stdout().lock(), list.format),
+        Command::Run(run) => serve(&run),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("servers: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(run: &Run) -> anyhow::Result<()> {
+    let keeper = Keeper::new().context("cannot watch for signals")?;
+    raise_descriptor_limit();
+    let workers = workers(run.model, run.workers.map(usize::from));
+    let control = Arc::new(control(run, workers));
+    let app = app(run, &control)?;
+    let listeners = match run.model.listeners {
+        Listeners::One => 1,
+        Listeners::PerWorker => workers,
+    };
+    let listeners = listener::listen(run.listen, run.limits.backlog, listeners)?;
+    announce(&listeners)?;
+    let site = Site {
+        listeners: &listeners,
+        app: app.as_ref(),
+        control: &control,
+        workers,
+        stack_octets: run.limits.stack as usize,
+    };
+    let served = keep_and_serve(&keeper, run, &site);
+    if let Some(path) = &run.counters {
+        write_counters(path, &control)?;
+    }
+    served.with_context(|| format!("the model {} gave up", run.model.name))
+}
+
+fn keep_and_serve(keeper: &Keeper, run: &Run, site: &Site<'_>) -> io::Result<()> {
+    let done = AtomicBool::new(false);
+    let progress = run.progress.then(Progress::start);
+    std::thread::scope(|scope| {
+        scope.spawn(|| keeper.keep(site.control, &done, progress));
+        let served = (run.model.serve)(site);
+        done.store(true, Ordering::Release);
+        served
+    })
+}
+
+fn control(run: &Run, workers: usize) -> Control {
+    let limits = &run.limits;
+    let patience = Patience {
+        head: limits.head_timeout.into(),
+        body: limits.body_timeout.into(),
+        idle: limits.idle_timeout.into(),
+        write: limits.write_timeout.into(),
+        linger: std::time::Duration::from_secs(2).into(),
+        drain: limits.drain_timeout.into(),
+    };
+    let shards = if run.model.workers == Workers::PerConnection { SHARDS } else { workers };
+    Control::new(shards, patience, limits.buffer as usize)
+}
+
+fn app(run: &Run, control: &Arc<Control>) -> anyhow::Result<Box<dyn App>> {
+    let root = run.root.as_deref().map(Root::open).transpose()?;
+    Ok(match run.app {
+        AppName::Echo => Box::new(Echo),
+        AppName::Http => Box::new(Http {
+            control: Arc::clone(control),
+            root: root.map(Arc::new),
+            limits: wire::http1::Limits {
+                head: run.limits.head_max as usize,
+                body: run.limits.body_max,
+                ..wire::http1::Limits::default()
+            },
+        }),
+    })
+}
+
+fn workers(model: &Model, asked: Option<usize>) -> usize {
+    match model.workers {
+        Workers::One | Workers::PerConnection => 1,
+        Workers::Fixed(count) => asked.unwrap_or(count),
+        Workers::PerCpu => asked.unwrap_or_else(|| {
+            std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+        }),
+    }
+}
+
+/// As many descriptors as we may have without asking anybody.
+fn raise_descriptor_limit() {
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // If it fails, the limit stays as it is; clients beyond it are counted.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}
+
+/// Tells whoever started us where we listen, as soon as clients may come.
+fn announce(listeners: &[listener::Listener]) -> anyhow::Result<()> {
+    let address = listener::address_of(listeners)?;
+    let mut out = io::stdout().lock();
+    writeln!(out, "listening {address}")?;
+    Ok(out.flush()?)
+}
+
+fn write_counters(path: &Path, control: &Control) -> anyhow::Result<()> {
+    let write = || -> anyhow::Result<()> {
+        let mut file = File::create(path)?;
+        serde_json::to_writer_pretty(&mut file, &control.stats.totals())?;
+        Ok(writeln!(file)?)
+    };
+    write().with_context(|| format!("cannot write the counters to {}", path.display()))
+}

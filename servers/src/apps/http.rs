@@ -1,0 +1,153 @@
+//! HTTP: a few routes that are enough to compare servers by.
+//!
+//! | route                | answer                                                       |
+//! |----------------------|--------------------------------------------------------------|
+//! | `GET /`              | `Hello, world!` and a line end                               |
+//! | any body to `/`      | the same body                                                |
+//! | `/echo`              | the lines of the request's head                              |
+//! | `/bytes/N`           | N octets                                                     |
+//! | `/work/MICROSECONDS` | as `/`, after so much work for the CPU                       |
+//! | `/files/PATH`        | a file below `--root`                                        |
+//! | `/heartbeat`         | 200 and no content                                           |
+//! | `/stats`             | the counters, as JSON                                        |
+
+use std::io;
+use std::net::TcpStream;
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use wire::Protocol;
+use wire::http1::{Answer, Content, Framing, Limits, Request, Server, Service, StatusCode};
+
+use crate::apps::App;
+use crate::apps::date::imf_fixdate;
+use crate::apps::files::{Outgoing, Root, media_type};
+use crate::control::Control;
+use crate::session::{Served, Serves, Session};
+use crate::worker::Worker;
+
+const HELLO: Content = Content::Static(b"Hello, world!\n");
+/// The longest work that a client may ask for.
+const WORK_MAX: Duration = Duration::from_secs(1);
+
+/// The HTTP server.
+#[derive(Clone, Debug)]
+pub struct Http {
+    /// Where the counters and the time are.
+    pub control: Arc<Control>,
+    /// Where the files are, if any are served.
+    pub root: Option<Arc<Root>>,
+    /// How long messages may be.
+    pub limits: Limits,
+}
+
+impl App for Http {
+    fn open(&self, stream: TcpStream, worker: &Worker<'_>) -> Box<dyn Session> {
+        let routes = Routes { site: self.clone(), outgoing: None };
+        let server = Server::new(routes, self.limits);
+        Box::new(Served::new(stream, server, worker.control.now()))
+    }
+}
+
+/// What answers the requests of one connection.
+#[derive(Debug)]
+pub struct Routes {
+    site: Http,
+    /// The file that the answer under way takes its content from.
+    outgoing: Option<Outgoing>,
+}
+
+impl Service for Routes {
+    fn answer(&mut self, request: &Request<'_>) -> Answer {
+        let path = request.path();
+        if path == "/" {
+            return home(request);
+        }
+        if !matches!(request.method(), "GET" | "HEAD") {
+            return not_allowed(&[("Allow", "GET, HEAD")]);
+        }
+        match path.strip_prefix('/').unwrap_or(path).split_once('/') {
+            None if path == "/echo" => text(Content::Owned(request.head().to_vec())),
+            None if path == "/heartbeat" => Answer::empty(StatusCode::OK),
+            None if path == "/stats" => self.stats(),
+            Some(("bytes", length)) => bytes(length),
+            Some(("work", microseconds)) => work(microseconds),
+            Some(("files", file)) => self.file(file),
+            _ => Answer::text(StatusCode::NOT_FOUND, "There is nothing here.\n"),
+        }
+    }
+
+    fn date(&mut self) -> Option<[u8; 29]> {
+        Some(imf_fixdate(self.site.control.unix_seconds()))
+    }
+}
+
+impl Routes {
+    fn stats(&self) -> Answer {
+        let stats = &self.site.control.stats;
+        let workers = stats.each().collect::<Vec<_>>();
+        let report = json!({ "totals": stats.totals(), "workers": workers });
+        let text = format!("{report:#}\n").into_bytes();
+        Answer::new(StatusCode::OK, "application/json", Content::Owned(text))
+    }
+
+    fn file(&mut self, path: &str) -> Answer {
+        let found = self.site.root.as_ref().and_then(|root| root.find(path));
+        let Some((outgoing, length)) = found else {
+            return Answer::text(StatusCode::NOT_FOUND, "There is no such file.\n");
+        };
+        self.outgoing = Some(outgoing);
+        Answer::new(StatusCode::OK, media_type(path), Content::Outside(length))
+    }
+}
+
+impl Serves for Server<Routes> {
+    fn send_outside(&mut self, socket: BorrowedFd<'_>) -> io::Result<u64> {
+        let left = self.outside();
+        match &mut self.service_mut().outgoing {
+            Some(outgoing) => outgoing.send(socket, left),
+            None => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+}
+
+fn home(request: &Request<'_>) -> Answer {
+    match (request.method(), request.body_length()) {
+        ("GET" | "HEAD", Framing::None) => text(HELLO),
+        ("DELETE" | "OPTIONS", Framing::None) => {
+            not_allowed(&[("Allow", "GET, HEAD, POST, PUT, PATCH")])
+        }
+        _ => Answer::new(StatusCode::OK, "application/octet-stream", Content::RequestBody),
+    }
+}
+
+fn text(content: Content) -> Answer {
+    Answer::new(StatusCode::OK, "text/plain", content)
+}
+
+fn not_allowed(allow: &'static [(&'static str, &'static str)]) -> Answer {
+    Answer { fields: allow, ..Answer::empty(StatusCode::METHOD_NOT_ALLOWED) }
+}
+
+fn bytes(length: &str) -> Answer {
+    match length.parse() {
+        Ok(length) => {
+            Answer::new(StatusCode::OK, "application/octet-stream", Content::Fill(length))
+        }
+        Err(_) => Answer::text(StatusCode::BAD_REQUEST, "/bytes/N takes a number of octets.\n"),
+    }
+}
+
+fn work(microseconds: &str) -> Answer {
+    let length = microseconds.parse().map(Duration::from_micros);
+    let Ok(length) = length.map(|length| length.min(WORK_MAX)) else {
+        return Answer::text(StatusCode::BAD_REQUEST, "/work/N takes a number of microseconds.\n");
+    };
+    let start = Instant::now();
+    while start.elapsed() < length {
+        std::hint::spin_loop();
+    }
+    text(HELLO)
+}

@@ -1,0 +1,21 @@
+//! What a server is for.
+
+mod date;
+mod echo;
+mod files;
+mod http;
+
+use std::net::TcpStream;
+
+use crate::session::Session;
+use crate::worker::Worker;
+
+pub use echo::Echo;
+pub use files::Root;
+pub use http::Http;
+
+/// What is done for each client.
+pub trait App: Sync {
+    /// Begins to serve the client at the other end of `stream`.
+    fn open(&self, stream: TcpStream, worker: &Worker<'_>) -> Box<dyn Session>;
+}

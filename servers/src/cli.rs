@@ -1,0 +1,176 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::listener::parse_address;
+use crate::models::{MODELS, Model};
+
+/// Echo and HTTP servers in ten I/O models that differ only in how they wait for sockets.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  servers list
+  servers run --model epoll-edge --app http --listen 127.0.0.1:8080 --workers 2
+  servers run --model thread --app echo --listen '[fe80::1%eth0]:7000' --progress
+
+Exit status: 0 fine, 1 failed, 2 wrong usage.";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show the models
+    List(List),
+    /// Serve until SIGTERM or Ctrl-C, then finish what has been asked and exit with 0. A second signal
+    /// ends it at once
+    Run(Box<Run>),
+}
+
+/// How to show the models.
+#[derive(Debug, clap::Args)]
+pub struct List {
+    /// For people, for spreadsheets, for programs
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: Format,
+}
+
+/// The form of a listing.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Format {
+    /// Aligned columns.
+    Table,
+    /// A line a model, with a head.
+    Csv,
+    /// An array of objects.
+    Json,
+}
+
+/// What to serve, and how.
+#[derive(Debug, clap::Args)]
+pub struct Run {
+    /// How to wait for sockets: a name that `servers list` shows
+    #[arg(long, value_parser = parse_model)]
+    pub model: &'static Model,
+    /// What to do for clients
+    #[arg(long, value_enum)]
+    pub app: AppName,
+    /// Address and port; port 0 takes a free one, and the first line of output tells which
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = parse_address)]
+    pub listen: SocketAddr,
+    /// Threads that serve [default: what the model takes: 1, 10 for the pool, or one for each CPU]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub workers: Option<u16>,
+    /// Serve the files below this directory as /files/… (HTTP)
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// Show connections and rates on standard error, once a second
+    #[arg(long)]
+    pub progress: bool,
+    /// At the end, write the counters to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub counters: Option<PathBuf>,
+    /// Limits and deadlines.
+    #[command(flatten)]
+    pub limits: Limits,
+}
+
+/// What to do for clients.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum AppName {
+    /// Send back what they send.
+    Echo,
+    /// Answer HTTP/1.0 and HTTP/1.1.
+    Http,
+}
+
+/// Limits and deadlines: the same for all models.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Limits")]
+pub struct Limits {
+    /// Clients that may wait to be accepted; the kernel's net.core.somaxconn limits it too
+    #[arg(long, value_name = "N", default_value = "4096",
+          value_parser = clap::value_parser!(i32).range(1..))]
+    pub backlog: i32,
+    /// The buffer of a connection in each direction, in octets, while something is in it
+    #[arg(long, value_name = "OCTETS", default_value = "16384",
+          value_parser = clap::value_parser!(u32).range(1024..=16_777_216))]
+    pub buffer: u32,
+    /// The stack of a thread that serves one client, in octets
+    #[arg(long, value_name = "OCTETS", default_value = "65536",
+          value_parser = clap::value_parser!(u32).range(16_384..=1_073_741_824))]
+    pub stack: u32,
+    /// The longest head of a request, in octets (then 431)
+    #[arg(long, value_name = "OCTETS", default_value = "8192",
+          value_parser = clap::value_parser!(u32).range(64..))]
+    pub head_max: u32,
+    /// The longest body of a request, in octets (then 413)
+    #[arg(long, value_name = "OCTETS", default_value = "8388608")]
+    pub body_max: u64,
+    /// How long the head of a request may take (then 408)
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_time)]
+    pub head_timeout: Duration,
+    /// How long a client may pause in the middle of a body (then 408)
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_time)]
+    pub body_timeout: Duration,
+    /// How long a client may keep a connection without a request
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_time)]
+    pub idle_timeout: Duration,
+    /// How long a client may leave its answer unread
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_time)]
+    pub write_timeout: Duration,
+    /// How long clients have to finish when the server stops
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_time)]
+    pub drain_timeout: Duration,
+}
+
+fn parse_time(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; a time is a number with a unit: 500ms, 10s, 2min"))?;
+    if time.is_zero() {
+        Err("a time-out of nothing would end everything at once".into())
+    } else {
+        Ok(time)
+    }
+}
+
+fn parse_model(name: &str) -> Result<&'static Model, String> {
+    crate::models::model(name).ok_or_else(|| {
+        let names = MODELS.iter().map(|model| model.name).collect::<Vec<_>>().join(", ");
+        format!("there is no such model; the models are {names}")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_unknown_model_is_answered_with_the_names() {
+        let line =
+            ["servers", "run", "--model", "epol", "--app", "echo", "--listen", "127.0.0.1:0"];
+        let error = Cli::try_parse_from(line).unwrap_err().to_string();
+        assert!(error.contains("epoll-level, epoll-edge"), "{error}");
+    }
+
+    #[test]
+    fn a_time_needs_a_unit() {
+        assert!(parse_time("10").is_err() && parse_time("0s").is_err());
+        assert_eq!(parse_time("1500ms"), Ok(Duration::from_millis(1_500)));
+    }
+}

@@ -1,0 +1,306 @@
+//! The life of one connection, whatever the I/O model.
+//!
+//! ```text
+//!            the protocol goes on        it is over         the peer may still be sending
+//!   Open ───────────────────────▶ Finishing ─────────────▶ Lingering ──▶ Over
+//!     └──────── the peer has closed, and all is answered ─────────────────▲
+//! ```
+//!
+//! A connection wants one thing at a time: to write while it owes something, else to read. That makes
+//! it half-duplex, so that blocking code can drive it as it is; and it is all the back-pressure there
+//! is: a peer that does not read its answers is not read from.
+//!
+//! *Lingering* (RFC 9112, section 9.6): closing a socket while the peer still sends makes the kernel
+//! answer with a reset, and the reset may overtake our last words. So we close our direction first,
+//! and drop what still comes, up to a limit.
+
+use std::io::{self, Read, Write};
+
+use wire::{Buffer, Protocol, Stage, Status};
+
+use crate::buffers::Buffers;
+use crate::control::{Patience, Span, Ticks};
+use crate::worker::Worker;
+
+/// How much of a peer's further sending is dropped before the connection is closed all the same.
+const LINGER_OCTETS_MAX: usize = 256 * 1024;
+
+/// The one thing a connection wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interest {
+    /// To read from the peer.
+    Read,
+    /// To write to the peer.
+    Write,
+}
+
+/// What a read or a write said about the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// It moved all it could hold or had: the next one may move more.
+    More,
+    /// It moved less than that, or nothing: the next one would find nothing to do (epoll(7), Q9).
+    Dry,
+}
+
+/// What a connection waits for, and so how long it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// For a message to begin.
+    Idle,
+    /// For the rest of a message's head.
+    Head,
+    /// For more of a message's body.
+    Body,
+    /// For the peer to read.
+    Room,
+    /// For the peer to stop sending.
+    Linger,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    Open,
+    Finishing,
+    Lingering { dropped: usize },
+    Over,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Peer {
+    Sending,
+    Closed,
+}
+
+/// A conversation and the octets on their way in and out of it; but not the socket.
+#[derive(Debug)]
+pub struct Connection<P> {
+    protocol: P,
+    input: Option<Buffer>,
+    output: Option<Buffer>,
+    life: Life,
+    peer: Peer,
+    wait: Wait,
+    since: Ticks,
+}
+
+impl<P: Protocol> Connection<P> {
+    /// A connection that was made at `now`.
+    #[must_use]
+    pub fn new(protocol: P, now: Ticks) -> Self {
+        Self {
+            protocol,
+            input: None,
+            output: None,
+            life: Life::Open,
+            peer: Peer::Sending,
+            wait: Wait::Idle,
+            since: now,
+        }
+    }
+
+    /// The protocol that is spoken.
+    pub fn protocol(&mut self) -> &mut P {
+        &mut self.protocol
+    }
+
+    /// What it wants, or `None` when it is over.
+    #[must_use]
+    pub fn interest(&self) -> Option<Interest> {
+        match self.life {
+            Life::Over => None,
+            _ if self.owes() => Some(Interest::Write),
+            _ => Some(Interest::Read),
+        }
+    }
+
+    /// What it waits for.
+    #[must_use]
+    pub fn wait(&self) -> Wait {
+        self.wait
+    }
+
+    /// Whether octets wait in its output; else what it owes comes from outside.
+    #[must_use]
+    pub fn has_output(&self) -> bool {
+        self.output.is_some()
+    }
+
+    /// Whether it has said its last word and only waits for the peer to stop sending.
+    #[must_use]
+    pub fn lingers(&self) -> bool {
+        matches!(self.life, Life::Lingering { .. })
+    }
+
+    /// Until when it may go on waiting.
+    #[must_use]
+    pub fn deadline(&self, patience: &Patience) -> Ticks {
+        self.since.after(self.span(patience))
+    }
+
+    fn span(&self, patience: &Patience) -> Span {
+        match self.wait {
+            Wait::Idle => patience.idle,
+            Wait::Head => patience.head,
+            Wait::Body => patience.body,
+            Wait::Room => patience.write,
+            Wait::Linger => patience.linger,
+        }
+    }
+
+    /// Reads once, and takes the conversation as far as it goes with that.
+    ///
+    /// # Errors
+    /// What the read says, except that it would have to wait.
+    pub fn fill(&mut self, from: &mut impl Read, worker: &mut Worker<'_>) -> io::Result<Flow> {
+        let mut input = self.input.take().unwrap_or_else(|| worker.buffers.lend());
+        worker.counters.reads.count();
+        let room = input.spare().len();
+        let flow = match from.read(input.spare()) {
+            Ok(0) => {
+                self.peer = Peer::Closed;
+                Ok(Flow::Dry)
+            }
+            Ok(count) => {
+                input.commit(count);
+                worker.counters.octets_in.add(count as u64);
+                Ok(if count == room { Flow::More } else { Flow::Dry })
+            }
+            Err(error) => calm(error),
+        };
+        self.drop_if_lingering(&mut input);
+        self.advance(input, worker);
+        flow
+    }
+
+    /// Writes once; when all is written, takes the conversation on.
+    ///
+    /// # Errors
+    /// What the write says, except that it would have to wait.
+    pub fn flush(&mut self, to: &mut impl Write, worker: &mut Worker<'_>) -> io::Result<Flow> {
+        let Some(output) = &mut self.output else { return Ok(Flow::More) };
+        worker.counters.writes.count();
+        match to.write(output.filled()) {
+            Ok(count) => {
+                output.consume(count);
+                worker.counters.octets_out.add(count as u64);
+            }
+            Err(error) => return calm(error),
+        }
+        Ok(self.written(worker))
+    }
+
+    /// Takes the conversation on after something of what was owed has been written.
+    pub fn written(&mut self, worker: &mut Worker<'_>) -> Flow {
+        self.since = worker.control.now();
+        if self.output.as_ref().is_some_and(|output| !output.is_empty()) {
+            return Flow::Dry;
+        }
+        let input = self.input.take().unwrap_or_else(|| worker.buffers.lend());
+        self.advance(input, worker);
+        Flow::More
+    }
+
+    /// Ends the conversation at the next boundary between messages; at once when it is at one.
+    pub fn close_soon(&mut self, worker: &mut Worker<'_>) {
+        self.protocol.close_soon();
+        let input = self.input.take().unwrap_or_else(|| worker.buffers.lend());
+        self.advance(input, worker);
+    }
+
+    /// Its deadline has passed: says so to the peer where that can help, and finishes.
+    pub fn expire(&mut self, worker: &mut Worker<'_>) {
+        worker.counters.expired.count();
+        if self.life != Life::Open || self.wait == Wait::Room {
+            self.life = Life::Over;
+            return;
+        }
+        let mut output = self.output.take().unwrap_or_else(|| worker.buffers.lend());
+        self.protocol.expire(&mut output);
+        self.life = Life::Finishing;
+        self.output = keep(output, &mut worker.buffers);
+        self.settle(worker.control.now());
+    }
+
+    /// Whether something waits to be written.
+    fn owes(&self) -> bool {
+        self.output.is_some() || self.protocol.outside() > 0
+    }
+
+    fn advance(&mut self, mut input: Buffer, worker: &mut Worker<'_>) {
+        if self.life == Life::Open {
+            let answered = self.protocol.answered();
+            let mut output = self.output.take().unwrap_or_else(|| worker.buffers.lend());
+            if self.protocol.advance(&mut input, &mut output) == Status::Finished {
+                self.life = Life::Finishing;
+            }
+            self.output = keep(output, &mut worker.buffers);
+            worker.counters.answered.add(self.protocol.answered() - answered);
+        } else if let Some(output) = self.output.take_if(|output| output.is_empty()) {
+            worker.buffers.take_back(output);
+        }
+        self.input = keep(input, &mut worker.buffers);
+        self.settle(worker.control.now());
+    }
+
+    /// Goes on to the next part of its life, if it is time, and says what it waits for now.
+    fn settle(&mut self, now: Ticks) {
+        if !self.owes() {
+            self.life = match (self.life, self.peer) {
+                (Life::Finishing, Peer::Sending) if self.peer_is_amid() => {
+                    Life::Lingering { dropped: 0 }
+                }
+                (Life::Open | Life::Lingering { .. }, Peer::Sending) => self.life,
+                _ => Life::Over,
+            };
+        }
+        let wait = self.waits_for();
+        // A head must be complete by a fixed time, however many octets of it arrive in between.
+        if wait != self.wait || !matches!(wait, Wait::Head | Wait::Linger) {
+            self.since = now;
+            self.wait = wait;
+        }
+    }
+
+    fn waits_for(&self) -> Wait {
+        match (self.life, self.protocol.stage()) {
+            _ if self.owes() => Wait::Room,
+            (Life::Lingering { .. }, _) => Wait::Linger,
+            (_, Stage::Within) => Wait::Body,
+            (_, Stage::Between) if self.input.is_some() => Wait::Head,
+            (_, Stage::Between) => Wait::Idle,
+        }
+    }
+
+    /// Whether the peer seems to be in the middle of sending something that will not be answered.
+    fn peer_is_amid(&self) -> bool {
+        self.input.is_some() || self.protocol.stage() == Stage::Within
+    }
+
+    fn drop_if_lingering(&mut self, input: &mut Buffer) {
+        if let Life::Lingering { dropped } = &mut self.life {
+            *dropped += input.len();
+            input.clear();
+            if *dropped > LINGER_OCTETS_MAX {
+                self.life = Life::Over;
+            }
+        }
+    }
+}
+
+fn keep(buffer: Buffer, buffers: &mut Buffers) -> Option<Buffer> {
+    if buffer.is_empty() {
+        buffers.take_back(buffer);
+        return None;
+    }
+    Some(buffer)
+}
+
+/// "Not now" and "try again" are not errors.
+pub(crate) fn calm(error: io::Error) -> io::Result<Flow> {
+    match error.kind() {
+        io::ErrorKind::WouldBlock => Ok(Flow::Dry),
+        io::ErrorKind::Interrupted => Ok(Flow::More),
+        _ => Err(error),
+    }
+}

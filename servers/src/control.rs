@@ -1,0 +1,201 @@
+//! What all workers of a server share: whether to go on, what time it is, what has been counted.
+
+use std::io;
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::drive::crowd::Crowd;
+use crate::stats::Stats;
+use crate::waker::Waker;
+
+/// The length of a tick: deadlines are kept to this grain.
+pub const TICK: Duration = Duration::from_millis(100);
+
+/// A moment, in ticks since the server started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticks(u32);
+
+impl Ticks {
+    /// A moment that does not come.
+    pub const NEVER: Self = Self(u32::MAX);
+
+    /// The first tick that is at least `span` later.
+    #[must_use]
+    pub fn after(self, span: Span) -> Self {
+        Self(self.0.saturating_add(span.0))
+    }
+
+    /// How long it is from `self` until `later`; nothing when that has passed.
+    #[must_use]
+    pub fn until(self, later: Self) -> Duration {
+        TICK * later.0.saturating_sub(self.0)
+    }
+}
+
+/// A length of time in ticks: one more than it takes, for the tick that has already begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span(u32);
+
+impl Span {
+    /// In units of the kernel.
+    #[must_use]
+    pub fn duration(self) -> Duration {
+        TICK * self.0
+    }
+}
+
+impl From<Duration> for Span {
+    fn from(duration: Duration) -> Self {
+        let ticks = duration.as_nanos().div_ceil(TICK.as_nanos()) + 1;
+        Self(u32::try_from(ticks).unwrap_or(u32::MAX))
+    }
+}
+
+/// How far a server has got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// It serves.
+    Serving = 0,
+    /// It takes no new connection and finishes what has been asked of it.
+    Draining = 1,
+    /// It closes what is still open.
+    Closing = 2,
+}
+
+/// How long a peer may take for what.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// From the first octet of a message's head to its last.
+    pub head: Span,
+    /// Between two pieces of a body.
+    pub body: Span,
+    /// Between two messages.
+    pub idle: Span,
+    /// Until it reads some of an answer that waits for it.
+    pub write: Span,
+    /// After the last answer, for what it is still sending.
+    pub linger: Span,
+    /// After a stop, for everything.
+    pub drain: Span,
+}
+
+/// What all workers of a server share.
+#[derive(Debug)]
+pub struct Control {
+    phase: AtomicU8,
+    ticks: AtomicU32,
+    unix_seconds: AtomicU64,
+    complained: AtomicU32,
+    started: Instant,
+    wakers: Mutex<Vec<Arc<Waker>>>,
+    /// How long peers may take.
+    pub patience: Patience,
+    /// The most octets that a connection holds in each direction.
+    pub buffer_octets: usize,
+    /// Who waits in a blocking read, for the models that do.
+    pub crowd: Crowd,
+    /// What has been counted.
+    pub stats: Stats,
+}
+
+impl Control {
+    /// The control of a server with `workers` workers.
+    #[must_use]
+    pub fn new(workers: usize, patience: Patience, buffer_octets: usize) -> Self {
+        let control = Self {
+            phase: AtomicU8::new(Phase::Serving as u8),
+            ticks: AtomicU32::new(0),
+            unix_seconds: AtomicU64::new(0),
+            complained: AtomicU32::new(0),
+            started: Instant::now(),
+            wakers: Mutex::default(),
+            patience,
+            buffer_octets,
+            crowd: Crowd::default(),
+            stats: Stats::new(workers),
+        };
+        control.tick();
+        control
+    }
+
+    /// How far the server has got.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Acquire) {
+            0 => Phase::Serving,
+            1 => Phase::Draining,
+            _ => Phase::Closing,
+        }
+    }
+
+    /// Goes on to `phase`, and tells every worker.
+    pub fn enter(&self, phase: Phase) {
+        self.phase.fetch_max(phase as u8, Ordering::AcqRel);
+        self.wake_all();
+    }
+
+    /// The time, as of the last tick: a load, no system call.
+    #[must_use]
+    pub fn now(&self) -> Ticks {
+        Ticks(self.ticks.load(Ordering::Relaxed))
+    }
+
+    /// Seconds since 1970, as of the last tick.
+    #[must_use]
+    pub fn unix_seconds(&self) -> u64 {
+        self.unix_seconds.load(Ordering::Relaxed)
+    }
+
+    /// Looks at the clocks, and wakes every worker so that it looks at its deadlines.
+    pub fn tick(&self) {
+        let ticks = self.started.elapsed().as_nanos() / TICK.as_nanos();
+        self.ticks.store(u32::try_from(ticks).unwrap_or(u32::MAX - 1), Ordering::Relaxed);
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.unix_seconds.store(unix.as_secs(), Ordering::Relaxed);
+        self.crowd.usher(self.phase());
+        self.wake_all();
+    }
+
+    /// A waker that is woken at each tick and at each change of phase.
+    ///
+    /// # Errors
+    /// When there is no descriptor left for it.
+    pub fn waker(&self) -> io::Result<Arc<Waker>> {
+        let waker = Arc::new(Waker::new()?);
+        self.wakers.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&waker));
+        Ok(waker)
+    }
+
+    /// Says on standard error that something is wrong with the host, at most once a second.
+    pub fn complain(&self, what: &str, error: &io::Error) {
+        let second = self.now().0 / 10 + 1;
+        if self.complained.swap(second, Ordering::Relaxed) != second {
+            eprintln!("servers: {what}: {error}");
+        }
+    }
+
+    fn wake_all(&self) {
+        for waker in self.wakers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            waker.wake();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_never_early() {
+        let start = Ticks(7);
+        assert_eq!(start.after(Duration::from_millis(250).into()), Ticks(11));
+        assert_eq!(start.until(Ticks(9)), Duration::from_millis(200));
+        assert_eq!(start.until(Ticks(3)), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_deadline_past_the_end_of_time_does_not_wrap() {
+        assert_eq!(Ticks(5).after(Duration::from_secs(u64::from(u32::MAX)).into()), Ticks::NEVER);
+    }
+}

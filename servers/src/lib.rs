@@ -1,0 +1,30 @@
+//! One server in ten I/O models that differ in how they wait for sockets, and in nothing else.
+//!
+//! | module         | what lives there                                                        |
+//! |----------------|-------------------------------------------------------------------------|
+//! | [`models`]     | one way of waiting a file, and the table [`models::MODELS`] of them all |
+//! | [`drive`]      | how a session is driven: by blocking calls, or by readiness             |
+//! | [`apps`]       | what a server is for: echo, HTTP                                        |
+//! | [`session`]    | what a driver drives: a socket and the conversation over it             |
+//! | [`connection`] | the life of one connection, with no socket in it                        |
+//! | [`listener`]   | the one place where listening sockets get their options                 |
+//! | [`control`]    | what all workers share: whether to go on, the time, the counters        |
+//! | [`stats`]      | counters: connections, answers, system calls, for each worker           |
+//!
+//! The protocols themselves are in the crate `wire`, which knows no socket.
+
+pub mod apps;
+pub mod buffers;
+pub mod cli;
+pub mod connection;
+pub mod control;
+pub mod drive;
+pub mod keeper;
+pub mod listener;
+pub mod listing;
+pub mod models;
+pub mod progress;
+pub mod session;
+pub mod stats;
+pub mod waker;
+pub mod worker;

@@ -1,0 +1,57 @@
+//! An acceptor, and workers that each have their own edge-triggered epoll(7).
+//!
+//! - The kernel is handed each descriptor once, for both directions, and reports each change once.
+//! - A wait costs what the active descriptors cost, and interest never changes: no further calls.
+//! - Nothing but the descriptor limit limits it.
+//! - Watch the end of a read: whoever stops before the socket is empty is not told again. A short
+//!   read is such an end (epoll(7), Q9); a full one is not.
+//!
+//! The acceptor deals connections out in turn, so that all workers have the same number of them, give
+//! or take one.
+
+use std::io;
+use std::thread;
+
+use crate::drive::accept::clients;
+use crate::drive::reactor::{Source, run};
+use crate::listener::Inbox;
+use crate::models::{AtOnce, Edge, Epoll, Family, Listeners, Model, Site, TriggerName, Workers};
+
+pub(super) const MODEL: Model = Model {
+    name: "epoll-edge",
+    summary: "an acceptor, and workers that each have their own edge-triggered epoll(7)",
+    family: Family::Readiness(TriggerName::Edge),
+    at_once: AtOnce::Unlimited,
+    workers: Workers::PerCpu,
+    listeners: Listeners::One,
+    serve,
+};
+
+fn serve(site: &Site<'_>) -> io::Result<()> {
+    let inboxes =
+        (0..site.workers).map(|_| Inbox::new(site.control)).collect::<io::Result<Vec<_>>>()?;
+    thread::scope(|scope| {
+        let workers = inboxes
+            .iter()
+            .enumerate()
+            .map(|(index, inbox)| scope.spawn(move || work(site, index, inbox)))
+            .collect::<Vec<_>>();
+        let dealt = deal(site, &inboxes);
+        inboxes.iter().for_each(Inbox::close);
+        let worked = workers.into_iter().try_for_each(super::join);
+        dealt.and(worked)
+    })
+}
+
+fn work(site: &Site<'_>, index: usize, inbox: &Inbox) -> io::Result<()> {
+    run::<Epoll<Edge>>(Source::Inbox(inbox), site.app, site.control, index)
+}
+
+fn deal(site: &Site<'_>, inboxes: &[Inbox]) -> io::Result<()> {
+    for (client, inbox) in clients(site)?.zip(inboxes.iter().cycle()) {
+        // It was accepted for a reader who waits.
+        client.set_nonblocking(true)?;
+        inbox.put(client);
+    }
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! The I/O models, one a file, and the table of them all.
+//!
+//! A new model is one file here and one line in [`MODELS`]: the command line, `servers list`, the
+//! experiments, the tests and the reports take their models from this table.
+
+mod epoll;
+mod epoll_edge;
+mod epoll_level;
+mod epoll_oneshot;
+mod iterative;
+mod poll;
+mod pool;
+mod portable;
+mod reactors;
+mod select;
+mod thread;
+
+use std::io;
+
+use serde::Serialize;
+
+use crate::apps::App;
+use crate::control::Control;
+use crate::drive::poller::Trigger;
+use crate::listener::Listener;
+
+pub use epoll::{Edge, Epoll, Level, Oneshot};
+pub use poll::Poll;
+pub use portable::Portable;
+pub use select::Select;
+
+/// One way of waiting for sockets.
+#[derive(Clone, Copy, Debug)]
+pub struct Model {
+    /// Its name on the command line, in experiments and in reports.
+    pub name: &'static str,
+    /// One line about it.
+    pub summary: &'static str,
+    /// What a worker does while nothing happens.
+    pub family: Family,
+    /// How many clients it serves at once.
+    pub at_once: AtOnce,
+    /// How many workers it has when nobody says.
+    pub workers: Workers,
+    /// How many listening sockets it wants.
+    pub listeners: Listeners,
+    /// Serves until the server stops.
+    pub serve: fn(&Site<'_>) -> io::Result<()>,
+}
+
+/// What a worker does while nothing happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Family {
+    /// It waits in a read, a write or an accept: for one client.
+    Blocking,
+    /// It waits for any of many sockets to be ready.
+    Readiness(TriggerName),
+}
+
+/// The trigger of a readiness model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TriggerName {
+    /// See [`Trigger::Level`].
+    Level,
+    /// See [`Trigger::Edge`].
+    Edge,
+    /// See [`Trigger::Oneshot`].
+    Oneshot,
+}
+
+impl From<Trigger> for TriggerName {
+    fn from(trigger: Trigger) -> Self {
+        match trigger {
+            Trigger::Level => Self::Level,
+            Trigger::Edge => Self::Edge,
+            Trigger::Oneshot => Self::Oneshot,
+        }
+    }
+}
+
+/// How many clients a model serves at once. The others wait, and that is no error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", content = "limit", rename_all = "kebab-case")]
+pub enum AtOnce {
+    /// One.
+    One,
+    /// As many as it has workers.
+    Workers,
+    /// Those with a descriptor below this number; the others are refused.
+    Descriptors(i32),
+    /// As many as the host has room for.
+    Unlimited,
+}
+
+/// How many workers a model has when nobody says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", content = "count", rename_all = "kebab-case")]
+pub enum Workers {
+    /// One, always.
+    One,
+    /// One for each connection.
+    PerConnection,
+    /// So many.
+    Fixed(usize),
+    /// One for each CPU that it may run on.
+    PerCpu,
+}
+
+/// How many listening sockets a model wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Listeners {
+    /// One.
+    One,
+    /// One for each worker, on the same port.
+    PerWorker,
+}
+
+/// What a model serves: where clients come in, and what is done for them.
+#[derive(Clone, Copy)]
+pub struct Site<'a> {
+    /// Where clients come in: one, or one for each worker.
+    pub listeners: &'a [Listener],
+    /// What is done for them.
+    pub app: &'a dyn App,
+    /// What all workers share.
+    pub control: &'a Control,
+    /// How many workers there are to be.
+    pub workers: usize,
+    /// The stack of a thread that serves one client, in octets.
+    pub stack_octets: usize,
+}
+
+/// All models, from the simplest on.
+pub const MODELS: &[Model] = &[
+    iterative::MODEL,
+    thread::MODEL,
+    pool::MODEL,
+    select::MODEL,
+    poll::MODEL,
+    epoll_level::MODEL,
+    epoll_edge::MODEL,
+    epoll_oneshot::MODEL,
+    reactors::MODEL,
+    portable::MODEL,
+];
+
+/// The model of that name.
+#[must_use]
+pub fn model(name: &str) -> Option<&'static Model> {
+    MODELS.iter().find(|model| model.name == name)
+}
+
+/// The names of all models.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    MODELS.iter().map(|model| model.name)
+}
+
+/// The result of a thread. A panic in it is a fault of ours, and goes on in whoever waits for it.
+fn join(thread: std::thread::ScopedJoinHandle<'_, io::Result<()>>) -> io::Result<()> {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_model_has_a_name_of_its_own() {
+        for name in names() {
+            assert_eq!(names().filter(|&other| other == name).count(), 1, "{name}");
+        }
+    }
+}
