@@ -175,13 +175,12 @@ impl Client {
 
     fn rest(&mut self, input: &mut Buffer, sink: &mut impl FnMut(&[u8])) -> Result<Step, Error> {
         let Phase::Rest(reply) = &mut self.phase else { return Ok(Step::Again) };
-        reply.body_octets += input.len() as u64;
-        if reply.body_octets > self.limits.body {
-            return Err(Error::BodyTooLarge);
-        }
-        sink(input.filled());
-        input.clear();
-        Ok(Step::Wait)
+        let allowed = self.limits.body - reply.body_octets;
+        let count = usize::try_from(allowed).map_or(input.len(), |most| most.min(input.len()));
+        sink(&input.filled()[..count]);
+        input.consume(count);
+        reply.body_octets += count as u64;
+        if input.is_empty() { Ok(Step::Wait) } else { Err(Error::BodyTooLarge) }
     }
 
     fn done(&mut self, reply: Reply) -> Reply {
