@@ -1,5 +1,20 @@
 //! What a run found, and the forms it is written in.
 
+mod csv;
+mod folder;
+mod summarise;
 mod summary;
+mod text;
 
-pub use summary::{Connections, Errors, Latency, Percentile, Requests, Summary, Usage};
+pub use folder::Folder;
+pub use summarise::summarise;
+pub use summary::{Calls, Connections, Errors, Latency, Percentile, Requests, Summary, Usage};
+pub use text::text;
+
+/// The summary as one JSON object, with a new line at its end.
+#[must_use]
+pub fn json(summary: &Summary) -> String {
+    let mut text = serde_json::to_string_pretty(summary).expect("a record of numbers and strings");
+    text.push('\n');
+    text
+}

@@ -33,6 +33,12 @@ pub struct Summary {
     pub latency: Latency,
     /// Time from connect(2) to an established connection.
     pub connect: Latency,
+    /// System calls of the load generator in the measuring phase.
+    #[serde(default)]
+    pub calls: Calls,
+    /// Errors of the connecting and warming-up phases, which belong to no measured request.
+    #[serde(default)]
+    pub errors_before: Errors,
     /// What the load generator itself used in the measuring phase.
     pub client: Usage,
     /// What the watched process (`--watch PID`) used in the measuring phase.
@@ -53,12 +59,16 @@ pub struct Connections {
     pub idle: u64,
     /// Made in the measuring phase in place of ones that had ended.
     pub reconnects: u64,
+    /// Given up before the end: refused in the connecting phase or, later, ended without an answer time
+    /// and again.
+    #[serde(default)]
+    pub abandoned: u64,
 }
 
 /// Requests of the measuring phase: `sent = answered + failed + outstanding`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requests {
-    /// Begun to be sent.
+    /// Begun to be sent in the measuring phase, or out already when it began.
     pub sent: u64,
     /// Answered correctly and in full.
     pub answered: u64,
@@ -90,12 +100,73 @@ pub struct Errors {
     pub mismatch: u64,
 }
 
+impl Requests {
+    /// Adds those of another thread.
+    pub fn merge(&mut self, other: &Self) {
+        self.sent += other.sent;
+        self.answered += other.answered;
+        self.failed += other.failed;
+        self.outstanding += other.outstanding;
+    }
+}
+
 impl Errors {
+    /// Adds those of another thread.
+    pub fn merge(&mut self, other: &Self) {
+        self.connect += other.connect;
+        self.read += other.read;
+        self.write += other.write;
+        self.reset += other.reset;
+        self.closed += other.closed;
+        self.timeout += other.timeout;
+        self.status += other.status;
+        self.mismatch += other.mismatch;
+    }
+
     /// All of them.
     #[must_use]
     pub fn total(&self) -> u64 {
         let Self { connect, read, write, reset, closed, timeout, status, mismatch } = *self;
         connect + read + write + reset + closed + timeout + status + mismatch
+    }
+}
+
+/// System calls that the load generator made for its requests, as it counted them itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Calls {
+    /// epoll_pwait2(2).
+    pub waits: u64,
+    /// Connections that those waits found ready.
+    pub events: u64,
+    /// recv(2).
+    pub receives: u64,
+    /// send(2).
+    pub sends: u64,
+    /// epoll_ctl(2).
+    pub controls: u64,
+}
+
+impl Calls {
+    /// Adds those of another thread.
+    pub fn merge(&mut self, other: &Self) {
+        self.waits += other.waits;
+        self.events += other.events;
+        self.receives += other.receives;
+        self.sends += other.sends;
+        self.controls += other.controls;
+    }
+
+    /// All of them, for one of `requests`.
+    #[must_use]
+    pub fn per_request(&self, requests: u64) -> f64 {
+        let all = self.waits + self.receives + self.sends + self.controls;
+        all as f64 / requests.max(1) as f64
+    }
+
+    /// Connections found ready by an average wait.
+    #[must_use]
+    pub fn events_per_wait(&self) -> f64 {
+        self.events as f64 / self.waits.max(1) as f64
     }
 }
 

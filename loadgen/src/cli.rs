@@ -1,0 +1,300 @@
+//! The command line, and the plan it asks for.
+
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+use crate::failure::Failure;
+use crate::plan::{Coalesce, Load, Message, Patience, Plan, Request, Stop, Work};
+use crate::progress::Style;
+use crate::target::{Scheme, Target};
+
+/// How long a run measures if nothing else is said.
+const DURATION: Duration = Duration::from_secs(10);
+
+/// How long it warms up before, unless the number of requests decides.
+const WARM_UP: Duration = Duration::from_secs(1);
+
+/// Octets of an echo message if nothing else is said.
+const SIZE: usize = 64;
+
+/// The largest message or body: one gibibyte.
+const LARGEST: usize = 1 << 30;
+
+/// Puts a server under load, checks every reply and records every latency.
+///
+/// In the closed loop each connection sends its next request as soon as it has the answer to the
+/// last one.
+#[derive(Clone, Debug, Parser)]
+#[command(version, after_help = AFTER_HELP)]
+pub struct Arguments {
+    /// What to put under load: tcp://HOST:PORT (echo) or http://HOST:PORT/PATH
+    #[arg(long)]
+    target: Target,
+    /// Connections that send requests
+    #[arg(long, value_name = "N")]
+    connections: usize,
+    /// Threads, each with an equal share of the connections
+    #[arg(long, value_name = "T", default_value_t = 1)]
+    threads: usize,
+    /// Closed loop: the answer to a request is the signal for the next one (default)
+    #[arg(long)]
+    closed: bool,
+    /// How long to measure (default 10s)
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, conflicts_with = "count")]
+    duration: Option<Duration>,
+    /// Requests of each connection, in place of a duration; nothing is warmed up then
+    #[arg(long, value_name = "N", conflicts_with = "warm_up")]
+    count: Option<NonZeroU64>,
+    /// How long to put the server under load before measuring (default 1s)
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    warm_up: Option<Duration>,
+    /// Echo: the text to send
+    #[arg(long, value_name = "TEXT", conflicts_with = "size")]
+    message: Option<String>,
+    /// Echo: the octets to send, different ones in each request (default 64)
+    #[arg(long, value_name = "N")]
+    size: Option<usize>,
+    /// HTTP: the method
+    #[arg(long)]
+    method: Option<String>,
+    /// HTTP: octets of the request's body
+    #[arg(long, value_name = "N")]
+    body_size: Option<usize>,
+    /// Silent connections beside the active ones
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    idle: usize,
+    /// Take a new connection after every N requests
+    #[arg(long, value_name = "N")]
+    reconnect_every: Option<NonZeroU64>,
+    /// How long to wait for an answer; a connection that has had none yet waits for this long
+    /// after the last answer to any other one, since the server may not have come to it yet
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "5s")]
+    timeout: Duration,
+    /// How long to wait for a connection
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "5s")]
+    connect_timeout: Duration,
+    /// CPUs to pin the threads to, in turn: 1 or 0,2-3
+    #[arg(long, value_name = "LIST", value_parser = parse_cpus)]
+    cpus: Option<Cpus>,
+    /// A process, the server as a rule, whose use of CPU and memory is taken while measuring
+    #[arg(long, value_name = "PID")]
+    watch: Option<i32>,
+    /// Let replies gather before a wait, for 1/32 of the mean latency and 50 µs at most
+    #[arg(long, value_enum, default_value = "auto")]
+    coalesce: OnOff,
+    /// Also write the results as files into this folder, which must not have any yet
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// The form of the result on standard output
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+    /// Progress on standard error
+    #[arg(long, value_enum, default_value = "auto")]
+    pub progress: Style,
+}
+
+const AFTER_HELP: &str = "\
+Times are given as 10s, 500ms, 250us, 1.5s or 2m.
+Exit status: 0 fine; 1 it failed, as when no connection could be made; 2 wrong usage; 4 this host \
+can't do it.";
+
+/// The form of the result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A table for people.
+    Text,
+    /// One JSON object for programs.
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum OnOff {
+    Auto,
+    Off,
+}
+
+#[derive(Clone, Debug)]
+struct Cpus(Vec<usize>);
+
+impl Arguments {
+    /// The plan they ask for.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] if they contradict each other.
+    pub fn plan(&self, command: Vec<String>) -> Result<Plan, Failure> {
+        self.check()?;
+        let stop = match self.count {
+            Some(count) => Stop::Each(count),
+            None => Stop::After(self.duration.unwrap_or(DURATION)),
+        };
+        let warm_up = if self.count.is_some() { Duration::ZERO } else { WARM_UP };
+        Ok(Plan {
+            command,
+            target: self.target.clone(),
+            work: self.work()?,
+            load: Load::Closed,
+            connections: self.connections,
+            idle: self.idle,
+            threads: self.threads,
+            cpus: self.cpus.clone().map_or_else(Vec::new, |cpus| cpus.0),
+            warm_up: self.warm_up.unwrap_or(warm_up),
+            stop,
+            reconnect_every: self.reconnect_every,
+            patience: Patience { answer: self.timeout, connect: self.connect_timeout },
+            coalesce: match self.coalesce {
+                OnOff::Auto => Coalesce::Auto,
+                OnOff::Off => Coalesce::Off,
+            },
+            watch: self.watch,
+        })
+    }
+
+    fn check(&self) -> Result<(), Failure> {
+        let wrong = |text: &str| Err(Failure::Usage(text.to_owned()));
+        if self.connections == 0 || self.connections + self.idle > u32::MAX as usize {
+            return wrong("--connections must be at least 1, and with --idle below 2^32");
+        }
+        if self.threads == 0 || self.threads > self.connections {
+            return wrong("--threads must be at least 1 and at most --connections");
+        }
+        if self.duration.is_some_and(|duration| duration.is_zero()) {
+            return wrong("--duration must be longer than nothing");
+        }
+        if self.timeout.is_zero() || self.connect_timeout.is_zero() {
+            return wrong("--timeout and --connect-timeout must be longer than nothing");
+        }
+        if self.size.max(self.body_size).is_some_and(|size| size > LARGEST) {
+            return wrong("--size and --body-size are at most 1073741824 (1 GiB)");
+        }
+        Ok(())
+    }
+
+    fn work(&self) -> Result<Work, Failure> {
+        match self.target.scheme {
+            Scheme::Tcp => self.message().map(Work::Echo),
+            Scheme::Http => self.request().map(Work::Http),
+        }
+    }
+
+    fn message(&self) -> Result<Message, Failure> {
+        if self.method.is_some() || self.body_size.is_some() {
+            let text = "--method and --body-size need an http:// target";
+            return Err(Failure::Usage(text.to_owned()));
+        }
+        match (&self.message, self.size) {
+            (Some(text), _) if !text.is_empty() => Ok(Message::Text(text.clone())),
+            (None, None) => Ok(Message::Varied(SIZE)),
+            (None, Some(size)) if size > 0 => Ok(Message::Varied(size)),
+            _ => Err(Failure::Usage("an empty message has no echo to wait for".to_owned())),
+        }
+    }
+
+    fn request(&self) -> Result<Request, Failure> {
+        if self.message.is_some() || self.size.is_some() {
+            let text = "--message and --size need a tcp:// target";
+            return Err(Failure::Usage(text.to_owned()));
+        }
+        let method = self.method.clone().unwrap_or_else(|| "GET".to_owned());
+        if method.is_empty() || !method.bytes().all(is_token) {
+            return Err(Failure::Usage(format!("--method {method:?} is not a token")));
+        }
+        let (host, path) = (self.target.host.clone(), self.target.path.clone());
+        Ok(Request { method, host, path, body: self.body_size })
+    }
+}
+
+/// RFC 9110, section 5.6.2.
+fn is_token(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&octet)
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let split = text.find(|c: char| c.is_ascii_alphabetic() || c == 'µ').unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let second = match unit {
+        "us" | "µs" => 1e-6,
+        "ms" => 1e-3,
+        "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => return Err("a time is a number with a unit: 500ms, 10s, 2m".to_owned()),
+    };
+    let number: f64 = number.parse().map_err(|_| format!("{number:?} is not a number"))?;
+    Duration::try_from_secs_f64(number * second).map_err(|error| error.to_string())
+}
+
+fn parse_cpus(text: &str) -> Result<Cpus, String> {
+    let mut cpus = Vec::new();
+    for part in text.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        match (first.parse::<usize>(), last.parse::<usize>()) {
+            (Ok(first), Ok(last)) if first <= last && last < 65_536 => cpus.extend(first..=last),
+            _ => return Err(format!("{part:?} is not a CPU or a range of them, such as 0,2-3")),
+        }
+    }
+    Ok(Cpus(cpus))
+}
+
+/// The plan of a command line, for tests.
+#[cfg(test)]
+pub(crate) fn plan_of(line: &str) -> Result<Plan, String> {
+    let words = std::iter::once("loadgen").chain(line.split_whitespace());
+    let arguments = Arguments::try_parse_from(words).map_err(|error| error.to_string())?;
+    arguments.plan(Vec::new()).map_err(|failure| failure.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_times() {
+        let cases = [("10s", 10_000_000), ("1.5s", 1_500_000), ("250us", 250), ("7µs", 7)];
+        for (text, micros) in cases.into_iter().chain([("2m", 120_000_000), ("500ms", 500_000)]) {
+            assert_eq!(parse_duration(text), Ok(Duration::from_micros(micros)), "{text}");
+        }
+        for text in ["", "10", "s", "-1s", "1 s", "1day", "infs", "1e40h"] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn reads_lists_of_cpus() {
+        assert_eq!(parse_cpus("0,2-4").expect("a list").0, [0, 2, 3, 4]);
+        for text in ["", "a", "3-1", "1,", "0-99999999"] {
+            assert!(parse_cpus(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_count_is_not_warmed_up() {
+        let plan = plan_of("--target tcp://127.0.0.1:7 --connections 1 --count 5").expect("a plan");
+        assert_eq!(
+            (plan.warm_up, plan.stop),
+            (Duration::ZERO, Stop::Each(NonZeroU64::MIN.saturating_add(4)))
+        );
+        let plan = plan_of("--target tcp://127.0.0.1:7 --connections 1").expect("a plan");
+        assert_eq!((plan.warm_up, plan.stop), (WARM_UP, Stop::After(DURATION)));
+    }
+
+    #[test]
+    fn contradictions_are_named() {
+        for (line, hint) in [
+            ("tcp://127.0.0.1:7 --connections 0", "--connections"),
+            ("tcp://127.0.0.1:7 --connections 1 --threads 2", "--threads"),
+            ("tcp://127.0.0.1:7 --connections 1 --size 0", "empty"),
+            ("tcp://127.0.0.1:7 --connections 1 --method GET", "http://"),
+            ("tcp://127.0.0.1:7 --connections 1 --count 3 --duration 1s", "--duration"),
+            ("tcp://127.0.0.1:7 --connections 1 --count 3 --warm-up 1s", "--warm-up"),
+            ("http://127.0.0.1:7 --connections 1 --size 3", "tcp://"),
+            ("http://127.0.0.1:7 --connections 1 --method G(", "token"),
+            ("http://127.0.0.1:7 --connections 1 --timeout 0s", "--timeout"),
+        ] {
+            let error = plan_of(&format!("--target {line}")).expect_err(line);
+            assert!(error.contains(hint), "{line}: {error}");
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Sockets and time: who sends when, and what becomes of each request.
+//!
+//! ```text
+//!   connect ──▶ warm up ──▶ measure ──▶ drain
+//!                         open       close
+//! ```
+//!
+//! Each thread has its own epoll instance and its own share of the connections; while load is on,
+//! threads share nothing but a [`Pulse`] each. The phases are moments agreed on beforehand, so no
+//! thread waits for another at their edges: the stamp of a reply says which phase it belongs to.
+//!
+//! **What is in the measuring phase.** A request counts if it is out at any time between `open` and
+//! `close`: those already out at `open` count as sent, those still out at `close` as outstanding. So
+//! `sent = answered + failed + outstanding` is exact, the rate has no edge effects, and a request
+//! that never has an answer can't fall through. Draining only lets the rest end in good order.
+
+mod dial;
+mod gather;
+mod readiness;
+mod shared;
+mod slot;
+mod talk;
+mod worker;
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::sys::prctl;
+use nix::unistd::Pid;
+
+use self::shared::{Pulse, Timeline};
+use self::worker::{Common, Worker, Yield};
+use crate::clock::Moment;
+use crate::exchange::{Echo, Exchange, Http};
+use crate::failure::Failure;
+use crate::plan::{Plan, Stop, Work};
+use crate::progress::Progress;
+use crate::recorder::{Counts, Recorder};
+use crate::report::Usage;
+use crate::sources::Sources;
+use crate::usage::Meters;
+
+pub use slot::Tally;
+
+/// What a run found, before it is put into words.
+#[derive(Debug)]
+pub struct Found {
+    /// What was recorded in the measuring phase.
+    pub recorder: Recorder,
+    /// What was counted before it.
+    pub before: Counts,
+    /// One for each active connection.
+    pub tallies: Vec<Tally>,
+    /// Active connections that were open when load began.
+    pub established: u64,
+    /// Slots that were given up.
+    pub abandoned: u64,
+    /// Silent connections that were open to the end.
+    pub idle: u64,
+    /// The length of the measuring phase.
+    pub elapsed_ns: u64,
+    /// What the load generator used in it.
+    pub client: Usage,
+    /// What the watched process used in it.
+    pub server: Option<Usage>,
+}
+
+/// Carries out a plan.
+///
+/// # Errors
+/// If no connection at all could be made, or the host refuses something the plan needs.
+pub fn run(plan: &Plan, sources: &Sources, progress: &mut Progress) -> Result<Found, Failure> {
+    match &plan.work {
+        Work::Echo(message) => drive(plan, &Echo::new(message), sources, progress),
+        Work::Http(request) => drive(plan, &Http::new(request), sources, progress),
+    }
+}
+
+fn drive<E: Exchange>(
+    plan: &Plan,
+    exchange: &E,
+    sources: &Sources,
+    progress: &mut Progress,
+) -> Result<Found, Failure> {
+    let pulses: Vec<_> = (0..plan.threads).map(|_| Pulse::default()).collect();
+    let common = Common { plan, exchange, sources, pulses: &pulses };
+    let workers: Result<Vec<_>, _> =
+        (0..plan.threads).map(|which| Worker::new(&common, which)).collect();
+    let meters = Meters::new(plan.watch)?;
+    thread::scope(|scope| {
+        let (reports, reported) = channel();
+        let crew: Vec<_> = workers?
+            .into_iter()
+            .map(|worker| {
+                let (orders, ordered) = channel();
+                let reports = reports.clone();
+                let thread = scope.spawn(move || work(worker, &reports, &ordered));
+                (orders, thread)
+            })
+            .collect();
+        let (orders, threads): (Vec<_>, Vec<_>) = crew.into_iter().unzip();
+        drop(reports);
+        let conductor = Conductor { plan, pulses: &pulses, meters, orders, reported };
+        let (usage, timeline) = conductor.conduct(progress)?;
+        let yields = threads.into_iter().map(|thread| {
+            thread.join().map_err(|_| Failure::Failed("a thread of loadgen panicked".to_owned()))
+        });
+        unite(plan, yields.collect::<Result<_, _>>()?, timeline, usage)
+    })
+}
+
+/// The life of a thread: it does a part, reports it, and waits for the order for the next.
+fn work<E: Exchange>(
+    mut worker: Worker<'_, E>,
+    reports: &Sender<()>,
+    orders: &Receiver<Timeline>,
+) -> Yield {
+    prepare_thread(&worker);
+    worker.connect();
+    // A report that nobody takes, or an order that never comes, means that the run is off.
+    let _ = reports.send(());
+    if let Ok(timeline) = orders.recv() {
+        worker.drive(timeline);
+        let _ = reports.send(());
+        let _ = orders.recv();
+    }
+    worker.finish()
+}
+
+/// Pins the thread, and lets its waits end within a microsecond in place of 50 (prctl(2)).
+fn prepare_thread<E: Exchange>(worker: &Worker<'_, E>) {
+    let _ = prctl::set_timerslack(1000);
+    if let Some(&cpu) = worker.cpu() {
+        let _ = pin(&[cpu]);
+    }
+}
+
+/// Lets the calling thread, and those it starts later, run on these CPUs only.
+///
+/// # Errors
+/// If there is none of that number, or this process may not use it.
+pub fn pin(cpus: &[usize]) -> Result<(), Failure> {
+    let mut set = CpuSet::new();
+    let outcome = cpus.iter().try_for_each(|&cpu| set.set(cpu));
+    let outcome = outcome.and_then(|()| sched_setaffinity(Pid::from_raw(0), &set));
+    outcome.map_err(|error| Failure::Unfit(format!("--cpus: can't run on {cpus:?}: {error}")))
+}
+
+/// The main thread's part: it starts the phases and takes readings at their edges.
+struct Conductor<'a> {
+    plan: &'a Plan,
+    pulses: &'a [Pulse],
+    meters: Meters,
+    orders: Vec<Sender<Timeline>>,
+    reported: Receiver<()>,
+}
+
+impl Conductor<'_> {
+    /// From the connecting phase to the end of measuring. The connections stay open until the last
+    /// reading has been taken; dropping the senders of orders then releases the threads.
+    fn conduct(
+        self,
+        progress: &mut Progress,
+    ) -> Result<((Usage, Option<Usage>), Timeline), Failure> {
+        let _ = prctl::set_timerslack(1000);
+        self.await_reports(Moment::NEVER, progress);
+        let mut timeline = Timeline::new(self.plan, Moment::now());
+        for order in &self.orders {
+            let _ = order.send(timeline);
+        }
+        self.sleep_until(timeline.open, progress);
+        let first = self.meters.read()?;
+        match self.plan.stop {
+            Stop::After(_) => self.sleep_until(timeline.close, progress),
+            Stop::Each(_) => {
+                self.await_reports(Moment::NEVER, progress);
+                timeline.close = Moment::now();
+            }
+        }
+        let last = self.meters.read()?;
+        if matches!(self.plan.stop, Stop::After(_)) {
+            self.await_reports(Moment::NEVER, progress);
+        }
+        progress.end();
+        Ok((first.until(&last), timeline))
+    }
+
+    /// Waits for a report of each thread.
+    fn await_reports(&self, limit: Moment, progress: &mut Progress) {
+        let mut missing = self.orders.len();
+        while missing > 0 && Moment::now() < limit {
+            match self.reported.recv_timeout(progress.until_next()) {
+                Ok(()) => missing -= 1,
+                Err(RecvTimeoutError::Timeout) => progress.show(shared::so_far(self.pulses)),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn sleep_until(&self, when: Moment, progress: &mut Progress) {
+        loop {
+            let left = Duration::from_nanos(when.nanos_since(Moment::now()));
+            if left.is_zero() {
+                return;
+            }
+            let next = progress.until_next();
+            thread::sleep(left.min(next));
+            if next <= left {
+                progress.show(shared::so_far(self.pulses));
+            }
+        }
+    }
+}
+
+/// Joins what the threads found.
+fn unite(
+    plan: &Plan,
+    yields: Vec<Yield>,
+    timeline: Timeline,
+    (client, server): (Usage, Option<Usage>),
+) -> Result<Found, Failure> {
+    let mut all = Yield::default();
+    yields.into_iter().for_each(|one| all.merge(one));
+    if all.established == 0 {
+        return Err(nothing_established(plan, &all));
+    }
+    let close = match plan.stop {
+        Stop::After(_) => timeline.close,
+        Stop::Each(_) => all.last_event,
+    };
+    Ok(Found {
+        elapsed_ns: close.nanos_since(timeline.open),
+        recorder: all.recorder,
+        before: all.before,
+        tallies: all.tallies,
+        established: all.established,
+        abandoned: all.abandoned,
+        idle: all.idle,
+        client,
+        server,
+    })
+}
+
+fn nothing_established(plan: &Plan, all: &Yield) -> Failure {
+    let why = all.first_error.as_deref().unwrap_or("no reason was given");
+    Failure::Failed(format!(
+        "none of {} connections to {} could be made: {why} (is the server running?)",
+        plan.connections, plan.target.given
+    ))
+}

@@ -1,0 +1,147 @@
+//! One place in the crowd of clients: a connection now, perhaps another one later.
+
+use std::net::TcpStream;
+
+use crate::clock::Moment;
+
+/// One client and its present connection.
+#[derive(Debug)]
+pub(crate) struct Slot<D> {
+    /// The present connection.
+    pub(crate) socket: Option<TcpStream>,
+    /// Counts the connections this slot has had, so that an event for an old one is recognised.
+    pub(crate) generation: u32,
+    pub(crate) role: Role,
+    pub(crate) state: State,
+    /// Consecutive connections that ended without an answer.
+    pub(crate) fruitless: u8,
+    /// Requests answered on the present connection.
+    pub(crate) answered_here: u32,
+    /// Octets of the present request that are still to be sent.
+    pub(crate) unsent: usize,
+    /// When the present request was begun or, while dialling, the connection.
+    pub(crate) since: Moment,
+    /// What the exchange remembers.
+    pub(crate) dialogue: D,
+    /// Requests begun in the whole run.
+    pub(crate) begun: u64,
+    pub(crate) tally: Tally,
+}
+
+/// What a slot is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// It sends requests.
+    Active,
+    /// It is connected and silent.
+    Silent,
+}
+
+/// Where a slot stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Waits to be dialled.
+    Waiting,
+    /// connect(2) is under way.
+    Dialling,
+    /// Connected, and no request is out.
+    Open,
+    /// A request is out.
+    Asking,
+    /// Has done all it had to do.
+    Finished,
+    /// Has been given up.
+    Abandoned,
+}
+
+/// What one client did: its row in `client data - N.csv`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    /// Requests answered in the measuring phase.
+    pub answered: u64,
+    /// Octets of requests sent in the measuring phase.
+    pub octets_sent: u64,
+    /// The sum of the latencies of the answered requests.
+    pub latency_ns: u64,
+    /// Just before its first connect(2).
+    pub opened: Option<Moment>,
+    /// When its last connection was closed; none while one is open.
+    pub closed: Option<Moment>,
+}
+
+impl Tally {
+    /// Forgets what was done before the measuring phase, but not when the session began.
+    pub(crate) fn restart(&mut self) {
+        *self = Self { opened: self.opened, closed: self.closed, ..Self::default() };
+    }
+
+    /// Counts one answered request.
+    pub(crate) fn answered(&mut self, latency_ns: u64) {
+        self.answered += 1;
+        self.latency_ns += latency_ns;
+    }
+}
+
+impl<D: Default> Slot<D> {
+    /// One that waits to be dialled.
+    pub(crate) fn new(role: Role) -> Self {
+        Self {
+            socket: None,
+            generation: 0,
+            role,
+            state: State::Waiting,
+            fruitless: 0,
+            answered_here: 0,
+            unsent: 0,
+            since: Moment::default(),
+            dialogue: D::default(),
+            begun: 0,
+            tally: Tally::default(),
+        }
+    }
+
+    /// Puts a connection that is under way into the slot.
+    pub(crate) fn dialling(&mut self, socket: TcpStream, now: Moment) {
+        self.socket = Some(socket);
+        self.state = State::Dialling;
+        self.since = now;
+        self.answered_here = 0;
+        self.dialogue = D::default();
+        self.tally.closed = None;
+    }
+
+    /// Closes the connection, if there is one, and leaves the slot in `state`.
+    pub(crate) fn close(&mut self, state: State, now: Moment) {
+        if self.socket.take().is_some() {
+            self.tally.closed = Some(now);
+        }
+        self.generation = self.generation.wrapping_add(1);
+        self.state = state;
+        self.unsent = 0;
+    }
+
+    /// Whether nothing more will come from it.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.state, State::Finished | State::Abandoned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::{Echo, Exchange, Http};
+
+    #[test]
+    fn an_idle_connection_costs_at_most_256_octets() {
+        assert!(size_of::<Slot<<Echo as Exchange>::Dialogue>>() <= 256);
+        assert!(size_of::<Slot<<Http as Exchange>::Dialogue>>() <= 256);
+    }
+
+    #[test]
+    fn a_closed_slot_does_not_know_its_old_events() {
+        let mut slot = Slot::<()>::new(Role::Active);
+        let generation = slot.generation;
+        slot.close(State::Waiting, Moment::default());
+        assert_ne!(slot.generation, generation);
+    }
+}

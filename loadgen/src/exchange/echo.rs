@@ -1,0 +1,153 @@
+//! Echo: what was sent has to come back, octet for octet and nothing else.
+//!
+//! A server that answers one client with another's octets, or with those of an earlier message,
+//! must not get away with it. Generated messages are therefore windows into one fixed pseudo-random
+//! pattern, and each request looks at another place of it. That costs a multiplication: nothing is
+//! copied or generated per request, and the reply is compared with the same piece of memory.
+
+use wire::Buffer;
+
+use super::{Exchange, Step, Then, Turn};
+use crate::fault::Fault;
+use crate::plan::Message;
+
+/// How many different windows there are. The pattern stays inside a first-level cache as long as the
+/// messages are small.
+const WINDOWS: usize = 4096;
+
+/// Sends messages and compares what comes back.
+#[derive(Debug)]
+pub struct Echo {
+    pattern: Box<[u8]>,
+    length: usize,
+    windows: u64,
+}
+
+/// The window of the message that is out, and how much of it is back.
+#[derive(Debug, Default)]
+pub struct Dialogue {
+    window: usize,
+    received: usize,
+}
+
+impl Echo {
+    /// An exchange of these messages, which must not be empty.
+    #[must_use]
+    pub fn new(message: &Message) -> Self {
+        match message {
+            Message::Text(text) => {
+                Self { pattern: text.as_bytes().into(), length: text.len(), windows: 1 }
+            }
+            Message::Varied(length) => {
+                let pattern = pseudo_random(length + WINDOWS - 1);
+                Self { pattern, length: *length, windows: WINDOWS as u64 }
+            }
+        }
+    }
+}
+
+impl Exchange for Echo {
+    type Dialogue = Dialogue;
+
+    fn begin(&self, dialogue: &mut Dialogue, seed: u64, _turn: Turn) {
+        *dialogue = Dialogue { window: (scatter(seed) % self.windows) as usize, received: 0 };
+    }
+
+    fn request(&self, dialogue: &Dialogue) -> &[u8] {
+        &self.pattern[dialogue.window..dialogue.window + self.length]
+    }
+
+    fn resume(&self, _dialogue: &mut Dialogue, input: &mut Buffer) {
+        input.clear();
+    }
+
+    fn receive(&self, dialogue: &mut Dialogue, input: &mut Buffer) -> Step {
+        let expected = &self.request(dialogue)[dialogue.received..];
+        let received = input.filled();
+        if !expected.starts_with(received) {
+            return Step::Failed(Fault::Mismatch, Then::Close);
+        }
+        dialogue.received += received.len();
+        if received.len() == expected.len() { Step::Answered(Then::Reuse) } else { Step::Partial }
+    }
+
+    fn end_of_input(&self, _dialogue: &mut Dialogue) -> Step {
+        Step::Failed(Fault::Closed, Then::Close)
+    }
+}
+
+/// Fibonacci hashing (Knuth, The Art of Computer Programming, volume 3, section 6.4): neighbours
+/// land far apart. The high bits are the good ones.
+fn scatter(seed: u64) -> u64 {
+    seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32
+}
+
+/// Octets of the SplitMix64 generator (Steele, Lea, Flood 2014), the same in each run.
+fn pseudo_random(length: usize) -> Box<[u8]> {
+    let mut state = 0_u64;
+    let mut next = || {
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    };
+    (0..length).map(|_| next() as u8).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(echo: &Echo, seed: u64) -> (Dialogue, Vec<u8>) {
+        let mut dialogue = Dialogue::default();
+        echo.begin(&mut dialogue, seed, Turn::More);
+        let request = echo.request(&dialogue).to_vec();
+        (dialogue, request)
+    }
+
+    fn answer(echo: &Echo, dialogue: &mut Dialogue, octets: &[u8]) -> Step {
+        let mut input = Buffer::new(1024);
+        echo.resume(dialogue, &mut input);
+        input.push(octets);
+        echo.receive(dialogue, &mut input)
+    }
+
+    #[test]
+    fn takes_a_reply_in_pieces() {
+        let echo = Echo::new(&Message::Varied(100));
+        let (mut dialogue, request) = ask(&echo, 7);
+        for octet in &request[..99] {
+            assert_eq!(answer(&echo, &mut dialogue, &[*octet]), Step::Partial);
+        }
+        assert_eq!(answer(&echo, &mut dialogue, &request[99..]), Step::Answered(Then::Reuse));
+    }
+
+    #[test]
+    fn one_wrong_octet_anywhere_is_found() {
+        let echo = Echo::new(&Message::Text("hello".to_owned()));
+        for at in 0..5 {
+            let (mut dialogue, mut octets) = ask(&echo, 1);
+            octets[at] ^= 0x80;
+            let wrong = Step::Failed(Fault::Mismatch, Then::Close);
+            assert_eq!(answer(&echo, &mut dialogue, &octets), wrong);
+        }
+    }
+
+    #[test]
+    fn an_octet_too_many_is_found() {
+        let echo = Echo::new(&Message::Text("hello".to_owned()));
+        let (mut dialogue, _) = ask(&echo, 1);
+        let wrong = Step::Failed(Fault::Mismatch, Then::Close);
+        assert_eq!(answer(&echo, &mut dialogue, b"hello!"), wrong);
+    }
+
+    #[test]
+    fn the_reply_to_another_request_is_found() {
+        let echo = Echo::new(&Message::Varied(16));
+        for seed in 1..2000 {
+            let (_, stale) = ask(&echo, seed - 1);
+            let (mut dialogue, _) = ask(&echo, seed);
+            assert_ne!(answer(&echo, &mut dialogue, &stale), Step::Answered(Then::Reuse));
+        }
+    }
+}

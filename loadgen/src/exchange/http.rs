@@ -1,0 +1,177 @@
+//! HTTP/1.1: the request is the same each time and built once; every reply is parsed to its end.
+
+use wire::Buffer;
+use wire::http1::{Client, Limits, RequestMethod};
+
+use super::{Exchange, Step, Then, Turn};
+use crate::fault::Fault;
+use crate::plan::Request;
+
+/// Content is counted and thrown away, so that its length need not be bounded. The bound on a head
+/// is far below the size of the engine's input buffer.
+const LIMITS: Limits = Limits { head: 64 << 10, target: 4 << 10, fields: 1000, body: u64::MAX };
+
+/// Sends one request again and again and reads the replies.
+#[derive(Debug)]
+pub struct Http {
+    request: Box<[u8]>,
+    last_request: Box<[u8]>,
+    method: RequestMethod,
+}
+
+/// Where a connection stands.
+#[derive(Debug, Default)]
+pub struct Dialogue {
+    client: Option<Client>,
+    last: bool,
+    /// The start of a head whose rest has not come yet: rare, and then short.
+    left_over: Vec<u8>,
+}
+
+impl Http {
+    /// An exchange of this request.
+    #[must_use]
+    pub fn new(request: &Request) -> Self {
+        let method =
+            if request.method == "HEAD" { RequestMethod::Head } else { RequestMethod::Other };
+        Self {
+            request: octets_of(request, ""),
+            last_request: octets_of(request, "Connection: close\r\n"),
+            method,
+        }
+    }
+}
+
+fn octets_of(request: &Request, connection: &str) -> Box<[u8]> {
+    let Request { method, host, path, body } = request;
+    let length = body.map(|length| format!("Content-Length: {length}\r\n")).unwrap_or_default();
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n{length}{connection}\r\n");
+    let mut octets = head.into_bytes();
+    octets.resize(octets.len() + body.unwrap_or(0), b'x');
+    octets.into()
+}
+
+impl Exchange for Http {
+    type Dialogue = Dialogue;
+
+    fn begin(&self, dialogue: &mut Dialogue, _seed: u64, turn: Turn) {
+        dialogue.last = turn == Turn::Last;
+        dialogue.client.get_or_insert_with(|| Client::new(LIMITS)).sent(self.method);
+    }
+
+    fn request(&self, dialogue: &Dialogue) -> &[u8] {
+        if dialogue.last { &self.last_request } else { &self.request }
+    }
+
+    fn resume(&self, dialogue: &mut Dialogue, input: &mut Buffer) {
+        input.clear();
+        input.push(&dialogue.left_over);
+    }
+
+    fn receive(&self, dialogue: &mut Dialogue, input: &mut Buffer) -> Step {
+        let Some(client) = &mut dialogue.client else { return wrong() };
+        dialogue.left_over.clear();
+        match client.advance(input, &mut |_content| ()) {
+            // One request is out at a time, so nothing can follow its reply.
+            Ok(Some(_)) if !input.is_empty() => wrong(),
+            Ok(Some(reply)) => judge(reply.status, reply.keep_alive),
+            Ok(None) => {
+                dialogue.left_over.extend_from_slice(input.filled());
+                Step::Partial
+            }
+            Err(_) => wrong(),
+        }
+    }
+
+    fn end_of_input(&self, dialogue: &mut Dialogue) -> Step {
+        match dialogue.client.as_mut().map(Client::end_of_input) {
+            Some(Ok(Some(reply))) => judge(reply.status, false),
+            _ => Step::Failed(Fault::Closed, Then::Close),
+        }
+    }
+}
+
+fn wrong() -> Step {
+    Step::Failed(Fault::Mismatch, Then::Close)
+}
+
+fn judge(status: u16, keep_alive: bool) -> Step {
+    let then = if keep_alive { Then::Reuse } else { Then::Close };
+    match status {
+        200..=299 => Step::Answered(then),
+        _ => Step::Failed(Fault::Status, then),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn http(method: &str, body: Option<usize>) -> Http {
+        Http::new(&Request {
+            method: method.to_owned(),
+            host: "h:80".to_owned(),
+            path: "/p".to_owned(),
+            body,
+        })
+    }
+
+    /// The step that a reply leads to, when it comes in pieces of that many octets.
+    fn step(reply: &str, piece: usize) -> Step {
+        let (http, mut dialogue) = (http("GET", None), Dialogue::default());
+        http.begin(&mut dialogue, 0, Turn::More);
+        let mut input = Buffer::new(1024);
+        for octets in reply.as_bytes().chunks(piece) {
+            http.resume(&mut dialogue, &mut input);
+            input.push(octets);
+            match http.receive(&mut dialogue, &mut input) {
+                Step::Partial => {}
+                step => return step,
+            }
+        }
+        http.end_of_input(&mut dialogue)
+    }
+
+    #[test]
+    fn the_request_is_what_the_plan_says() {
+        let http = http("POST", Some(3));
+        let head = "POST /p HTTP/1.1\r\nHost: h:80\r\nContent-Length: 3\r\n";
+        assert_eq!(*http.request, *format!("{head}\r\nxxx").as_bytes());
+        assert_eq!(*http.last_request, *format!("{head}Connection: close\r\n\r\nxxx").as_bytes());
+    }
+
+    #[test]
+    fn replies_are_judged_however_they_are_cut() {
+        let closed = Step::Failed(Fault::Closed, Then::Close);
+        let cases = [
+            ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", Step::Answered(Then::Reuse)),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+                Step::Answered(Then::Reuse),
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+                Step::Answered(Then::Close),
+            ),
+            ("HTTP/1.1 200 OK\r\n\r\nto the end", Step::Answered(Then::Close)),
+            (
+                "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+                Step::Failed(Fault::Status, Then::Reuse),
+            ),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok", closed),
+            ("", closed),
+            ("hello\r\n\r\n", wrong()),
+        ];
+        for (reply, expected) in cases {
+            for piece in 1..=reply.len().max(1) {
+                assert_eq!(step(reply, piece), expected, "{reply:?} in pieces of {piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn octets_nobody_asked_for_are_found() {
+        let reply = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\n";
+        assert_eq!(step(reply, reply.len()), wrong());
+    }
+}

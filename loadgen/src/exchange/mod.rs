@@ -1,0 +1,66 @@
+//! What is said over a connection: the octets of a request, and where its reply ends.
+//!
+//! An exchange owns no socket and knows no time. It is made once for a run and shared by all
+//! threads; what it remembers of one connection is a [`Dialogue`](Exchange::Dialogue), which the
+//! engine keeps in that connection's slot. The engine is generic over the exchange, so nothing here
+//! is a virtual call.
+
+mod echo;
+mod http;
+
+pub use echo::Echo;
+pub use http::Http;
+use wire::Buffer;
+
+use crate::fault::Fault;
+
+/// One protocol, seen from the client.
+pub trait Exchange: Sync {
+    /// What has to be remembered of a connection between two reads.
+    type Dialogue: Default + Send;
+
+    /// Turns to the next request of a connection. `seed` differs from request to request; `Last`
+    /// tells the other side, where the protocol has words for that, that the connection then ends.
+    fn begin(&self, dialogue: &mut Self::Dialogue, seed: u64, turn: Turn);
+
+    /// All octets of the request that was begun.
+    fn request(&self, dialogue: &Self::Dialogue) -> &[u8];
+
+    /// Prepares `input` for the next read: what an earlier one left over comes first.
+    fn resume(&self, dialogue: &mut Self::Dialogue, input: &mut Buffer);
+
+    /// Takes what was read.
+    fn receive(&self, dialogue: &mut Self::Dialogue, input: &mut Buffer) -> Step;
+
+    /// Takes the end of the input, which may be what a reply waited for.
+    fn end_of_input(&self, dialogue: &mut Self::Dialogue) -> Step;
+}
+
+/// Whether a request is the last one of its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Others follow.
+    More,
+    /// None follows.
+    Last,
+}
+
+/// Where a reply stands after a read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Octets are missing.
+    Partial,
+    /// It is complete and right.
+    Answered(Then),
+    /// It is not what it had to be.
+    Failed(Fault, Then),
+}
+
+/// What becomes of the connection after a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// It takes the next request.
+    Reuse,
+    /// It is at its end.
+    Close,
+}

@@ -1,0 +1,104 @@
+//! The validated workload: all that a run needs to know, and nothing about how it was asked for.
+
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+use crate::target::Target;
+
+/// What is to be done.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The command line, for the record.
+    pub command: Vec<String>,
+    /// What is put under load.
+    pub target: Target,
+    /// What is said to it.
+    pub work: Work,
+    /// When a connection sends its next request.
+    pub load: Load,
+    /// Connections that send requests.
+    pub connections: usize,
+    /// Connections that are opened first and then stay silent.
+    pub idle: usize,
+    /// Threads, each with its own epoll instance and its own share of the connections.
+    pub threads: usize,
+    /// CPUs to pin the threads to, in turn; none leaves it to the kernel.
+    pub cpus: Vec<usize>,
+    /// How long load is given before measuring begins.
+    pub warm_up: Duration,
+    /// When it is over.
+    pub stop: Stop,
+    /// A new connection takes the place of one that has carried this many requests.
+    pub reconnect_every: Option<NonZeroU64>,
+    /// How long to wait for a connection and for an answer.
+    pub patience: Patience,
+    /// Whether replies may gather for a moment before they are fetched.
+    pub coalesce: Coalesce,
+    /// The process whose use of the host is taken at the edges of the measuring phase.
+    pub watch: Option<i32>,
+}
+
+/// When a connection sends its next request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Load {
+    /// As soon as it has the answer to the last one. So a slow server is asked less often.
+    Closed,
+}
+
+/// When a run is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// After this much time of measuring.
+    After(Duration),
+    /// When every connection has made this many requests.
+    Each(NonZeroU64),
+}
+
+/// What is said to the target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// A message, which has to come back.
+    Echo(Message),
+    /// An HTTP request.
+    Http(Request),
+}
+
+/// What an echo server is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// The same text each time.
+    Text(String),
+    /// That many octets, which differ from connection to connection and from request to request.
+    Varied(usize),
+}
+
+/// What an HTTP server is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The method: a token (RFC 9110, section 9.1).
+    pub method: String,
+    /// The value of the Host field.
+    pub host: String,
+    /// The target of the request line.
+    pub path: String,
+    /// The length of the body in octets; none for a request without one.
+    pub body: Option<usize>,
+}
+
+/// How long to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// For an answer.
+    pub answer: Duration,
+    /// For a connection.
+    pub connect: Duration,
+}
+
+/// Whether replies may gather for a moment before they are fetched; see [`crate::engine`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coalesce {
+    /// For at most 1/32 of the mean latency and 50 µs.
+    Auto,
+    /// Each is fetched at once.
+    Off,
+}

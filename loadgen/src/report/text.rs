@@ -1,0 +1,158 @@
+//! The result for people.
+
+use std::fmt::Write;
+
+use super::{Errors, Latency, Summary, Usage};
+
+/// The summary as an aligned table.
+#[must_use]
+pub fn text(summary: &Summary) -> String {
+    let mut page = Page::default();
+    page.line("target", summary.target.clone());
+    page.line("connections", connections(summary));
+    page.line("requests", requests(summary));
+    page.line("errors", errors(&summary.errors));
+    if summary.errors_before.total() > 0 {
+        page.line("  before measuring", errors(&summary.errors_before));
+    }
+    let elapsed = time(summary.elapsed_ns as f64);
+    page.line("rate", format!("{:.0} answers/s over {elapsed}", summary.rate));
+    page.line(
+        "octets",
+        format!("{} sent, {} received", summary.octets_sent, summary.octets_received),
+    );
+    page.latency("latency", &summary.latency);
+    page.latency("connect", &summary.connect);
+    page.line("loadgen", usage(&summary.client, summary));
+    page.line("  system calls", calls(summary));
+    if let Some(server) = &summary.server {
+        page.line("server", usage(server, summary));
+        page.line("  memory, threads", memory(server));
+    }
+    page.0
+}
+
+/// Lines of a name and a value, the values below each other.
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn line(&mut self, name: &str, value: String) {
+        // Writing to a string can't fail.
+        let _ = writeln!(self.0, "{name:<20}{value}");
+    }
+
+    fn latency(&mut self, name: &str, latency: &Latency) {
+        if latency.count == 0 {
+            return self.line(name, "nothing recorded".to_owned());
+        }
+        let mean = format!(
+            "{:>10} mean, {} standard deviation",
+            time(latency.mean_ns),
+            time(latency.stdev_ns)
+        );
+        self.line(name, mean);
+        self.line("", format!("{:>10} min", time(latency.min_ns as f64)));
+        for percentile in &latency.percentiles {
+            let value = time(percentile.value_ns as f64);
+            self.line("", format!("{value:>10} p{}", percentile.percent));
+        }
+        self.line("", format!("{:>10} max", time(latency.max_ns as f64)));
+    }
+}
+
+fn connections(summary: &Summary) -> String {
+    let of = &summary.connections;
+    let mut text =
+        format!("{} asked, {} established, {} served", of.asked, of.established, of.served);
+    for (count, what) in [(of.idle, "idle"), (of.reconnects, "renewed"), (of.abandoned, "given up")]
+    {
+        if count > 0 {
+            let _ = write!(text, ", {count} {what}");
+        }
+    }
+    text
+}
+
+fn requests(summary: &Summary) -> String {
+    let of = &summary.requests;
+    format!(
+        "{} sent = {} answered + {} failed + {} outstanding",
+        of.sent, of.answered, of.failed, of.outstanding
+    )
+}
+
+fn errors(errors: &Errors) -> String {
+    let Errors { connect, read, write, reset, closed, timeout, status, mismatch } = *errors;
+    let classes = [
+        (connect, "connect"),
+        (read, "read"),
+        (write, "write"),
+        (reset, "reset"),
+        (closed, "closed"),
+        (timeout, "timeout"),
+        (status, "status"),
+        (mismatch, "mismatch"),
+    ];
+    let counted = classes.iter().filter(|(count, _)| *count > 0);
+    let words: Vec<_> = counted.map(|(count, class)| format!("{count} {class}")).collect();
+    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+}
+
+fn usage(usage: &Usage, summary: &Summary) -> String {
+    let cpu = (usage.user_ns + usage.system_ns) as f64;
+    let share = 100.0 * cpu / summary.elapsed_ns.max(1) as f64;
+    let each = |nanos: u64| time(nanos as f64 / summary.requests.answered.max(1) as f64);
+    format!(
+        "{share:.0} % of a CPU; per answer {} user + {} system",
+        each(usage.user_ns),
+        each(usage.system_ns)
+    )
+}
+
+fn calls(summary: &Summary) -> String {
+    let calls = &summary.calls;
+    let each = calls.per_request(summary.requests.answered);
+    format!("{each:.2} per answer, {:.1} connections ready per wait", calls.events_per_wait())
+}
+
+fn memory(usage: &Usage) -> String {
+    let mebi = usage.resident_octets as f64 / f64::from(1 << 20);
+    format!("{mebi:.1} MiB resident, {} threads", usage.threads)
+}
+
+/// A time in the unit that suits it.
+fn time(nanos: f64) -> String {
+    match nanos {
+        ..1e3 => format!("{nanos:.0} ns"),
+        ..1e6 => format!("{:.1} µs", nanos / 1e3),
+        ..1e9 => format!("{:.2} ms", nanos / 1e6),
+        _ => format!("{:.2} s", nanos / 1e9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Requests;
+
+    #[test]
+    fn times_have_the_unit_that_suits_them() {
+        let cases = [(0.0, "0 ns"), (999.0, "999 ns"), (1500.0, "1.5 µs"), (2.5e6, "2.50 ms")];
+        for (nanos, expected) in cases.into_iter().chain([(6e10, "60.00 s")]) {
+            assert_eq!(time(nanos), expected);
+        }
+    }
+
+    #[test]
+    fn says_what_became_of_all_requests() {
+        let requests = Requests { sent: 10, answered: 7, failed: 2, outstanding: 1 };
+        let errors = Errors { closed: 2, ..Errors::default() };
+        let text = text(&Summary { requests, errors, ..Summary::default() });
+        assert!(
+            text.contains("requests            10 sent = 7 answered + 2 failed + 1 outstanding")
+        );
+        assert!(text.contains("errors              2 closed\n"));
+        assert!(text.contains("latency             nothing recorded"));
+    }
+}
