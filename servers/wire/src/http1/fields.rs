@@ -1,54 +1,42 @@
-//! What the fields of a head say about the message itself.
+//! What the fields of any head say about the message and its connection.
 
-use super::grammar::{HOST_LITERAL, HOST_NAME, all_in, decimal, trimmed};
+use super::grammar::{decimal, trimmed};
+use super::head::field;
 use super::{Error, Framing, Version};
 
-/// The fields that frame a message, gathered line by line.
+/// The fields that say where a message ends, and whether another may follow; gathered line by line.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Fields {
+    count: usize,
     length: Option<u64>,
     chunked: bool,
-    host: bool,
     close: bool,
     keep_alive: bool,
-    expects_continue: bool,
-    unknown_expectation: bool,
 }
 
 impl Fields {
-    /// Takes note of one field.
+    /// Reads a field line and takes note of what it says; gives back name and value.
     ///
     /// # Errors
-    /// The rule that its value breaks, alone or after the fields before it.
+    /// The rule that it breaks, alone or after the fields before it, of which there may be `most`.
     #[inline]
-    pub(crate) fn note(&mut self, name: &[u8], value: &[u8]) -> Result<(), Error> {
+    pub(crate) fn read<'a>(
+        &mut self,
+        line: &'a [u8],
+        most: usize,
+    ) -> Result<(&'a [u8], &'a [u8]), Error> {
+        let (name, value) = field(line)?;
+        self.count += 1;
+        if self.count > most {
+            return Err(Error::TooManyFields);
+        }
         match name.len() {
-            4 if name.eq_ignore_ascii_case(b"host") => self.host(value),
-            14 if name.eq_ignore_ascii_case(b"content-length") => self.content_length(value),
-            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => self.coding(value),
-            6 if name.eq_ignore_ascii_case(b"expect") => {
-                self.expect(value);
-                Ok(())
-            }
-            10 if name.eq_ignore_ascii_case(b"connection") => {
-                self.connection(value);
-                Ok(())
-            }
-            _ => Ok(()),
+            10 if name.eq_ignore_ascii_case(b"connection") => self.connection(value),
+            14 if name.eq_ignore_ascii_case(b"content-length") => self.content_length(value)?,
+            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => self.coding(value)?,
+            _ => {}
         }
-    }
-
-    fn host(&mut self, value: &[u8]) -> Result<(), Error> {
-        if std::mem::replace(&mut self.host, true) {
-            return Err(Error::RepeatedHost);
-        }
-        if is_authority(value) { Ok(()) } else { Err(Error::BadHost) }
-    }
-
-    fn expect(&mut self, value: &[u8]) {
-        let known = value.eq_ignore_ascii_case(b"100-continue");
-        self.expects_continue |= known;
-        self.unknown_expectation |= !known;
+        Ok((name, value))
     }
 
     fn connection(&mut self, value: &[u8]) {
@@ -95,49 +83,6 @@ impl Fields {
             Version::Http10 => self.keep_alive && !self.close,
             Version::Http11 => !self.close,
         }
-    }
-
-    /// Whether the client waits for a word before it sends the content. In HTTP/1.0 that word is
-    /// unknown, and what asks for it does not count (RFC 9110, 10.1.1).
-    pub(crate) fn expects_continue(&self, version: Version) -> bool {
-        self.expects_continue && version == Version::Http11
-    }
-
-    /// # Errors
-    /// A rule that only requests are under.
-    pub(crate) const fn check_request(&self, version: Version) -> Result<(), Error> {
-        match version {
-            Version::Http11 if !self.host => Err(Error::MissingHost),
-            Version::Http11 if self.unknown_expectation => Err(Error::UnknownExpectation),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// `uri-host [ ":" port ]` (RFC 9110, 7.2). Empty is right where the target has no authority.
-pub(crate) fn is_authority(octets: &[u8]) -> bool {
-    let (host, port) = match octets {
-        [b'[', rest @ ..] => {
-            let Some(end) = memchr::memchr(b']', rest) else { return false };
-            (end > 0 && all_in(&HOST_LITERAL, &rest[..end]), &rest[end + 1..])
-        }
-        _ => {
-            let end = memchr::memchr(b':', octets).unwrap_or(octets.len());
-            let unnamed_port = end == 0 && !octets.is_empty();
-            (!unnamed_port && all_in(&HOST_NAME, &octets[..end]), &octets[end..])
-        }
-    };
-    host && is_port(port)
-}
-
-/// Nothing, or a colon and perhaps a number of at most 16 bits.
-fn is_port(octets: &[u8]) -> bool {
-    match octets {
-        [] | [b':'] => true,
-        [b':', digits @ ..] => {
-            matches!(decimal(digits), Some(Some(port)) if port <= u64::from(u16::MAX))
-        }
-        _ => false,
     }
 }
 

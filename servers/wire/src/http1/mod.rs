@@ -1,14 +1,18 @@
 //! HTTP/1.1 (RFC 9110 for the meaning, RFC 9112 for the octets): a server and a client machine.
 //!
 //! ```text
-//!   grammar   which octets may stand where
-//!   head      lines, and fields within lines, found as they come in
-//!   fields    what the fields say about the message: length, coding, host, connection, expectation
-//!   request   the request line and the whole head of a request      server: asks a `Service`,
-//!   reply     the status line and the whole head of a reply          writes its `Answer`
-//!   body      content by length or in chunks                        client: reads `Reply`s
-//!   response  what a service answers, and how its head is written
-//!   plan      what one request leads to: its answer, on its way
+//!   server: asks a `Service`, writes its `Answer`s          client: reads `Reply`s
+//!   plan          an answer on its way                      reply    the head of a reply
+//!   response      an answer, and how its head is written
+//!   sending       content that follows the head
+//!   request       the head of a request
+//!   request_line  its first line
+//!   demands       its fields for the server: Host, Expect
+//!                                       both
+//!                 fields    length, coding and connection, in any head
+//!                 head      lines, and fields within lines, found as they come in
+//!                 body      content by length or in chunks
+//!                 grammar   which octets may stand where
 //! ```
 //!
 //! Both machines are strict. Where two readers could disagree on where a message ends (a bare LF, a
@@ -22,6 +26,7 @@
 
 mod body;
 mod client;
+mod demands;
 mod error;
 mod fields;
 mod grammar;
@@ -29,7 +34,9 @@ mod head;
 mod plan;
 mod reply;
 mod request;
+mod request_line;
 mod response;
+mod sending;
 mod server;
 mod status;
 

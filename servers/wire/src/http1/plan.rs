@@ -4,6 +4,9 @@ use super::response::Persistence;
 use super::{Answer, Content, Error, Framing, Request, Service, Version};
 use crate::Buffer;
 
+/// What a client that expects it waits for (RFC 9110, 15.2.1).
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
 /// A response on its way.
 #[derive(Debug)]
 pub(crate) struct Plan {
@@ -17,7 +20,7 @@ pub(crate) struct Plan {
     /// Whether the head has been written.
     pub(crate) begun: bool,
     /// The client waits for a `100 Continue`, and shall have it.
-    pub(crate) continue_due: bool,
+    continue_due: bool,
     /// The client may never send the body, so nothing after the head can be understood.
     pub(crate) skips_body: bool,
 }
@@ -62,6 +65,14 @@ impl Plan {
     /// Whether the request's content is sent back.
     pub(crate) const fn wants_body(&self) -> bool {
         matches!(self.answer.content, Content::RequestBody) && self.has_content()
+    }
+
+    /// Invites the client to send the body, if it waits for that and has not begun. `false` if there
+    /// is no room for the invitation.
+    pub(crate) fn invite(&mut self, input: &Buffer, output: &mut Buffer) -> bool {
+        let due = std::mem::take(&mut self.continue_due) && input.is_empty();
+        self.continue_due = due && !output.push_all(CONTINUE);
+        !self.continue_due
     }
 
     const fn has_content(&self) -> bool {

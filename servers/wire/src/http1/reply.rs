@@ -2,7 +2,7 @@
 
 use super::fields::Fields;
 use super::grammar::is_field_value;
-use super::head::{Lines, control_error, field};
+use super::head::{Lines, control_error};
 use super::{Error, Framing, Limits, Version};
 
 /// The head of a reply that is coming in.
@@ -11,7 +11,6 @@ pub(crate) struct ReplyHead {
     lines: Lines,
     line: Option<StatusLine>,
     fields: Fields,
-    count: usize,
 }
 
 /// A checked status line (RFC 9112, 4).
@@ -49,19 +48,10 @@ impl ReplyHead {
             match self.line {
                 None => self.line = Some(StatusLine::parse(line)?),
                 Some(first) if line.is_empty() => return self.whole(first).map(Some),
-                Some(_) => self.read_field(line, limits)?,
+                Some(_) => _ = self.fields.read(line, limits.fields)?,
             }
         }
         Ok(None)
-    }
-
-    fn read_field(&mut self, line: &[u8], limits: &Limits) -> Result<(), Error> {
-        let (name, value) = field(line)?;
-        self.count += 1;
-        if self.count > limits.fields {
-            return Err(Error::TooManyFields);
-        }
-        self.fields.note(name, value)
     }
 
     fn whole(&self, line: StatusLine) -> Result<Whole, Error> {

@@ -1,139 +1,12 @@
 //! The head of a request: read line by line, then looked at as a whole.
 
-use std::ops::Range;
-
 use memchr::memchr;
 
-use super::fields::{Fields, is_authority};
-use super::grammar::{TARGET, TOKEN, all_in};
-use super::head::{Lines, control_error, field};
+use super::demands::Demands;
+use super::fields::Fields;
+use super::head::{Lines, field};
+use super::request_line::{AROUND_TARGET, Method, RequestLine, absolute};
 use super::{Error, Framing, Limits, Version};
-
-/// What a request asks for. TRACE and CONNECT are left out on purpose: the one gives away fields,
-/// the other makes a tunnel. They are answered like unknown ones, with 501.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Method {
-    Get,
-    Head,
-    Post,
-    Put,
-    Delete,
-    Options,
-    Patch,
-}
-
-/// Octets of the longest method, of a version, and of what stands around them in a request line.
-const AROUND_TARGET: usize = "OPTIONS".len() + " ".len() + " HTTP/1.1\r\n".len();
-
-impl Method {
-    fn parse(name: &[u8]) -> Result<Self, Error> {
-        match name {
-            b"GET" => Ok(Self::Get),
-            b"HEAD" => Ok(Self::Head),
-            b"POST" => Ok(Self::Post),
-            b"PUT" => Ok(Self::Put),
-            b"DELETE" => Ok(Self::Delete),
-            b"OPTIONS" => Ok(Self::Options),
-            b"PATCH" => Ok(Self::Patch),
-            _ if all_in(&TOKEN, name) => Err(Error::UnknownMethod),
-            _ => Err(Error::BadMethod),
-        }
-    }
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Head => "HEAD",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-            Self::Delete => "DELETE",
-            Self::Options => "OPTIONS",
-            Self::Patch => "PATCH",
-        }
-    }
-}
-
-/// A checked request line (RFC 9112, 3). The target is kept as its place in the head.
-#[derive(Clone, Debug)]
-struct RequestLine {
-    method: Method,
-    target: Range<usize>,
-    version: Version,
-}
-
-impl RequestLine {
-    fn parse(line: &[u8], limits: &Limits) -> Result<Self, Error> {
-        let (method, target, version) = split(line).ok_or_else(|| line_error(line))?;
-        let version = parse_version(version)?;
-        let start = method.len() + 1;
-        let method = Method::parse(method)?;
-        if target.len() > limits.target {
-            return Err(Error::TargetTooLong);
-        }
-        if !is_target(method, target) {
-            return Err(Error::BadTarget);
-        }
-        Ok(Self { method, target: start..start + target.len(), version })
-    }
-}
-
-/// The three parts of a request line. Further spaces end up in the version, which has none.
-fn split(line: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
-    let (method, rest) = line.split_at(memchr(b' ', line)?);
-    let (target, version) = rest[1..].split_at(memchr(b' ', &rest[1..])?);
-    let empty = method.is_empty() || target.is_empty();
-    (!empty).then_some((method, target, &version[1..]))
-}
-
-/// Says why a line has no three parts.
-#[cold]
-fn line_error(line: &[u8]) -> Error {
-    match control_error(line) {
-        Error::BareCr => Error::BareCr,
-        _ => Error::BadRequestLine,
-    }
-}
-
-fn parse_version(octets: &[u8]) -> Result<Version, Error> {
-    match octets {
-        b"HTTP/1.1" => Ok(Version::Http11),
-        b"HTTP/1.0" => Ok(Version::Http10),
-        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
-            if major.is_ascii_digit() && minor.is_ascii_digit() =>
-        {
-            if *major == b'1' {
-                Ok(Version::Http11)
-            } else {
-                Err(Error::UnsupportedVersion)
-            }
-        }
-        _ if octets.contains(&b'\r') => Err(Error::BareCr),
-        _ if octets.contains(&b' ') => Err(Error::BadRequestLine),
-        _ => Err(Error::BadVersion),
-    }
-}
-
-/// Origin form, absolute form, or the asterisk of OPTIONS (RFC 9112, 3.2). The authority form is for
-/// CONNECT only.
-fn is_target(method: Method, target: &[u8]) -> bool {
-    match target {
-        b"*" => method == Method::Options,
-        [b'/', ..] => all_in(&TARGET, target),
-        _ => all_in(&TARGET, target) && absolute(target).is_some(),
-    }
-}
-
-/// The path and query of an absolute `http` or `https` target, if it has a right authority: a host
-/// and perhaps a port, and no user (RFC 9110, 4.2.4).
-fn absolute(target: &[u8]) -> Option<&[u8]> {
-    let colon = memchr(b':', target)?;
-    let (scheme, rest) = target.split_at(colon);
-    let rest = rest.strip_prefix(b"://")?;
-    let end = rest.iter().position(|octet| matches!(octet, b'/' | b'?')).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(end);
-    let known = scheme.eq_ignore_ascii_case(b"http") || scheme.eq_ignore_ascii_case(b"https");
-    (known && !authority.is_empty() && is_authority(authority)).then_some(path)
-}
 
 /// The head of a request that is coming in.
 #[derive(Debug, Default)]
@@ -141,7 +14,7 @@ pub(crate) struct RequestHead {
     lines: Lines,
     line: Option<RequestLine>,
     fields: Fields,
-    count: usize,
+    demands: Demands,
 }
 
 impl RequestHead {
@@ -164,7 +37,8 @@ impl RequestHead {
             if line.is_empty() {
                 return self.whole(&octets[..self.lines.taken()], limits).map(Some);
             }
-            self.read_field(line, limits)?;
+            let (name, value) = self.fields.read(line, limits.fields)?;
+            self.demands.note(name, value)?;
         }
         Ok(None)
     }
@@ -175,31 +49,27 @@ impl RequestHead {
         room: usize,
         limits: &Limits,
     ) -> Result<bool, Error> {
-        let room = room.min(limits.target.saturating_add(AROUND_TARGET));
-        let Some(line) = self.lines.next(octets, room, Error::TargetTooLong)? else {
-            return Ok(false);
+        let line_room = limits.target.saturating_add(AROUND_TARGET);
+        let found = if line_room < room {
+            self.lines.next(octets, line_room, Error::TargetTooLong)?
+        } else {
+            self.lines.next(octets, room, Error::HeadTooLarge)?
         };
+        let Some(line) = found else { return Ok(false) };
         self.line = Some(RequestLine::parse(line, limits)?);
         Ok(true)
-    }
-
-    fn read_field(&mut self, line: &[u8], limits: &Limits) -> Result<(), Error> {
-        let (name, value) = field(line)?;
-        self.count += 1;
-        if self.count > limits.fields {
-            return Err(Error::TooManyFields);
-        }
-        self.fields.note(name, value)
     }
 
     fn whole<'a>(&self, octets: &'a [u8], limits: &Limits) -> Result<Request<'a>, Error> {
         let Some(line) = self.line.clone() else { return Err(Error::BadRequestLine) };
         let framing = self.fields.framing(line.version)?;
-        self.fields.check_request(line.version)?;
+        self.demands.check(line.version)?;
         if matches!(framing, Framing::Length(length) if length > limits.body) {
             return Err(Error::BodyTooLarge);
         }
-        Ok(Request { octets, line, framing, fields: self.fields })
+        let persists = self.fields.persists(line.version);
+        let expects_continue = self.demands.expects_continue(line.version);
+        Ok(Request { octets, line, framing, persists, expects_continue })
     }
 
     /// Whether any octet of it has come in.
@@ -219,7 +89,8 @@ pub struct Request<'a> {
     octets: &'a [u8],
     line: RequestLine,
     framing: Framing,
-    fields: Fields,
+    persists: bool,
+    expects_continue: bool,
 }
 
 impl<'a> Request<'a> {
@@ -281,11 +152,12 @@ impl<'a> Request<'a> {
     }
 
     pub(crate) const fn persists(&self) -> bool {
-        self.fields.persists(self.line.version)
+        self.persists
     }
 
+    /// Whether the client waits for a word before it sends content, and has any to send.
     pub(crate) fn expects_continue(&self) -> bool {
-        self.fields.expects_continue(self.line.version) && self.framing != Framing::None
+        self.expects_continue && !matches!(self.framing, Framing::None | Framing::Length(0))
     }
 
     /// Octets of the head, the empty line included.

@@ -19,14 +19,12 @@ use super::body::{Body, Part};
 use super::plan::Plan;
 use super::request::RequestHead;
 use super::response::{CHUNK_LINE, write_chunk_line};
+use super::sending::Sending;
 use super::{Answer, Content, Error, Limits, Request};
 use crate::{Buffer, Protocol, Stage, Status};
 
 /// Empty lines that may stand before a request line, left over from a careless client (RFC 9112, 2.2).
 const EMPTY_LINES: u32 = 2;
-
-/// What a client that expects it waits for (RFC 9110, 15.2.1).
-const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// What a server is for.
 pub trait Service {
@@ -69,8 +67,8 @@ enum Phase {
     Echoing(Body, Plan),
     /// A head is written.
     Answering(Plan),
-    /// Content is sent, `at` octets of it are.
-    Sending { content: Content, at: usize, persists: bool },
+    /// The content after it is sent.
+    Sending(Sending),
     /// Nothing follows.
     Finished,
 }
@@ -104,7 +102,7 @@ impl<S: Service> Server<S> {
             Phase::Dropping(..) => self.drop_body(input),
             Phase::Echoing(..) => self.echo_body(input, output),
             Phase::Answering(_) => Ok(self.write_head(output)),
-            Phase::Sending { .. } => Ok(self.send(output)),
+            Phase::Sending(_) => Ok(self.send(output)),
             Phase::Finished => Ok(Step::Wait),
         }
     }
@@ -154,11 +152,7 @@ impl<S: Service> Server<S> {
 
     fn echo_body(&mut self, input: &mut Buffer, output: &mut Buffer) -> Result<Step, Error> {
         let Phase::Echoing(body, plan) = &mut self.phase else { return Ok(Step::Again) };
-        if plan.continue_due && input.is_empty() && !output.push_all(CONTINUE) {
-            return Ok(Step::Wait);
-        }
-        plan.continue_due = false;
-        if !output.reserve(plan.head_room() + CHUNK_LINE) {
+        if !plan.invite(input, output) || !output.reserve(plan.head_room() + CHUNK_LINE) {
             return Ok(Step::Wait);
         }
         let part = body.next(input)?;
@@ -191,24 +185,17 @@ impl<S: Service> Server<S> {
         let persists = plan.persists;
         match plan.take_content() {
             Content::Empty | Content::RequestBody => self.complete(persists),
-            content => self.phase = Phase::Sending { content, at: 0, persists },
+            content => self.phase = Phase::Sending(Sending::new(content, persists)),
         }
         Step::Again
     }
 
     fn send(&mut self, output: &mut Buffer) -> Step {
-        let Phase::Sending { content, at, persists } = &mut self.phase else { return Step::Again };
-        let done = match content {
-            Content::Static(octets) => send_rest(octets, at, output),
-            Content::Owned(octets) => send_rest(octets, at, output),
-            Content::Fill(left) => fill(left, output),
-            Content::Outside(left) => *left == 0,
-            Content::Empty | Content::RequestBody => true,
-        };
-        if !done {
+        let Phase::Sending(sending) = &mut self.phase else { return Step::Again };
+        if !sending.send(output) {
             return Step::Wait;
         }
-        let persists = *persists;
+        let persists = sending.persists;
         self.complete(persists);
         Step::Again
     }
@@ -267,7 +254,7 @@ impl<S: Service> Protocol for Server<S> {
         let waits = match &self.phase {
             Phase::Head(head) => head.begun(),
             Phase::Dropping(..) | Phase::Echoing(..) => true,
-            Phase::Answering(_) | Phase::Sending { .. } | Phase::Finished => false,
+            Phase::Answering(_) | Phase::Sending(_) | Phase::Finished => false,
         };
         if waits {
             self.fail(Error::TimedOut);
@@ -278,20 +265,16 @@ impl<S: Service> Protocol for Server<S> {
     }
 
     fn outside(&self) -> u64 {
-        match self.phase {
-            Phase::Sending { content: Content::Outside(left), .. } => left,
+        match &self.phase {
+            Phase::Sending(sending) => sending.outside(),
             _ => 0,
         }
     }
 
     fn sent_outside(&mut self, octets: u64) {
-        let Phase::Sending { content: Content::Outside(left), persists, .. } = &mut self.phase
-        else {
-            return;
-        };
-        *left = left.saturating_sub(octets);
-        if *left == 0 {
-            let persists = *persists;
+        let Phase::Sending(sending) = &mut self.phase else { return };
+        if sending.sent_outside(octets) {
+            let persists = sending.persists;
             self.complete(persists);
         }
     }
@@ -302,19 +285,4 @@ fn take(count: usize, input: &mut Buffer, output: &mut Buffer) -> usize {
     let count = output.push(&input.filled()[..count]);
     input.consume(count);
     count
-}
-
-/// Sends what comes after the first `at` octets; says whether that was all.
-fn send_rest(octets: &[u8], at: &mut usize, output: &mut Buffer) -> bool {
-    *at += output.push(&octets[*at..]);
-    *at == octets.len()
-}
-
-fn fill(left: &mut u64, output: &mut Buffer) -> bool {
-    let spare = output.spare();
-    let count = usize::try_from(*left).map_or(spare.len(), |left| left.min(spare.len()));
-    spare[..count].fill(Content::FILLER);
-    output.commit(count);
-    *left -= count as u64;
-    *left == 0
 }
