@@ -167,6 +167,17 @@ mod tests {
     }
 
     #[test]
+    fn reserved_room_is_in_one_piece() {
+        let mut buffer = Buffer::new(4);
+        buffer.push(b"abc");
+        buffer.consume(2);
+        assert_eq!(buffer.spare().len(), 1);
+        assert!(buffer.reserve(3));
+        assert_eq!((buffer.spare().len(), buffer.filled()), (3, &b"c"[..]));
+        assert!(!buffer.reserve(4));
+    }
+
+    #[test]
     fn moves_what_fits() {
         let (mut from, mut to) = (Buffer::new(4), Buffer::new(3));
         from.push(b"abcd");

@@ -73,7 +73,7 @@ fn each_mutant(
 fn any_request_is_answered_the_same_however_it_is_cut() {
     each_mutant(
         &fixture::requests(),
-        100_000,
+        250_000,
         |case| &mut case.client,
         |case, random| {
             let whole = serve(case, [&case.client[..]], WIDE);
@@ -87,7 +87,7 @@ fn any_request_is_answered_the_same_however_it_is_cut() {
 fn any_reply_is_read_the_same_however_it_is_cut() {
     each_mutant(
         &fixture::replies(),
-        100_000,
+        250_000,
         |case| &mut case.server,
         |case, random| {
             let whole = receive(case, [&case.server[..]]);

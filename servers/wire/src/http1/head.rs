@@ -102,6 +102,15 @@ mod tests {
     }
 
     #[test]
+    fn no_octet_is_looked_at_twice() {
+        let mut lines = Lines::default();
+        assert_eq!(lines.next(b"abc", 99, Error::HeadTooLarge), Ok(None));
+        let changed_behind_its_back = b"a\nc\r\n";
+        let line = lines.next(changed_behind_its_back, 99, Error::HeadTooLarge);
+        assert_eq!(line, Ok(Some(&b"a\nc"[..])));
+    }
+
+    #[test]
     fn the_limit_counts_octets_and_not_reads() {
         let stream = b"abcdef\r\n";
         assert_eq!(Lines::default().next(stream, 7, Error::HeadTooLarge), Err(Error::HeadTooLarge));
