@@ -72,10 +72,11 @@ impl Meters {
 
 impl Meter {
     fn new(pid: i32) -> Result<Self, Failure> {
-        let clock = clock_getcpuclockid(Pid::from_raw(pid)).map_err(|error| {
-            Failure::Usage(format!("--watch {pid}: there is no such process ({error})"))
-        })?;
-        Ok(Self { pid, clock })
+        let clock = clock_getcpuclockid(Pid::from_raw(pid));
+        let meter = clock.ok().map(|clock| Self { pid, clock });
+        meter.filter(|meter| meter.read().is_some()).ok_or_else(|| {
+            Failure::Usage(format!("--watch {pid}: no process of that number can be read"))
+        })
     }
 
     fn read(&self) -> Option<Reading> {

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Each thread has its own epoll instance and its own share of the connections; while load is on,
-//! threads share nothing but a [`Pulse`] each. The phases are moments agreed on beforehand, so no
+//! threads share nothing but a pulse each: a line of counters. The phases are moments agreed on beforehand, so no
 //! thread waits for another at their edges: the stamp of a reply says which phase it belongs to.
 //!
 //! **What is in the measuring phase.** A request counts if it is out at any time between `open` and
@@ -103,27 +103,27 @@ fn drive<E: Exchange>(
         let (orders, threads): (Vec<_>, Vec<_>) = crew.into_iter().unzip();
         drop(reports);
         let conductor = Conductor { plan, pulses: &pulses, meters, orders, reported };
-        let (usage, timeline) = conductor.conduct(progress)?;
+        let measured = conductor.conduct(progress)?;
         let yields = threads.into_iter().map(|thread| {
             thread.join().map_err(|_| Failure::Failed("a thread of loadgen panicked".to_owned()))
         });
-        unite(plan, yields.collect::<Result<_, _>>()?, timeline, usage)
+        unite(plan, yields.collect::<Result<_, _>>()?, measured)
     })
 }
 
 /// The life of a thread: it does a part, reports it, and waits for the order for the next.
 fn work<E: Exchange>(
     mut worker: Worker<'_, E>,
-    reports: &Sender<()>,
+    reports: &Sender<u64>,
     orders: &Receiver<Timeline>,
 ) -> Yield {
     prepare_thread(&worker);
     worker.connect();
     // A report that nobody takes, or an order that never comes, means that the run is off.
-    let _ = reports.send(());
+    let _ = reports.send(worker.established);
     if let Ok(timeline) = orders.recv() {
         worker.drive(timeline);
-        let _ = reports.send(());
+        let _ = reports.send(worker.established);
         let _ = orders.recv();
     }
     worker.finish()
@@ -154,19 +154,28 @@ struct Conductor<'a> {
     pulses: &'a [Pulse],
     meters: Meters,
     orders: Vec<Sender<Timeline>>,
-    reported: Receiver<()>,
+    /// From each thread, at the end of each part, how many connections it had at the beginning.
+    reported: Receiver<u64>,
+}
+
+/// What the main thread knows after the measuring phase.
+struct Measured {
+    timeline: Timeline,
+    client: Usage,
+    server: Option<Usage>,
 }
 
 impl Conductor<'_> {
     /// From the connecting phase to the end of measuring. The connections stay open until the last
     /// reading has been taken; dropping the senders of orders then releases the threads.
-    fn conduct(
-        self,
-        progress: &mut Progress,
-    ) -> Result<((Usage, Option<Usage>), Timeline), Failure> {
+    ///
+    /// `None` if there is nothing to measure, since no connection could be made.
+    fn conduct(self, progress: &mut Progress) -> Result<Option<Measured>, Failure> {
         let _ = prctl::set_timerslack(1000);
-        self.await_reports(Moment::NEVER, progress);
-        let mut timeline = Timeline::new(self.plan, Moment::now());
+        if self.await_reports(progress) == 0 {
+            return Ok(None);
+        }
+        let timeline = Timeline::new(self.plan, Moment::now());
         for order in &self.orders {
             let _ = order.send(timeline);
         }
@@ -174,29 +183,28 @@ impl Conductor<'_> {
         let first = self.meters.read()?;
         match self.plan.stop {
             Stop::After(_) => self.sleep_until(timeline.close, progress),
-            Stop::Each(_) => {
-                self.await_reports(Moment::NEVER, progress);
-                timeline.close = Moment::now();
-            }
+            Stop::Each(_) => drop(self.await_reports(progress)),
         }
         let last = self.meters.read()?;
         if matches!(self.plan.stop, Stop::After(_)) {
-            self.await_reports(Moment::NEVER, progress);
+            self.await_reports(progress);
         }
         progress.end();
-        Ok((first.until(&last), timeline))
+        let (client, server) = first.until(&last);
+        Ok(Some(Measured { timeline, client, server }))
     }
 
-    /// Waits for a report of each thread.
-    fn await_reports(&self, limit: Moment, progress: &mut Progress) {
-        let mut missing = self.orders.len();
-        while missing > 0 && Moment::now() < limit {
+    /// Waits for a report of each thread, and adds them up.
+    fn await_reports(&self, progress: &mut Progress) -> u64 {
+        let (mut missing, mut sum) = (self.orders.len(), 0);
+        while missing > 0 {
             match self.reported.recv_timeout(progress.until_next()) {
-                Ok(()) => missing -= 1,
+                Ok(established) => (missing, sum) = (missing - 1, sum + established),
                 Err(RecvTimeoutError::Timeout) => progress.show(shared::so_far(self.pulses)),
-                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Disconnected) => break,
             }
         }
+        sum
     }
 
     fn sleep_until(&self, when: Moment, progress: &mut Progress) {
@@ -215,17 +223,12 @@ impl Conductor<'_> {
 }
 
 /// Joins what the threads found.
-fn unite(
-    plan: &Plan,
-    yields: Vec<Yield>,
-    timeline: Timeline,
-    (client, server): (Usage, Option<Usage>),
-) -> Result<Found, Failure> {
+fn unite(plan: &Plan, yields: Vec<Yield>, measured: Option<Measured>) -> Result<Found, Failure> {
     let mut all = Yield::default();
     yields.into_iter().for_each(|one| all.merge(one));
-    if all.established == 0 {
+    let Some(Measured { timeline, client, server }) = measured else {
         return Err(nothing_established(plan, &all));
-    }
+    };
     let close = match plan.stop {
         Stop::After(_) => timeline.close,
         Stop::Each(_) => all.last_event,

@@ -19,13 +19,22 @@ pub struct Http {
     method: RequestMethod,
 }
 
-/// Where a connection stands.
-#[derive(Debug, Default)]
-pub struct Dialogue {
-    client: Option<Client>,
+/// Where a connection stands: nothing before its first request, so that a silent one costs little.
+type Dialogue = Option<Box<Conversation>>;
+
+/// What is known of a connection that has carried a request.
+#[derive(Debug)]
+pub struct Conversation {
+    client: Client,
     last: bool,
     /// The start of a head whose rest has not come yet: rare, and then short.
     left_over: Vec<u8>,
+}
+
+impl Default for Conversation {
+    fn default() -> Self {
+        Self { client: Client::new(LIMITS), last: false, left_over: Vec::new() }
+    }
 }
 
 impl Http {
@@ -55,28 +64,34 @@ impl Exchange for Http {
     type Dialogue = Dialogue;
 
     fn begin(&self, dialogue: &mut Dialogue, _seed: u64, turn: Turn) {
-        dialogue.last = turn == Turn::Last;
-        dialogue.client.get_or_insert_with(|| Client::new(LIMITS)).sent(self.method);
+        let conversation = dialogue.get_or_insert_with(Box::default);
+        conversation.last = turn == Turn::Last;
+        conversation.client.sent(self.method);
     }
 
     fn request(&self, dialogue: &Dialogue) -> &[u8] {
-        if dialogue.last { &self.last_request } else { &self.request }
+        match dialogue {
+            Some(conversation) if conversation.last => &self.last_request,
+            _ => &self.request,
+        }
     }
 
     fn resume(&self, dialogue: &mut Dialogue, input: &mut Buffer) {
         input.clear();
-        input.push(&dialogue.left_over);
+        if let Some(conversation) = dialogue {
+            input.push(&conversation.left_over);
+        }
     }
 
     fn receive(&self, dialogue: &mut Dialogue, input: &mut Buffer) -> Step {
-        let Some(client) = &mut dialogue.client else { return wrong() };
-        dialogue.left_over.clear();
-        match client.advance(input, &mut |_content| ()) {
+        let Some(conversation) = dialogue else { return wrong() };
+        conversation.left_over.clear();
+        match conversation.client.advance(input, &mut |_content| ()) {
             // One request is out at a time, so nothing can follow its reply.
             Ok(Some(_)) if !input.is_empty() => wrong(),
             Ok(Some(reply)) => judge(reply.status, reply.keep_alive),
             Ok(None) => {
-                dialogue.left_over.extend_from_slice(input.filled());
+                conversation.left_over.extend_from_slice(input.filled());
                 Step::Partial
             }
             Err(_) => wrong(),
@@ -84,7 +99,7 @@ impl Exchange for Http {
     }
 
     fn end_of_input(&self, dialogue: &mut Dialogue) -> Step {
-        match dialogue.client.as_mut().map(Client::end_of_input) {
+        match dialogue.as_mut().map(|conversation| conversation.client.end_of_input()) {
             Some(Ok(Some(reply))) => judge(reply.status, false),
             _ => Step::Failed(Fault::Closed, Then::Close),
         }
@@ -118,7 +133,7 @@ mod tests {
 
     /// The step that a reply leads to, when it comes in pieces of that many octets.
     fn step(reply: &str, piece: usize) -> Step {
-        let (http, mut dialogue) = (http("GET", None), Dialogue::default());
+        let (http, mut dialogue) = (http("GET", None), None);
         http.begin(&mut dialogue, 0, Turn::More);
         let mut input = Buffer::new(1024);
         for octets in reply.as_bytes().chunks(piece) {

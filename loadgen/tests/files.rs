@@ -1,0 +1,72 @@
+//! The files that `--out` writes.
+
+mod stage;
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use loadgen::report::Summary;
+use stage::{echo, loadgen, server};
+
+#[test]
+fn a_run_leaves_four_files_and_no_second_run_touches_them() {
+    let target = server(echo);
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("run");
+    let line = format!(
+        "--target tcp://{target} --connections 3 --count 4 --message hello --out {}",
+        out.display()
+    );
+    assert!(loadgen(&line).status.success());
+    let names = || -> BTreeSet<_> {
+        fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+    };
+    let expected = ["client data - 3.csv", "latency.csv", "summary.csv", "summary.json"];
+    assert_eq!(names(), expected.map(Into::into).into());
+
+    let summary: Summary =
+        serde_json::from_slice(&fs::read(out.join("summary.json")).unwrap()).unwrap();
+    assert_eq!((summary.requests.answered, summary.octets_sent), (12, 60));
+    assert_eq!(summary.command[1], "--target");
+
+    let before = fs::read(out.join("summary.json")).unwrap();
+    let again = loadgen(&line);
+    let complaint = String::from_utf8_lossy(&again.stderr);
+    assert_eq!(again.status.code(), Some(2), "{complaint}");
+    assert!(complaint.contains("never overwritten"), "{complaint}");
+    assert_eq!(fs::read(out.join("summary.json")).unwrap(), before);
+    assert_eq!(names().len(), 4);
+}
+
+#[test]
+fn client_data_has_a_row_for_each_connection() {
+    let target = server(echo);
+    let root = tempfile::tempdir().unwrap();
+    let line = format!(
+        "--target tcp://{target} --connections 5 --threads 2 --count 100 --size 15 --out {}",
+        root.path().display()
+    );
+    assert!(loadgen(&line).status.success());
+    let table = fs::read_to_string(root.path().join("client data - 5.csv")).unwrap();
+    let mut lines = table.lines();
+    let head = "requests made,data sent (bytes),average response time (sec),session duration (sec)";
+    assert_eq!(lines.next(), Some(head));
+    assert_eq!(lines.clone().count(), 5);
+    for line in lines {
+        let row: Vec<f64> = line.split(',').map(|cell| cell.parse().unwrap()).collect();
+        assert_eq!(row[..2], [100.0, 1500.0]);
+        // A hundred requests one after the other fit into the session.
+        assert!(row[2] > 0.0 && row[2] * 100.0 <= row[3], "{line}");
+    }
+}
+
+#[test]
+fn text_goes_to_standard_output_and_progress_to_standard_error() {
+    let target = server(echo);
+    let line = format!("--target tcp://{target} --connections 2 --duration 1s --warm-up 500ms");
+    let output = loadgen(&format!("{line} --progress plain"));
+    let (result, progress) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(result.starts_with("target ") && result.contains(" outstanding\n"), "{result}");
+    assert!(progress.lines().count() >= 1 && progress.contains("answers/s"), "{progress}");
+}
