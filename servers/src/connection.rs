@@ -156,21 +156,21 @@ impl<P: Protocol> Connection<P> {
         let mut input = self.input.take().unwrap_or_else(|| worker.buffers.lend());
         worker.counters.reads.count();
         let room = input.spare().len();
-        let flow = match from.read(input.spare()) {
-            Ok(0) => {
-                self.peer = Peer::Closed;
-                Ok(Flow::Dry)
+        let count = match from.read(input.spare()) {
+            Ok(count) => count,
+            Err(error) => {
+                self.input = keep(input, &mut worker.buffers);
+                return calm(error);
             }
-            Ok(count) => {
-                input.commit(count);
-                worker.counters.octets_in.add(count as u64);
-                Ok(if count == room { Flow::More } else { Flow::Dry })
-            }
-            Err(error) => calm(error),
         };
+        if count == 0 {
+            self.peer = Peer::Closed;
+        }
+        input.commit(count);
+        worker.counters.octets_in.add(count as u64);
         self.drop_if_lingering(&mut input);
         self.advance(input, worker);
-        flow
+        Ok(if count == room { Flow::More } else { Flow::Dry })
     }
 
     /// Writes once; when all is written, takes the conversation on.

@@ -7,14 +7,17 @@
 //! Nobody is starved: each turn of a connection has a budget, and so has each round of accepting.
 
 use std::io;
+use std::net::TcpStream;
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 
 use crate::apps::App;
 use crate::connection::{Flow, Interest};
-use crate::control::{Control, Phase, Ticks};
+use crate::control::{Phase, Ticks};
 use crate::drive::poller::{Block, Event, Poller, Ready, Token, Trigger};
 use crate::drive::slots::{Slots, Tenant};
 use crate::listener::{Blocking, Inbox, Listener, Refusal};
+use crate::models::Site;
 use crate::session::Session;
 use crate::waker::Waker;
 use crate::worker::Worker;
@@ -54,7 +57,11 @@ enum Turn {
     Over,
 }
 
-struct Reactor<'a, P> {
+/// A readiness loop with everything it needs from the kernel.
+///
+/// A server makes all of its reactors before the first of them runs: one that is made later may find
+/// that the clients of the others have taken the last descriptor.
+pub struct Reactor<'a, P> {
     poller: P,
     source: Source<'a>,
     gate: Gate,
@@ -67,25 +74,13 @@ struct Reactor<'a, P> {
     earliest: Ticks,
 }
 
-/// Serves the connections that come from `source`, as worker number `index`, until the server stops.
-///
-/// # Errors
-/// When the kernel has no room for the poller, or refuses to wait.
-pub fn run<P: Poller>(
-    source: Source<'_>,
-    app: &dyn App,
-    control: &Control,
-    index: usize,
-) -> io::Result<()> {
-    let mut reactor = Reactor::<P>::new(source, app, Worker::new(control, index))?;
-    while reactor.goes_on() {
-        reactor.turn()?;
-    }
-    Ok(())
-}
-
 impl<'a, P: Poller> Reactor<'a, P> {
-    fn new(source: Source<'a>, app: &'a dyn App, worker: Worker<'a>) -> io::Result<Self> {
+    /// A reactor for the connections that come from `source`, as worker number `index`.
+    ///
+    /// # Errors
+    /// When there is no descriptor for it, or no room in the kernel.
+    pub fn new(site: &Site<'a>, source: Source<'a>, index: usize) -> io::Result<Self> {
+        let worker = Worker::new(site.control, index);
         let waker = match source {
             Source::Listener(_) => worker.control.waker()?,
             Source::Inbox(inbox) => inbox.waker(),
@@ -94,7 +89,7 @@ impl<'a, P: Poller> Reactor<'a, P> {
             poller: P::new()?,
             source,
             gate: Gate::Paused,
-            app,
+            app: site.app,
             worker,
             waker,
             slots: Slots::default(),
@@ -102,9 +97,24 @@ impl<'a, P: Poller> Reactor<'a, P> {
             unfinished: Vec::new(),
             earliest: Ticks::NEVER,
         };
-        reactor.poller.add(std::os::fd::AsFd::as_fd(&reactor.waker), WAKER, Interest::Read)?;
+        reactor.poller.add(reactor.waker.as_fd(), WAKER, Interest::Read)?;
         reactor.open_gate();
         Ok(reactor)
+    }
+
+    /// Serves until the server stops.
+    ///
+    /// # Errors
+    /// When the kernel refuses to wait. Then the whole server stops: without this worker, some clients
+    /// would wait for ever.
+    pub fn run(mut self) -> io::Result<()> {
+        while self.goes_on() {
+            if let Err(error) = self.turn() {
+                self.worker.control.enter(Phase::Closing);
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
     fn goes_on(&self) -> bool {
@@ -212,8 +222,7 @@ impl<'a, P: Poller> Reactor<'a, P> {
         }
     }
 
-    fn admit(&mut self, stream: std::net::TcpStream) {
-        use std::os::fd::{AsFd, AsRawFd};
+    fn admit(&mut self, stream: TcpStream) {
         let beyond = P::CEILING.is_some_and(|ceiling| stream.as_raw_fd() >= ceiling);
         let token = self.slots.next();
         if beyond || self.poller.add(stream.as_fd(), token, Interest::Read).is_err() {
@@ -245,9 +254,8 @@ impl<'a, P: Poller> Reactor<'a, P> {
     fn wake_up(&mut self) {
         self.waker.rest();
         if P::TRIGGER == Trigger::Oneshot {
-            let waker = std::os::fd::AsFd::as_fd(&self.waker);
             // It was added at the start and is never taken out, so it can be asked for again.
-            let _ = self.poller.modify(waker, WAKER, Interest::Read);
+            let _ = self.poller.modify(self.waker.as_fd(), WAKER, Interest::Read);
         }
         if let Source::Inbox(inbox) = self.source {
             inbox.take().into_iter().for_each(|stream| self.admit(stream));

@@ -13,9 +13,11 @@ use std::io;
 use std::thread;
 
 use crate::drive::accept::clients;
-use crate::drive::reactor::{Source, run};
+use crate::drive::reactor::{Reactor, Source};
 use crate::listener::Inbox;
-use crate::models::{AtOnce, Edge, Epoll, Family, Listeners, Model, Site, TriggerName, Workers};
+use crate::models::{
+    AtOnce, Edge, Epoll, Family, Listeners, Model, Site, TriggerName, Workers, join,
+};
 
 pub(super) const MODEL: Model = Model {
     name: "epoll-edge",
@@ -30,21 +32,17 @@ pub(super) const MODEL: Model = Model {
 fn serve(site: &Site<'_>) -> io::Result<()> {
     let inboxes =
         (0..site.workers).map(|_| Inbox::new(site.control)).collect::<io::Result<Vec<_>>>()?;
+    let workers = (0..)
+        .zip(&inboxes)
+        .map(|(index, inbox)| Reactor::<Epoll<Edge>>::new(site, Source::Inbox(inbox), index))
+        .collect::<io::Result<Vec<_>>>()?;
     thread::scope(|scope| {
-        let workers = inboxes
-            .iter()
-            .enumerate()
-            .map(|(index, inbox)| scope.spawn(move || work(site, index, inbox)))
-            .collect::<Vec<_>>();
+        let workers = workers.into_iter().map(|worker| scope.spawn(|| worker.run())).collect();
         let dealt = deal(site, &inboxes);
         inboxes.iter().for_each(Inbox::close);
-        let worked = workers.into_iter().try_for_each(super::join);
+        let worked = join(workers);
         dealt.and(worked)
     })
-}
-
-fn work(site: &Site<'_>, index: usize, inbox: &Inbox) -> io::Result<()> {
-    run::<Epoll<Edge>>(Source::Inbox(inbox), site.app, site.control, index)
 }
 
 fn deal(site: &Site<'_>, inboxes: &[Inbox]) -> io::Result<()> {

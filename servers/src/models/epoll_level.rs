@@ -8,7 +8,7 @@
 
 use std::io;
 
-use crate::drive::reactor::{Source, run};
+use crate::drive::reactor::{Reactor, Source};
 use crate::models::{AtOnce, Epoll, Family, Level, Listeners, Model, Site, TriggerName, Workers};
 
 pub(super) const MODEL: Model = Model {
@@ -22,5 +22,5 @@ pub(super) const MODEL: Model = Model {
 };
 
 fn serve(site: &Site<'_>) -> io::Result<()> {
-    run::<Epoll<Level>>(Source::Listener(&site.listeners[0]), site.app, site.control, 0)
+    Reactor::<Epoll<Level>>::new(site, Source::Listener(&site.listeners[0]), 0)?.run()
 }

@@ -16,6 +16,8 @@ mod select;
 mod thread;
 
 use std::io;
+use std::panic::resume_unwind;
+use std::thread::ScopedJoinHandle;
 
 use serde::Serialize;
 
@@ -158,9 +160,13 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     MODELS.iter().map(|model| model.name)
 }
 
-/// The result of a thread. A panic in it is a fault of ours, and goes on in whoever waits for it.
-fn join(thread: std::thread::ScopedJoinHandle<'_, io::Result<()>>) -> io::Result<()> {
-    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+/// Waits for all of them; says what the first one that failed said. A panic in one of them is a fault
+/// of ours, and goes on here.
+fn join(threads: Vec<ScopedJoinHandle<'_, io::Result<()>>>) -> io::Result<()> {
+    threads
+        .into_iter()
+        .map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
+        .fold(Ok(()), Result::and)
 }
 
 #[cfg(test)]

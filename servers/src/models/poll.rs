@@ -15,7 +15,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::connection::Interest;
 use crate::drive::poller::{Block, Event, Poller, Ready, Token, Trigger};
-use crate::drive::reactor::{Source, run};
+use crate::drive::reactor::{Reactor, Source};
 use crate::models::{AtOnce, Family, Listeners, Model, Site, TriggerName, Workers};
 
 pub(super) const MODEL: Model = Model {
@@ -39,7 +39,7 @@ pub struct Poll {
 }
 
 fn serve(site: &Site<'_>) -> io::Result<()> {
-    run::<Poll>(Source::Listener(&site.listeners[0]), site.app, site.control, 0)
+    Reactor::<Poll>::new(site, Source::Listener(&site.listeners[0]), 0)?.run()
 }
 
 impl Poller for Poll {

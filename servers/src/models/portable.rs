@@ -17,7 +17,7 @@ use polling::{Events, PollMode, Poller as Crate};
 
 use crate::connection::Interest;
 use crate::drive::poller::{Block, Event, Poller, Ready, Token, Trigger};
-use crate::drive::reactor::{Source, run};
+use crate::drive::reactor::{Reactor, Source};
 use crate::models::{AtOnce, Family, Listeners, Model, Site, TriggerName, Workers};
 
 pub(super) const MODEL: Model = Model {
@@ -41,7 +41,7 @@ pub struct Portable {
 }
 
 fn serve(site: &Site<'_>) -> io::Result<()> {
-    run::<Portable>(Source::Listener(&site.listeners[0]), site.app, site.control, 0)
+    Reactor::<Portable>::new(site, Source::Listener(&site.listeners[0]), 0)?.run()
 }
 
 impl Poller for Portable {

@@ -9,9 +9,10 @@
 use std::io;
 use std::thread;
 
-use crate::drive::reactor::{Source, run};
-use crate::listener::Listener;
-use crate::models::{AtOnce, Epoll, Family, Level, Listeners, Model, Site, TriggerName, Workers};
+use crate::drive::reactor::{Reactor, Source};
+use crate::models::{
+    AtOnce, Epoll, Family, Level, Listeners, Model, Site, TriggerName, Workers, join,
+};
 
 pub(super) const MODEL: Model = Model {
     name: "reactors",
@@ -24,17 +25,11 @@ pub(super) const MODEL: Model = Model {
 };
 
 fn serve(site: &Site<'_>) -> io::Result<()> {
+    let reactors = (0..)
+        .zip(site.listeners)
+        .map(|(index, own)| Reactor::<Epoll<Level>>::new(site, Source::Listener(own), index))
+        .collect::<io::Result<Vec<_>>>()?;
     thread::scope(|scope| {
-        let reactors = site
-            .listeners
-            .iter()
-            .enumerate()
-            .map(|(index, listener)| scope.spawn(move || react(site, index, listener)))
-            .collect::<Vec<_>>();
-        reactors.into_iter().try_for_each(super::join)
+        join(reactors.into_iter().map(|reactor| scope.spawn(|| reactor.run())).collect())
     })
-}
-
-fn react(site: &Site<'_>, index: usize, listener: &Listener) -> io::Result<()> {
-    run::<Epoll<Level>>(Source::Listener(listener), site.app, site.control, index)
 }

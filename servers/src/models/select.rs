@@ -18,7 +18,7 @@ use nix::sys::time::TimeVal;
 
 use crate::connection::Interest;
 use crate::drive::poller::{Block, Event, Poller, Ready, Token, Trigger};
-use crate::drive::reactor::{Source, run};
+use crate::drive::reactor::{Reactor, Source};
 use crate::models::{AtOnce, Family, Listeners, Model, Site, TriggerName, Workers};
 
 pub(super) const MODEL: Model = Model {
@@ -45,7 +45,7 @@ pub struct Select {
 }
 
 fn serve(site: &Site<'_>) -> io::Result<()> {
-    run::<Select>(Source::Listener(&site.listeners[0]), site.app, site.control, 0)
+    Reactor::<Select>::new(site, Source::Listener(&site.listeners[0]), 0)?.run()
 }
 
 impl Poller for Select {

@@ -1,0 +1,82 @@
+//! What happens at the limits: FD_SETSIZE, threads, the queue of the pool.
+
+mod process;
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
+
+use process::{SERVERS, Server, eventually, expect};
+
+/// Sends a word and says whether it comes back; if not, the server has closed.
+fn is_served(stream: &mut TcpStream) -> bool {
+    let mut word = [0; 5];
+    stream.write_all(b"hello").is_ok() && stream.read_exact(&mut word).is_ok() && &word == b"hello"
+}
+
+#[test]
+fn select_serves_whom_it_can_hold_and_refuses_the_rest() {
+    let mut server = Server::start("select", "echo", &[]);
+    let mut clients = (0..1_100).map(|_| server.connect()).collect::<Vec<_>>();
+    let served = clients.iter_mut().map(|client| u64::from(is_served(client))).sum::<u64>();
+    // Some descriptors below FD_SETSIZE are not sockets.
+    assert!((1_000..1_024).contains(&served), "{served} of 1,100 are served");
+    assert!(server.runs());
+    drop(clients);
+    eventually("there is room again", || is_served(&mut server.connect()));
+    let counters = server.stop();
+    assert_eq!(counters["refused"], 1_100 - served, "{counters}");
+}
+
+#[test]
+fn poll_serves_clients_beyond_fd_setsize() {
+    let server = Server::start("poll", "echo", &[]);
+    let mut clients = (0..1_100).map(|_| server.connect()).collect::<Vec<_>>();
+    assert!(clients.iter_mut().all(is_served));
+}
+
+/// A thread that cannot be made costs one client its answer, and the server nothing.
+#[test]
+fn a_client_for_whom_there_is_no_thread_is_turned_away() {
+    let limited = ["prlimit", "--as=1000000000", "--", SERVERS];
+    let stacks = ["--stack", "100000000"];
+    let mut server = Server::start_by(&limited, "thread", "echo", &stacks);
+    let mut clients = (0..30).map(|_| server.connect()).collect::<Vec<_>>();
+    let served = clients.iter_mut().map(|client| u64::from(is_served(client))).sum::<u64>();
+    assert!((1..10).contains(&served), "a gigabyte of address space is enough for {served} stacks");
+    drop(clients);
+    eventually("there is room again", || is_served(&mut server.connect()));
+    let counters = server.stop();
+    assert!(counters["refused"].as_u64() >= Some(30 - served), "{counters}");
+}
+
+#[test]
+fn the_pool_serves_as_many_as_it_has_threads_and_the_others_later() {
+    let server = Server::start("pool", "echo", &["--workers", "3"]);
+    let mut served = (0..3).map(|_| server.connect()).collect::<Vec<_>>();
+    assert!(served.iter_mut().all(is_served));
+    let mut waiting = server.connect();
+    waiting.write_all(b"later").unwrap();
+    waiting.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    assert!(waiting.read(&mut [0]).is_err(), "all threads are taken");
+    waiting.set_read_timeout(Some(process::LONG)).unwrap();
+    served[0].shutdown(Shutdown::Both).unwrap();
+    expect(&mut waiting, b"later");
+}
+
+/// The acceptor deals connections out in turn, so no worker ever has had two more than another.
+#[test]
+fn epoll_edge_deals_connections_out_evenly() {
+    let server = Server::start("epoll-edge", "http", &["--workers", "4"]);
+    let _clients = (0..39).map(|_| server.connect()).collect::<Vec<_>>();
+    let mut workers = Vec::new();
+    eventually("all have arrived", || {
+        let stats = server.get("/stats");
+        let stats = serde_json::from_str::<serde_json::Value>(&stats).unwrap();
+        workers = stats["workers"].as_array().unwrap().clone();
+        workers.iter().map(|worker| worker["open"].as_u64().unwrap()).sum::<u64>() == 40
+    });
+    let accepted = workers.iter().map(|worker| worker["accepted"].as_u64().unwrap());
+    let (least, most) = (accepted.clone().min(), accepted.max());
+    assert!(least >= Some(10) && most <= least.map(|least| least + 1), "{workers:?}");
+}
