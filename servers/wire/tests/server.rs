@@ -219,6 +219,20 @@ fn an_answer_whose_head_never_fits_becomes_an_error() {
     assert_eq!(rig.taken(), b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n");
 }
 
+#[test]
+fn no_answer_waits_for_room_that_will_never_be() {
+    for length in 0..LEAST_OUTPUT {
+        let mut rig = Rig::new(|request| {
+            let name = request.target()[1..].to_owned();
+            Answer::new(StatusCode::OK, name.leak(), Content::RequestBody)
+        });
+        let head = "HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let target = "t".repeat(length);
+        rig.receive(format!("POST /{target} {head}1\r\nx\r\n0\r\n\r\n").as_bytes());
+        assert!(rig.output.filled().starts_with(b"HTTP/1.1 "), "{length}");
+    }
+}
+
 /// Counts how often it is asked for the time.
 #[derive(Default)]
 struct Clock(u32);

@@ -107,8 +107,8 @@ impl Client {
             Phase::Rest(reply) => Ok(Some(self.done(reply))),
             Phase::Body(..) => Err(Error::CutShort),
             Phase::Head(head) if head.begun() => Err(Error::CutShort),
-            Phase::Head(_) if !self.outstanding.is_empty() => Err(Error::NoReply),
-            Phase::Head(_) | Phase::Finished => Ok(None),
+            Phase::Head(_) | Phase::Finished if self.outstanding.is_empty() => Ok(None),
+            Phase::Head(_) | Phase::Finished => Err(Error::NoReply),
         }
     }
 

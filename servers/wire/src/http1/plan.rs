@@ -1,7 +1,7 @@
 //! What is to be done about one request: the answer, and how it is put on the wire.
 
-use super::response::Persistence;
-use super::{Answer, Content, Error, Framing, Request, Service, Version};
+use super::response::{CHUNK_LINE, Persistence};
+use super::{Answer, Content, Error, Framing, Request, Service, StatusCode, Version};
 use crate::Buffer;
 
 /// What a client that expects it waits for (RFC 9110, 15.2.1).
@@ -26,11 +26,11 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// A plan for what the service has answered; its head must fit in `capacity` octets.
+    /// A plan for what the service has answered. A head (and the line of a first chunk) that never
+    /// fits in the output's `capacity` is replaced by one that does.
     pub(crate) fn new(answer: Answer, request: &Request<'_>, capacity: usize) -> Self {
-        let fits = answer.head_room() <= capacity;
-        let answer =
-            if fits { answer } else { Answer::empty(super::StatusCode::INTERNAL_SERVER_ERROR) };
+        let fits = answer.head_room() + CHUNK_LINE <= capacity;
+        let answer = if fits { answer } else { Answer::empty(StatusCode::INTERNAL_SERVER_ERROR) };
         let mut plan = Self {
             framing: answer.framing(request.body_length()),
             answer,

@@ -214,3 +214,66 @@ pub(crate) fn write_chunk_line(size: u64, output: &mut Buffer) {
     let length = CHUNK_LINE - rest.len();
     output.push(&line[..length]);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http1::LEAST_OUTPUT;
+
+    const DATE: [u8; 29] = *b"Sun, 06 Nov 1994 08:49:37 GMT";
+
+    #[test]
+    fn the_largest_head_fits_in_its_room() {
+        let fields = &[("Allow", "GET, HEAD"), ("X", "")];
+        let content = Content::Fill(u64::MAX);
+        let status = StatusCode::HEADER_FIELDS_TOO_LARGE;
+        let answer = Answer { fields, ..Answer::new(status, "text/plain", content) };
+        let mut output = Buffer::new(answer.head_room());
+        let framing = answer.framing(Framing::None);
+        answer.write_head(framing, Persistence::KeepAlive, Some(DATE), &mut output);
+        let expected = "HTTP/1.1 431 Request Header Fields Too Large\r\n\
+            Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
+            Content-Type: text/plain\r\n\
+            Allow: GET, HEAD\r\n\
+            X: \r\n\
+            Content-Length: 18446744073709551615\r\n\
+            Connection: keep-alive\r\n\r\n";
+        assert_eq!(
+            output.filled().escape_ascii().to_string(),
+            expected.escape_default().to_string()
+        );
+    }
+
+    #[test]
+    fn the_least_output_holds_a_head_and_a_chunk_line() {
+        let content_type = "64 octets, more than any media type has that is used for a response.";
+        let status = StatusCode::HEADER_FIELDS_TOO_LARGE;
+        let answer = Answer::new(status, &content_type[..64], Content::RequestBody);
+        assert!(answer.head_room() + CHUNK_LINE <= LEAST_OUTPUT);
+    }
+
+    #[test]
+    fn a_chunk_line_is_hexadecimal() {
+        let mut output = Buffer::new(2 * CHUNK_LINE);
+        write_chunk_line(10, &mut output);
+        write_chunk_line(u64::MAX, &mut output);
+        assert_eq!(output.filled(), b"a\r\nffffffffffffffff\r\n");
+    }
+
+    #[test]
+    fn numbers_are_decimal() {
+        for number in [0, 7, 10, 99, 100, 1_234_567_890, u64::MAX] {
+            let mut octets = [0; 20];
+            let mut head = Head { octets: &mut octets, length: 0 };
+            head.number(number);
+            let length = head.length;
+            assert_eq!(octets[..length], *number.to_string().as_bytes());
+        }
+    }
+
+    #[test]
+    fn content_that_a_status_forbids_has_no_length() {
+        let answer = Answer::text(StatusCode::NOT_MODIFIED, "nothing");
+        assert_eq!(answer.framing(Framing::Length(5)), Framing::None);
+    }
+}

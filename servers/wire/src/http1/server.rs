@@ -96,6 +96,7 @@ impl<S: Service> Server<S> {
         &mut self.service
     }
 
+    /// Does the next thing, if the buffers allow it.
     fn step(&mut self, input: &mut Buffer, output: &mut Buffer) -> Result<Step, Error> {
         match &mut self.phase {
             Phase::Head(_) => self.read_head(input, output),
@@ -124,10 +125,12 @@ impl<S: Service> Server<S> {
         let body = Body::new(request.body_length(), &self.limits);
         let head_length = request.length();
         input.consume(head_length);
-        self.phase = match () {
-            () if plan.skips_body || body.is_over() => Phase::Answering(plan),
-            () if plan.wants_body() => Phase::Echoing(body, plan),
-            () => Phase::Dropping(body, plan),
+        self.phase = if plan.skips_body || body.is_over() {
+            Phase::Answering(plan)
+        } else if plan.wants_body() {
+            Phase::Echoing(body, plan)
+        } else {
+            Phase::Dropping(body, plan)
         };
         Ok(Step::Again)
     }
@@ -200,6 +203,7 @@ impl<S: Service> Server<S> {
         Step::Again
     }
 
+    /// Counts an answer, and goes on to the next request or to the end.
     fn complete(&mut self, persists: bool) {
         self.answered += 1;
         self.empty_lines = 0;
