@@ -1,11 +1,9 @@
 //! loadgen as a process against HTTP servers, good and bad ones.
 
-mod stage;
-
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use stage::{http, server, summary};
+use crate::stage::{http, server, summary};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 

@@ -1,12 +1,10 @@
 //! The files that `--out` writes.
 
-mod stage;
-
 use std::collections::BTreeSet;
 use std::fs;
 
+use crate::stage::{echo, loadgen, server};
 use loadgen::report::Summary;
-use stage::{echo, loadgen, server};
 
 #[test]
 fn a_run_leaves_four_files_and_no_second_run_touches_them() {

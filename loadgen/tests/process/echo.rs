@@ -1,13 +1,11 @@
 //! loadgen as a process against echo servers, good and bad ones.
 
-mod stage;
-
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
-use stage::{change, echo, loadgen, one_at_a_time, server, summary};
+use crate::stage::{change, echo, loadgen, one_at_a_time, server, summary};
 
 /// Closes with unread octets in the queue, which makes the kernel send a reset (RFC 2525, 2.17).
 fn reset(stream: TcpStream) {

@@ -8,7 +8,7 @@ use std::thread;
 use loadgen::report::Summary;
 
 /// A server that treats each connection as `behave` does, in a thread of its own.
-pub fn server(behave: fn(TcpStream)) -> SocketAddr {
+pub(crate) fn server(behave: fn(TcpStream)) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
@@ -22,7 +22,7 @@ pub fn server(behave: fn(TcpStream)) -> SocketAddr {
 }
 
 /// A server that has one connection at a time.
-pub fn one_at_a_time(behave: fn(TcpStream)) -> SocketAddr {
+pub(crate) fn one_at_a_time(behave: fn(TcpStream)) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || listener.incoming().for_each(|stream| behave(stream.unwrap())));
@@ -30,12 +30,12 @@ pub fn one_at_a_time(behave: fn(TcpStream)) -> SocketAddr {
 }
 
 /// Sends back what comes in.
-pub fn echo(stream: TcpStream) {
+pub(crate) fn echo(stream: TcpStream) {
     change(stream, |_, _| ());
 }
 
 /// Sends back what comes in, after `change` has been at it. The number of the read begins with 0.
-pub fn change(mut stream: TcpStream, change: fn(u64, &mut [u8])) {
+pub(crate) fn change(mut stream: TcpStream, change: fn(u64, &mut [u8])) {
     let mut octets = vec![0; 65_536];
     for read in 0.. {
         let count = stream.read(&mut octets).unwrap_or(0);
@@ -47,7 +47,7 @@ pub fn change(mut stream: TcpStream, change: fn(u64, &mut [u8])) {
 }
 
 /// Reads requests without a body and answers the n-th one, from 0, as `answer` does.
-pub fn http(stream: TcpStream, mut answer: impl FnMut(u64, &str, &mut TcpStream)) {
+pub(crate) fn http(stream: TcpStream, mut answer: impl FnMut(u64, &str, &mut TcpStream)) {
     let mut writer = stream.try_clone().unwrap();
     let mut reader = BufReader::new(stream);
     for number in 0.. {
@@ -62,13 +62,13 @@ pub fn http(stream: TcpStream, mut answer: impl FnMut(u64, &str, &mut TcpStream)
 }
 
 /// Runs loadgen with this command line.
-pub fn loadgen(line: &str) -> Output {
+pub(crate) fn loadgen(line: &str) -> Output {
     let program = env!("CARGO_BIN_EXE_loadgen");
     Command::new(program).args(line.split_whitespace()).output().unwrap()
 }
 
 /// Runs loadgen, which has to succeed, and checks what must hold for every summary.
-pub fn summary(line: &str) -> Summary {
+pub(crate) fn summary(line: &str) -> Summary {
     let output = loadgen(&format!("{line} --format json"));
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{line}: {complaint}");
@@ -78,7 +78,7 @@ pub fn summary(line: &str) -> Summary {
 }
 
 /// Every request is in exactly one class, and every answer has its latency.
-pub fn check(summary: &Summary) {
+pub(crate) fn check(summary: &Summary) {
     let requests = &summary.requests;
     let accounted = requests.answered + requests.failed + requests.outstanding;
     assert_eq!(requests.sent, accounted, "{requests:?}");
