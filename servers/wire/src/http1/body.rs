@@ -175,3 +175,59 @@ fn shifted_in(size: u64, digit: u8) -> Option<u64> {
     let digit = char::from(digit).to_digit(16)?;
     size.checked_mul(16).map(|size| size + u64::from(digit))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(framing: Framing) -> (Body, Buffer) {
+        (Body::new(framing, &Limits::default()), Buffer::new(64))
+    }
+
+    #[test]
+    fn a_size_is_hexadecimal_digits() {
+        assert_eq!(chunk_size(b"0"), Ok(0));
+        assert_eq!(chunk_size(b"00fF"), Ok(255));
+        assert_eq!(chunk_size(b"ffffffffffffffff"), Ok(u64::MAX));
+        assert_eq!(chunk_size(b"5;a=b"), Ok(5));
+        assert_eq!(chunk_size(b"5 \t;a"), Ok(5));
+    }
+
+    #[test]
+    fn each_broken_rule_of_a_size_has_its_error() {
+        for bad in [&b""[..], b"g", b"0x5", b" 5", b"5 ", b"5 5", b"+5", b"-5", b";a", b"5,5"] {
+            assert_eq!(chunk_size(bad), Err(Error::BadChunkSize), "{}", bad.escape_ascii());
+        }
+        assert_eq!(chunk_size(b"10000000000000000"), Err(Error::ChunkOverflow));
+        assert_eq!(chunk_size(b"5\r"), Err(Error::BareCr));
+        assert_eq!(chunk_size(b"5;\0"), Err(Error::ControlCharacter));
+    }
+
+    #[test]
+    fn content_by_length_ends_without_a_mark() {
+        let (mut body, mut input) = body(Framing::Length(3));
+        assert_eq!(body.next(&mut input), Ok(Part::Incomplete));
+        input.push(b"abcNEXT");
+        assert_eq!(body.next(&mut input), Ok(Part::Content(3)));
+        input.consume(2);
+        body.took(2);
+        assert_eq!(body.next(&mut input), Ok(Part::Content(1)));
+        input.consume(1);
+        body.took(1);
+        assert_eq!(body.next(&mut input), Ok(Part::End));
+        assert_eq!(input.filled(), b"NEXT");
+    }
+
+    #[test]
+    fn chunks_are_told_one_by_one() {
+        let (mut body, mut input) = body(Framing::Chunked);
+        input.push(b"2\r\nab\r\n0\r\n\r\nNEXT");
+        assert_eq!(body.next(&mut input), Ok(Part::Chunk(2)));
+        assert_eq!(body.next(&mut input), Ok(Part::Content(2)));
+        input.consume(2);
+        body.took(2);
+        assert_eq!(body.next(&mut input), Ok(Part::ChunkEnd));
+        assert_eq!(body.next(&mut input), Ok(Part::End));
+        assert_eq!(input.filled(), b"NEXT");
+    }
+}

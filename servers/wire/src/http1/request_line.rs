@@ -136,3 +136,47 @@ pub(crate) fn absolute(target: &[u8]) -> Option<&[u8]> {
     let known = scheme.eq_ignore_ascii_case(b"http") || scheme.eq_ignore_ascii_case(b"https");
     (known && !authority.is_empty() && is_authority(authority)).then_some(path)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<RequestLine, Error> {
+        RequestLine::parse(line.as_bytes(), &Limits::default())
+    }
+
+    #[test]
+    fn a_line_has_three_parts() {
+        let line = parse("PATCH /a?b HTTP/1.0").expect("a request line");
+        assert_eq!(
+            (line.method, line.target, line.version),
+            (Method::Patch, 6..10, Version::Http10)
+        );
+    }
+
+    #[test]
+    fn methods_are_named_as_they_are_parsed() {
+        for name in ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"] {
+            let line = parse(&format!("{name} / HTTP/1.1"));
+            assert_eq!(line.map(|line| line.method.name()), Ok(name));
+        }
+    }
+
+    #[test]
+    fn the_version_is_judged_before_the_method() {
+        assert_eq!(parse("PRI * HTTP/2.0").err(), Some(Error::UnsupportedVersion));
+        assert_eq!(parse("PRI * HTTP/1.1").err(), Some(Error::UnknownMethod));
+    }
+
+    #[test]
+    fn an_absolute_target_ends_its_host_at_a_slash_or_a_question_mark() {
+        assert_eq!(absolute(b"http://a:1/b?c"), Some(&b"/b?c"[..]));
+        assert_eq!(absolute(b"https://a?c/d"), Some(&b"?c/d"[..]));
+        assert_eq!(absolute(b"http://a"), Some(&b""[..]));
+        for bad in
+            ["http:a", "http:/a", "http://", "http:///a", "http://u@a/", "a", "://a", "ws://a"]
+        {
+            assert_eq!(absolute(bad.as_bytes()), None, "{bad}");
+        }
+    }
+}

@@ -1,15 +1,12 @@
 //! The server's side: requests in, a service asked, its answers out.
 //!
 //! ```text
-//!            ┌────────────────────── the connection stays ──────────────────────┐
-//!            v                                                                  │
-//!          Head ──> Dropping ──> Answering ──────────> Sending ─────────────────┤
-//!            │  ╲                 ^  ^                                          │
-//!            │   ╲────────────────╯  │ (no response begun)                      │
-//!            │    ╲──> Echoing ──────┼──────────────────────────────────────────┤
-//!            ╰──── a broken rule ────╯                                          v
-//!                                                                           Finished
+//!   Head ─┬───────────────────────────────────> Answering ──> Sending ─┐
+//!         ├─> Dropping, the body ───────────────^                      ├─> Head, or Finished
+//!         └─> Echoing, the answer's head and the body as it comes ─────┘
 //! ```
+//!
+//! A broken rule leads to Answering as well, or straight to Finished where an answer has begun.
 //!
 //! An answer that does not want the request's content waits until all of that is read and dropped:
 //! then no octet of it can be taken for a request, and a broken chunk still gets a clean 400. One
