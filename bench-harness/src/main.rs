@@ -1,1 +1,26 @@
-fn main() {}
+//! From a sub-command to its module, and from an error to an exit status.
+
+use std::process::ExitCode;
+
+use bench_harness::cli::{Cli, Command};
+use bench_harness::{cmd, fault};
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let Cli { command, places } = Cli::parse();
+    let result = match command {
+        Command::List(options) => cmd::list::run(&options, &places),
+        Command::Verify(options) => cmd::verify::run(&options, &places),
+        Command::Doctor => cmd::doctor::run(),
+        Command::Run(options) => cmd::run::run(&options, &places),
+        Command::Plot(folder) => cmd::plot::run(&folder),
+        Command::Report(options) => cmd::report::run(&options),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench-harness: {error:#}");
+            fault::exit_code(&error)
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! `run`: makes all trials of an experiment, then its charts and its report.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Result, bail};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use super::{condition, print, verify};
+use crate::cli::{self, Places};
+use crate::experiment::load::{self, Source};
+use crate::experiment::matrix::{self, Expansion};
+use crate::experiment::model::Model;
+use crate::experiment::{App, Trial, order};
+use crate::fault::{Unfit, usage};
+use crate::interrupt;
+use crate::launch::Launcher;
+use crate::launch::pinning::Pinning;
+use crate::launch::process::{Binaries, Processes};
+use crate::manifest::{Build, Manifest, SCHEMA, Status};
+use crate::plot;
+use crate::probe::date;
+use crate::probe::host::Host;
+use crate::progress::{Progress, Style};
+use crate::report::{markdown, table};
+use crate::results::{Recorder, Run, Scratch, file, write};
+use crate::runner::{self, Setting};
+
+/// The measuring phase of a try.
+const TRY: Duration = Duration::from_millis(500);
+
+/// Why a model is not timed, by model and app.
+type Disqualified = BTreeMap<(String, App), String>;
+
+/// Runs the sub-command.
+///
+/// # Errors
+/// A usage error before anything is started; [`Unfit`] when no trial gave a number; otherwise what
+/// failed. An interrupted run is kept, and is an error.
+pub fn run(options: &cli::Run, places: &Places) -> Result<()> {
+    let source = load::find(&places.experiments, &options.experiment)?;
+    let binaries = Binaries::find(places.bin_dir.as_deref())?;
+    let models = binaries.models()?;
+    source.check_models(&models)?;
+    verify::check_names(&options.cells.models, &models)?;
+    let source = adjusted(source, options);
+    let expansion = matrix::expand(&source.experiment, &models, &condition(&options.cells)?);
+    if expansion.cells.is_empty() {
+        return usage("no cell of the matrix is left; `list EXPERIMENT` shows all of them");
+    }
+    raise_descriptor_limit();
+    interrupt::listen()?;
+    let path = measure(&source, options, binaries, models, &expansion)?;
+    publish(&Run::read(&path)?)
+}
+
+/// The experiment with the changes that the command line asks for.
+fn adjusted(mut source: Source, options: &cli::Run) -> Source {
+    let experiment = &mut source.experiment;
+    let repeat = options.repeat.or_else(|| options.quick.then_some(1));
+    experiment.repeat = repeat.and_then(|n| n.try_into().ok()).unwrap_or(experiment.repeat);
+    let measure = options.duration.or_else(|| options.quick.then_some(TRY));
+    experiment.load.measure = measure.unwrap_or(experiment.load.measure);
+    source
+}
+
+/// The children inherit it. Where the hard limit is too low as well, the load generator says so.
+fn raise_descriptor_limit() {
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}
+
+fn measure(
+    source: &Source,
+    options: &cli::Run,
+    binaries: Binaries,
+    models: Vec<Model>,
+    expansion: &Expansion,
+) -> Result<std::path::PathBuf> {
+    let seed = options.seed.unwrap_or_else(clock_seed);
+    let trials = order::interleaved(&expansion.cells, source.experiment.repeat.get(), seed);
+    let pinning = Pinning::of_this_host()?;
+    let (host, build) = (Host::look(), Build::look(&binaries));
+    let name = Manifest::run_name(&host, &build);
+    let mut recorder = Recorder::create(&options.out, &source.name, &name)?;
+    let setting = Setting {
+        run: recorder.run(),
+        experiment: source.name.clone(),
+        load: source.experiment.load.clone(),
+        pinning,
+        models,
+    };
+    let mut manifest = manifest(source, seed, &trials, expansion, &setting, host, build);
+    recorder.write_manifest(&manifest)?;
+    write(&recorder.path().join(file::EXPERIMENT), source.text.as_bytes())?;
+    let scratch = Scratch::new()?;
+    let mut launcher = Processes::new(binaries, setting.pinning.clone(), scratch.path());
+    let done = trials_of_a_run(&trials, &setting, &mut launcher, &mut recorder)?;
+    manifest.finish(done);
+    recorder.write_manifest(&manifest)?;
+    match interrupt::requested() {
+        true => bail!(
+            "interrupted after {done} of {} trials; they are kept in {}",
+            trials.len(),
+            recorder.path().display()
+        ),
+        false => Ok(recorder.path().to_owned()),
+    }
+}
+
+fn clock_seed() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_secs())
+}
+
+fn manifest(
+    source: &Source,
+    seed: u64,
+    trials: &[Trial],
+    expansion: &Expansion,
+    setting: &Setting,
+    host: Host,
+    build: Build,
+) -> Manifest {
+    let milliseconds = |span: Duration| span.as_millis().try_into().unwrap_or(u64::MAX);
+    Manifest {
+        schema: SCHEMA,
+        run: setting.run.clone(),
+        experiment: source.name.clone(),
+        status: Status::Partial,
+        started: date::instant(SystemTime::now()),
+        finished: String::new(),
+        command: std::env::args().collect(),
+        seed,
+        repeat: source.experiment.repeat.get(),
+        measure_ms: milliseconds(setting.load.measure),
+        warm_up_ms: milliseconds(setting.load.warm_up),
+        trials: trials.len(),
+        done: 0,
+        skipped: expansion.skipped.iter().map(|(cell, why)| format!("{cell}: {why}")).collect(),
+        models: setting.models.iter().map(|model| model.name.clone()).collect(),
+        build,
+        pinning: setting.pinning.clone(),
+        host,
+    }
+}
+
+/// Makes the trials one after the other; returns how many have a row.
+fn trials_of_a_run(
+    trials: &[Trial],
+    setting: &Setting,
+    launcher: &mut dyn Launcher,
+    recorder: &mut Recorder,
+) -> Result<usize> {
+    let disqualified = disqualified(trials, setting, launcher);
+    let mut progress = Progress::new(Style::of_this_terminal(), trials.len());
+    for (done, trial) in trials.iter().enumerate() {
+        progress.begin(trial);
+        let measurement = match disqualified.get(&(trial.cell.model.clone(), trial.cell.app)) {
+            None => runner::run_trial(trial, setting, launcher),
+            Some(why) => runner::not_made(trial, setting, &format!("not timed: {why}")),
+        };
+        // A trial that was cut short says nothing about its model.
+        if interrupt::requested() {
+            progress.close();
+            return Ok(done);
+        }
+        recorder.append(&measurement)?;
+        progress.end(&measurement.row);
+    }
+    progress.close();
+    Ok(trials.len())
+}
+
+/// What answers wrongly is not timed.
+fn disqualified(trials: &[Trial], setting: &Setting, launcher: &mut dyn Launcher) -> Disqualified {
+    let asked =
+        |model: &str, app| trials.iter().any(|t| t.cell.model == model && t.cell.app == app);
+    let pairs = verify::needed(&setting.models, asked);
+    let mut wrong = Disqualified::new();
+    for (model, app) in pairs {
+        if interrupt::requested() {
+            break;
+        }
+        if let Err(error) = verify::check(&model, app, launcher) {
+            eprintln!("{} {app}: {error:#}", model.name);
+            wrong.insert((model.name, app), format!("{error:#}"));
+        }
+    }
+    eprintln!("checked that all models answer correctly: {} do not", wrong.len());
+    wrong
+}
+
+/// Charts, report, and a table for the terminal.
+fn publish(run: &Run) -> Result<()> {
+    let figures = plot::draw_all(run)?;
+    let page = run.path.join(file::REPORT);
+    write(&page, markdown::page(run, &figures).as_bytes())?;
+    let mut text = table::plain(&run.rows, &run.manifest.models);
+    for figure in &figures {
+        text += &format!("{}\n", figure.finding);
+    }
+    text += &format!(
+        "\ncsv     {}\ncharts  {}\nreport  {}\n",
+        run.path.join(file::TRIALS).display(),
+        run.path.join(file::PLOTS).display(),
+        page.display(),
+    );
+    print(&text)?;
+    let measured = run.rows.iter().any(|row| row.outcome.measured());
+    if measured {
+        Ok(())
+    } else {
+        Err(Unfit("no trial gave a number; trials.csv says why".into()).into())
+    }
+}

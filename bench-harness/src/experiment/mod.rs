@@ -1,0 +1,200 @@
+//! What an experiment is: a question, an expectation, a matrix, a load, and what to draw.
+//!
+//! The file is the experiment. Unknown keys are errors, so that a misspelt key never silently
+//! measures something else.
+
+pub mod condition;
+pub mod load;
+pub mod matrix;
+pub mod model;
+pub mod order;
+pub mod span;
+
+use std::fmt;
+use std::num::{NonZeroU32, NonZeroU64};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use condition::Condition;
+use model::Selection;
+
+/// An experiment as its file says it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Experiment {
+    /// What the experiment is to find out, in one sentence.
+    pub question: String,
+    /// What its author believes will come out. It is printed beside what did come out.
+    pub expectation: String,
+    /// How often each cell is measured, each time with a fresh server process.
+    #[serde(default = "once")]
+    pub repeat: NonZeroU32,
+    /// The conditions to be combined.
+    pub matrix: Matrix,
+    /// What is the same in all trials.
+    pub load: Load,
+    /// Cells that make no sense, each with the reason.
+    #[serde(default)]
+    pub skip: Vec<Skip>,
+    /// The figures to draw.
+    #[serde(deserialize_with = "load::filled")]
+    pub charts: Vec<Chart>,
+    /// How to read the result: Markdown that goes into the report.
+    #[serde(default)]
+    pub analysis: String,
+}
+
+fn once() -> NonZeroU32 {
+    NonZeroU32::MIN
+}
+
+/// The axes. A cell is one value of each.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Matrix {
+    /// `"all"`, or a list of names that `servers list` knows.
+    pub model: Selection,
+    /// What the servers are for.
+    #[serde(deserialize_with = "load::filled")]
+    pub app: Vec<App>,
+    /// Active client connections.
+    #[serde(deserialize_with = "load::filled")]
+    pub connections: Vec<NonZeroU64>,
+    /// Silent connections held open beside the active ones.
+    #[serde(default = "no_idle", deserialize_with = "load::filled")]
+    pub idle: Vec<u64>,
+    /// Octets of payload; without this axis each app has its own small default.
+    #[serde(default, deserialize_with = "load::filled")]
+    pub size: Vec<NonZeroU64>,
+}
+
+fn no_idle() -> Vec<u64> {
+    vec![0]
+}
+
+/// What is the same in all trials of an experiment.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Load {
+    /// Load before the measuring phase; it is not counted.
+    #[serde(deserialize_with = "span::deserialize")]
+    pub warm_up: Duration,
+    /// The measuring phase.
+    #[serde(deserialize_with = "span::deserialize")]
+    pub measure: Duration,
+    /// How long one request may take before it is counted as an error.
+    #[serde(default = "five_seconds", deserialize_with = "span::deserialize")]
+    pub timeout: Duration,
+    /// The path of HTTP requests, where the matrix has no sizes.
+    #[serde(default = "root")]
+    pub path: String,
+    /// Requests on one connection before it is closed and made anew.
+    pub reconnect_every: Option<NonZeroU64>,
+    /// `--workers` of the servers; by default the number of CPUs they are pinned to.
+    pub workers: Option<NonZeroU32>,
+}
+
+fn five_seconds() -> Duration {
+    Duration::from_secs(5)
+}
+
+fn root() -> String {
+    "/".into()
+}
+
+/// Cells to leave out.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Skip {
+    /// The condition that a cell to be left out fulfils.
+    #[serde(rename = "where")]
+    pub condition: Condition,
+    /// Why.
+    pub because: String,
+}
+
+/// What a server is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum App {
+    /// Each octet comes back.
+    Echo,
+    /// HTTP/1.1 with keep-alive.
+    Http,
+}
+
+impl App {
+    /// The name on command lines and in records.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Echo => "echo",
+            Self::Http => "http",
+        }
+    }
+}
+
+impl fmt::Display for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A figure that an experiment can ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Chart {
+    /// Requests a second over connections.
+    Throughput,
+    /// Latency over percentiles.
+    Latency,
+    /// How latency is distributed, a row a model.
+    Distribution,
+    /// CPU time of the server for one request.
+    Cpu,
+    /// Resident memory over connections.
+    Memory,
+    /// What idle connections cost the active ones.
+    IdleCrowd,
+    /// Rate over the size of a reply.
+    Payload,
+    /// A connection per request.
+    Churn,
+}
+
+/// One point of the matrix.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cell {
+    /// The I/O model.
+    pub model: String,
+    /// The app.
+    pub app: App,
+    /// Active connections.
+    pub connections: u64,
+    /// Idle connections.
+    pub idle: u64,
+    /// Octets of payload, where the experiment sets them.
+    pub size: Option<u64>,
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} c={}", self.model, self.app, self.connections)?;
+        if self.idle > 0 {
+            write!(f, " idle={}", self.idle)?;
+        }
+        self.size.map_or(Ok(()), |size| write!(f, " size={size}"))
+    }
+}
+
+/// One measurement to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// Place in the order of the run, from 1.
+    pub number: usize,
+    /// Which repeat of the whole matrix it belongs to, from 1.
+    pub block: u32,
+    /// Under which conditions.
+    pub cell: Cell,
+}

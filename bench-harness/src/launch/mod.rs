@@ -1,0 +1,191 @@
+//! How servers and load are started: as real processes, or by a script in tests.
+//!
+//! The runner knows only the two traits. So each way in which a trial can fail is tested without a
+//! socket and without waiting.
+
+pub mod child;
+pub mod fake;
+pub mod pinning;
+pub mod process;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use crate::experiment::{App, span};
+
+/// Which server to start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerPlan {
+    /// The I/O model.
+    pub model: String,
+    /// The app.
+    pub app: App,
+    /// `--workers`; `None` leaves it to the model.
+    pub workers: Option<u32>,
+}
+
+/// Which load to put on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadPlan {
+    /// What the server speaks.
+    pub app: App,
+    /// Active connections.
+    pub connections: u64,
+    /// Silent connections.
+    pub idle: u64,
+    /// Octets of payload; `None` for the default of the app.
+    pub size: Option<u64>,
+    /// The path of HTTP requests without a size.
+    pub path: String,
+    /// Requests on a connection before it is made anew.
+    pub reconnect_every: Option<u64>,
+    /// Load that is not counted.
+    pub warm_up: Duration,
+    /// The measuring phase.
+    pub measure: Duration,
+    /// For one request.
+    pub timeout: Duration,
+}
+
+impl LoadPlan {
+    /// The target of loadgen for a server at this address.
+    #[must_use]
+    pub fn target(&self, address: SocketAddr) -> String {
+        match (self.app, self.size) {
+            (App::Echo, _) => format!("tcp://{address}"),
+            (App::Http, None) => format!("http://{address}{}", self.path),
+            (App::Http, Some(size)) => format!("http://{address}/bytes/{size}"),
+        }
+    }
+
+    /// The command line of loadgen, without the program.
+    #[must_use]
+    pub fn arguments(&self, address: SocketAddr, server: u32) -> Vec<String> {
+        let mut line = vec!["--target".to_owned(), self.target(address)];
+        let mut push = |name: &str, value: String| line.extend([name.to_owned(), value]);
+        push("--connections", self.connections.to_string());
+        if self.idle > 0 {
+            push("--idle", self.idle.to_string());
+        }
+        if let (App::Echo, Some(size)) = (self.app, self.size) {
+            push("--size", size.to_string());
+        }
+        if let Some(requests) = self.reconnect_every {
+            push("--reconnect-every", requests.to_string());
+        }
+        push("--warm-up", span::flag(self.warm_up));
+        push("--duration", span::flag(self.measure));
+        push("--timeout", span::flag(self.timeout));
+        push("--watch", server.to_string());
+        push("--format", "json".into());
+        push("--progress", "none".into());
+        line
+    }
+
+    /// How long the load generator may take before it is taken for hung: connecting, both phases, a
+    /// last request that runs into its time-out, and a margin for a busy host.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.warm_up + self.measure + 2 * self.timeout + Duration::from_secs(20)
+    }
+}
+
+/// What a server counted over its whole life: system calls by kind, and clients.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Counters {
+    /// Clients accepted.
+    pub accepted: u64,
+    /// Clients turned away because a limit was reached.
+    pub refused: u64,
+    /// Requests answered.
+    pub answered: u64,
+    /// Calls that wait: select, poll, `epoll_wait`.
+    pub waits: u64,
+    /// Calls that read.
+    pub reads: u64,
+    /// Calls that write.
+    pub writes: u64,
+    /// Calls that change what is waited for: `epoll_ctl`.
+    pub controls: u64,
+    /// Calls that accept.
+    pub accepts: u64,
+}
+
+impl Counters {
+    /// All counted system calls.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.waits + self.reads + self.writes + self.controls + self.accepts
+    }
+}
+
+/// Starts servers, and load against them.
+pub trait Launcher {
+    /// Starts a server and waits until it listens.
+    ///
+    /// # Errors
+    /// When it does not start; the text says what it printed.
+    fn serve(&mut self, plan: &ServerPlan) -> Result<Box<dyn Server>>;
+
+    /// Runs the load to its end and returns what the load generator printed: a summary as JSON.
+    ///
+    /// # Errors
+    /// When it does not end, or ends with a failure.
+    fn load(&mut self, plan: &LoadPlan, server: &dyn Server) -> Result<String>;
+}
+
+/// A server that runs. When it is dropped, its process is gone.
+pub trait Server {
+    /// Where it listens.
+    fn address(&self) -> SocketAddr;
+
+    /// Its process.
+    fn pid(&self) -> u32;
+
+    /// Lets it finish its work, and hands over its own counters where it keeps them.
+    ///
+    /// # Errors
+    /// When it had died before, or does not end with status 0.
+    fn stop(self: Box<Self>) -> Result<Option<Counters>>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(app: App, size: Option<u64>) -> LoadPlan {
+        let [warm_up, measure, timeout] = [300, 2_000, 5_000].map(Duration::from_millis);
+        let path = "/".into();
+        LoadPlan {
+            app,
+            connections: 8,
+            idle: 2,
+            size,
+            path,
+            reconnect_every: Some(1),
+            warm_up,
+            measure,
+            timeout,
+        }
+    }
+
+    #[test]
+    fn the_command_line_says_everything_that_the_plan_says() {
+        let address = "127.0.0.1:7000".parse().unwrap();
+        let line = plan(App::Echo, Some(64)).arguments(address, 42).join(" ");
+        let expected = "--target tcp://127.0.0.1:7000 --connections 8 --idle 2 --size 64 --reconnect-every 1 \
+            --warm-up 300ms --duration 2000ms --timeout 5000ms --watch 42 --format json --progress none";
+        assert_eq!(line, expected);
+    }
+
+    #[test]
+    fn a_size_becomes_a_path_under_http() {
+        let address = "127.0.0.1:7000".parse().unwrap();
+        assert_eq!(plan(App::Http, None).target(address), "http://127.0.0.1:7000/");
+        assert_eq!(plan(App::Http, Some(9)).target(address), "http://127.0.0.1:7000/bytes/9");
+    }
+}

@@ -1,0 +1,144 @@
+//! Real processes: the binaries `servers` and `loadgen`, each on CPUs of its own.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::child::Child;
+use super::pinning::Pinning;
+use super::{Counters, Launcher, LoadPlan, Server, ServerPlan};
+use crate::experiment::model::Model;
+use crate::fault::usage;
+
+/// How long a server may take to say where it listens.
+const START: Duration = Duration::from_secs(10);
+
+/// How long a server may take to drain after SIGTERM.
+const DRAIN: Duration = Duration::from_secs(15);
+
+/// How long a question such as `--version` may take.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// Where the binaries are.
+#[derive(Clone, Debug)]
+pub struct Binaries {
+    /// The binary `servers`.
+    pub servers: PathBuf,
+    /// The binary `loadgen`.
+    pub loadgen: PathBuf,
+}
+
+impl Binaries {
+    /// Looks in the given folder, or else beside the running program.
+    ///
+    /// # Errors
+    /// A usage error that says how to build them when one is missing.
+    pub fn find(folder: Option<&Path>) -> Result<Self> {
+        let beside = std::env::current_exe().context("finding the running program")?;
+        let folder = folder.or_else(|| beside.parent()).unwrap_or_else(|| Path::new("."));
+        let find = |name: &str| match folder.join(name) {
+            path if path.is_file() => Ok(path),
+            _ => usage(format!(
+                "no program `{name}` in {}; build it with `cargo build --release`, or name its folder with --bin-dir",
+                folder.display()
+            )),
+        };
+        Ok(Self { servers: find("servers")?, loadgen: find("loadgen")? })
+    }
+
+    /// The models that the servers offer.
+    ///
+    /// # Errors
+    /// When `servers list` fails or prints something else.
+    pub fn models(&self) -> Result<Vec<Model>> {
+        let text = ask(&self.servers, &["list", "--format", "json"])?;
+        serde_json::from_str(&text).context("reading `servers list --format json`")
+    }
+
+    /// The first line that a program says to `--version`, or `unknown`.
+    #[must_use]
+    pub fn version(program: &Path) -> String {
+        let said = ask(program, &["--version"]).unwrap_or_default();
+        said.lines().next().unwrap_or("unknown").to_owned()
+    }
+}
+
+fn ask(program: &Path, arguments: &[&str]) -> Result<String> {
+    let arguments: Vec<_> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+    let everywhere = Pinning::of_this_host()?;
+    let cpus = [everywhere.server, everywhere.client].concat();
+    Child::start(program, &arguments, &cpus)?.finish(ANSWER)
+}
+
+/// Starts the two binaries.
+#[derive(Debug)]
+pub struct Processes {
+    binaries: Binaries,
+    pinning: Pinning,
+    scratch: PathBuf,
+}
+
+impl Processes {
+    /// `scratch` is a folder for short-lived files; it has to exist.
+    #[must_use]
+    pub fn new(binaries: Binaries, pinning: Pinning, scratch: &Path) -> Self {
+        Self { binaries, pinning, scratch: scratch.to_owned() }
+    }
+}
+
+impl Launcher for Processes {
+    fn serve(&mut self, plan: &ServerPlan) -> Result<Box<dyn Server>> {
+        let counters = self.scratch.join("counters.json");
+        // Those of an earlier server must not be taken for this one's.
+        let _ = fs::remove_file(&counters);
+        let line = arguments(plan, &counters);
+        let mut child = Child::start(&self.binaries.servers, &line, &self.pinning.server)?;
+        let said = child.line(START)?;
+        let address = said.strip_prefix("listening ").and_then(|address| address.parse().ok());
+        let address = address
+            .with_context(|| format!("`servers` began with `{said}`, not with its address"))?;
+        Ok(Box::new(Serving { child, address, counters }))
+    }
+
+    fn load(&mut self, plan: &LoadPlan, server: &dyn Server) -> Result<String> {
+        let line = plan.arguments(server.address(), server.pid());
+        Child::start(&self.binaries.loadgen, &line, &self.pinning.client)?.finish(plan.patience())
+    }
+}
+
+fn arguments(plan: &ServerPlan, counters: &Path) -> Vec<String> {
+    let ServerPlan { model, app, workers } = plan;
+    let mut line =
+        vec!["run".into(), "--model".into(), model.clone(), "--app".into(), app.to_string()];
+    line.extend(["--listen".into(), "127.0.0.1:0".into()]);
+    line.extend(["--counters".into(), counters.display().to_string()]);
+    line.extend(workers.iter().flat_map(|count| ["--workers".into(), count.to_string()]));
+    line
+}
+
+/// A server process that has said where it listens.
+struct Serving {
+    child: Child,
+    address: SocketAddr,
+    counters: PathBuf,
+}
+
+impl Server for Serving {
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn pid(&self) -> u32 {
+        self.child.pid()
+    }
+
+    fn stop(mut self: Box<Self>) -> Result<Option<Counters>> {
+        self.child.terminate()?;
+        self.child.finish(DRAIN)?;
+        let text = fs::read_to_string(&self.counters).ok();
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+    }
+}

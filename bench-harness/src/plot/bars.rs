@@ -1,0 +1,120 @@
+//! A bar a model, from top to bottom, in one or more parts.
+
+use anyhow::Result;
+use plotters::prelude::{Color, DrawingBackend, RGBColor};
+
+use super::canvas::{Canvas, Pen, Side, Type};
+use super::figure::Frame;
+use super::lines::Axis;
+use super::style::{FAINT, GREY, INK};
+
+const TEXT: f64 = 13.0;
+const LEFT: f64 = 118.0;
+const RIGHT: f64 = 210.0;
+const ABOVE: f64 = 34.0;
+const BELOW: f64 = 52.0;
+
+/// How much of a row its bar fills.
+const FILL: f64 = 0.66;
+
+/// How pale the bar of a model is that did not serve everybody.
+const PALE: f64 = 0.35;
+
+/// A model's bar.
+#[derive(Clone, Debug)]
+pub(super) struct Bar {
+    pub(super) label: String,
+    /// The length of each part.
+    pub(super) parts: Vec<f64>,
+    /// What stands behind the bar.
+    pub(super) text: String,
+    /// Whether the number is that of all clients.
+    pub(super) full: bool,
+}
+
+/// A part of all bars.
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    pub(super) name: &'static str,
+    pub(super) colour: RGBColor,
+}
+
+/// Bars from top to bottom.
+#[derive(Clone, Debug)]
+pub(super) struct Bars {
+    pub(super) axis: Axis,
+    pub(super) parts: Vec<Part>,
+    pub(super) bars: Vec<Bar>,
+}
+
+impl Bars {
+    pub(super) fn draw<DB: DrawingBackend>(
+        &self,
+        canvas: &Canvas<'_, DB>,
+        outer: Frame,
+    ) -> Result<()> {
+        let frame = Frame {
+            left: outer.left + LEFT,
+            top: outer.top + ABOVE,
+            right: outer.right - RIGHT,
+            bottom: outer.bottom - BELOW,
+        };
+        self.axis(canvas, frame)?;
+        self.legend(canvas, frame)?;
+        let row = (frame.bottom - frame.top) / self.bars.len().max(1) as f64;
+        for (n, bar) in self.bars.iter().enumerate() {
+            self.bar(canvas, frame, bar, frame.top + row * (n as f64 + 0.5), row)?;
+        }
+        canvas.line(&[(frame.left, frame.top), (frame.left, frame.bottom)], Pen::fine(GREY))
+    }
+
+    fn axis<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>, frame: Frame) -> Result<()> {
+        for (value, text) in &self.axis.ticks {
+            let (x, _) = frame.at(self.axis.scale.place(*value), 0.0);
+            canvas.line(&[(x, frame.top), (x, frame.bottom)], Pen::fine(FAINT))?;
+            canvas.text(
+                text,
+                (x, frame.bottom + 14.0),
+                Side::Centre,
+                Type::plain(TEXT - 0.5, GREY),
+            )?;
+        }
+        let middle = f64::midpoint(frame.left, frame.right);
+        let place = (middle, frame.bottom + 34.0);
+        canvas.text(&self.axis.title, place, Side::Centre, Type::plain(TEXT, INK))
+    }
+
+    /// Names the parts where there is more than one.
+    fn legend<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>, frame: Frame) -> Result<()> {
+        let mut x = frame.left;
+        for part in self.parts.iter().filter(|_| self.parts.len() > 1) {
+            let y = frame.top - 16.0;
+            canvas.bar((x, y - 6.0), (x + 12.0, y + 6.0), &part.colour)?;
+            canvas.text(part.name, (x + 19.0, y), Side::Left, Type::plain(TEXT, INK))?;
+            x += 19.0 + Type::plain(TEXT, INK).width(part.name) + 26.0;
+        }
+        Ok(())
+    }
+
+    fn bar<DB: DrawingBackend>(
+        &self,
+        canvas: &Canvas<'_, DB>,
+        frame: Frame,
+        bar: &Bar,
+        y: f64,
+        row: f64,
+    ) -> Result<()> {
+        let half = (row * FILL / 2.0).min(17.0);
+        let mut sum = 0.0;
+        for (length, part) in bar.parts.iter().zip(&self.parts) {
+            let (from, _) = frame.at(self.axis.scale.place(sum), 0.0);
+            sum += length;
+            let (to, _) = frame.at(self.axis.scale.place(sum), 0.0);
+            let colour = part.colour.mix(if bar.full { 1.0 } else { PALE });
+            canvas.bar((from, y - half), (to, y + half), &colour)?;
+        }
+        let (end, _) = frame.at(self.axis.scale.place(sum), 0.0);
+        canvas.text(&bar.label, (frame.left - 9.0, y), Side::Right, Type::plain(TEXT, INK))?;
+        canvas.text(&bar.text, (end + 8.0, y), Side::Left, Type::plain(TEXT, INK))
+    }
+}

@@ -1,0 +1,65 @@
+//! A connection per request: what taking a client on and seeing it off costs.
+
+use super::Evidence;
+use super::bars::{Bar, Bars, Part};
+use super::figure::{Body, Figure};
+use super::finding::{connections, contrast, notes};
+use super::latency::{chosen, conditions};
+use super::lines::Axis;
+use super::scale::Scale;
+use super::style::USER;
+use crate::report::number::{short, time, times};
+use crate::stats::cell::{Point, representative};
+
+pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
+    let count = representative(&evidence.points)?;
+    let points = chosen(evidence, count);
+    let mut bars: Vec<_> = points.iter().filter_map(|point| bar(point)).collect();
+    if bars.is_empty() {
+        return None;
+    }
+    let length = |bar: &Bar| bar.parts.iter().sum::<f64>();
+    bars.sort_by(|a, b| length(b).total_cmp(&length(a)));
+    let scale = Scale::from_zero(bars.iter().map(length));
+    let title = "connections made, used once and closed, a second";
+    Some(Figure {
+        name: evidence.name("churn"),
+        finding: finding(evidence, &points, count),
+        subtitle: vec![conditions(evidence, count)],
+        notes: notes(&points, "Pale:"),
+        body: Body::Bars(Bars {
+            axis: Axis::round(title, scale, short),
+            parts: vec![Part { name: "rate", colour: USER }],
+            bars,
+        }),
+    })
+}
+
+fn bar(point: &Point<'_>) -> Option<Bar> {
+    let rate = point.rate()?;
+    let p99 = point.median(|row| row.latency_p99_us);
+    let p99 = p99.map_or_else(String::new, |p99| format!(", p99 {}", time(p99)));
+    let bound = if point.client_limited() { "≥ " } else { "" };
+    let text = format!("{bound}{}{p99}", short(rate));
+    Some(Bar { label: point.model.into(), parts: vec![rate], text, full: point.outcome().full() })
+}
+
+fn finding(evidence: &Evidence<'_>, points: &[&Point<'_>], count: u64) -> String {
+    let (app, place) = (evidence.app, connections(count));
+    let Some(found) = contrast(points, |row| row.rate_per_s) else {
+        return format!("{app}: a connection per request, {place} at a time");
+    };
+    if found.clear() {
+        let bound = if found.at_least { "at least " } else { "" };
+        let (most, least, ratio) = (found.most.0, found.least.0, times(found.ratio()));
+        format!(
+            "{app}: with a connection per request, {most} serves {bound}{ratio} as many as {least}"
+        )
+    } else {
+        let percent = found.percent();
+        format!(
+            "{app}: with a connection per request, {} models lie within {percent:.0} %",
+            found.models
+        )
+    }
+}

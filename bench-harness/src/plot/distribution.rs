@@ -1,0 +1,108 @@
+//! How latency is distributed: one shape a model, over a common logarithmic axis.
+
+use hdrhistogram::Histogram;
+
+use super::Evidence;
+use super::figure::{Body, Figure};
+use super::finding::{connections, notes};
+use super::latency::{chosen, conditions, histogram};
+use super::lines::Axis;
+use super::scale::Scale;
+use super::spreads::{Spread, Spreads};
+use crate::report::number::{time, times};
+use crate::stats::cell::{Point, representative};
+
+/// Classes of equal ratio that the values are counted in.
+const CLASSES: usize = 160;
+
+/// What lies outside of these shares is not part of a shape; the tail has a figure of its own.
+const INSIDE: (f64, f64) = (0.001, 0.999);
+
+pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
+    let count = representative(&evidence.points)?;
+    let points = chosen(evidence, count);
+    let known: Vec<_> =
+        points.iter().filter_map(|point| Some((*point, histogram(evidence, point)?))).collect();
+    let edges = known.iter().flat_map(|(_, h)| [quantile(h, INSIDE.0), quantile(h, INSIDE.1)]);
+    let scale = Scale::log_around(edges);
+    let spreads: Vec<_> = known.iter().map(|(point, h)| spread(evidence, point, h)).collect();
+    let finding = finding(evidence, &known, count)?;
+    Some(Figure {
+        name: evidence.name("distribution"),
+        finding,
+        subtitle: vec![conditions(evidence, count), "Height: share of requests.".into()],
+        notes: notes(&points, "Pale:"),
+        body: Body::Spreads(Spreads {
+            axis: Axis::round("time from request to answer", scale, time),
+            spreads,
+        }),
+    })
+}
+
+fn spread(evidence: &Evidence<'_>, point: &Point<'_>, histogram: &Histogram<u64>) -> Spread {
+    Spread {
+        label: point.model.into(),
+        style: evidence.style_of(point.model),
+        shape: shape(histogram),
+        marks: vec![(quantile(histogram, 0.5), "50 %"), (quantile(histogram, 0.99), "99 %")],
+        full: point.outcome().full(),
+    }
+}
+
+/// The value at a quantile, in microseconds.
+fn quantile(histogram: &Histogram<u64>, quantile: f64) -> f64 {
+    histogram.value_at_quantile(quantile) as f64 / 1e3
+}
+
+/// Counts in classes of equal ratio between the two quantiles, smoothed over neighbours; the densest
+/// class has 1.
+fn shape(histogram: &Histogram<u64>) -> Vec<(f64, f64)> {
+    let (low, high) =
+        (quantile(histogram, INSIDE.0).max(0.001), quantile(histogram, INSIDE.1) * 1.001);
+    let ratio = (high / low).max(1.01).powf(1.0 / CLASSES as f64);
+    let mut counts = vec![0.0; CLASSES];
+    for step in histogram.iter_recorded() {
+        let class = ((step.value_iterated_to() as f64 / 1e3 / low).ln() / ratio.ln()).floor();
+        if (0.0..CLASSES as f64).contains(&class) {
+            counts[class as usize] += step.count_since_last_iteration() as f64;
+        }
+    }
+    let smooth = smoothed(&counts);
+    let most = smooth.iter().copied().fold(1.0, f64::max);
+    let value = |n: usize| low * ratio.powf(n as f64 + 0.5);
+    smooth.iter().enumerate().map(|(n, count)| (value(n), count / most)).collect()
+}
+
+/// The mean of each class and its two neighbours on either side.
+fn smoothed(counts: &[f64]) -> Vec<f64> {
+    let around = |n: usize| &counts[n.saturating_sub(2)..(n + 3).min(counts.len())];
+    (0..counts.len()).map(|n| around(n).iter().sum::<f64>() / around(n).len() as f64).collect()
+}
+
+/// Which model is the most even one: the least distance from the median to the 99th percentile.
+fn finding(
+    evidence: &Evidence<'_>,
+    known: &[(&Point<'_>, Histogram<u64>)],
+    count: u64,
+) -> Option<String> {
+    let spread = |h: &Histogram<u64>| quantile(h, 0.99) / quantile(h, 0.5).max(0.001);
+    let full = known.iter().filter(|(point, _)| point.outcome().full());
+    let mut ranked: Vec<_> = full.map(|(point, h)| (spread(h), point.model)).collect();
+    ranked.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    let (app, place) = (evidence.app, connections(count));
+    let (even, uneven) = (ranked.first(), ranked.last());
+    match (even, uneven) {
+        (Some(even), Some(uneven)) if uneven.0 >= 1.2 * even.0 => Some(format!(
+            "{app}: at {place}, the slowest 1 % take over {} the median with {}, over {} with {}",
+            times(even.0),
+            even.1,
+            times(uneven.0),
+            uneven.1
+        )),
+        (Some(even), Some(_)) => Some(format!(
+            "{app}: at {place}, the slowest 1 % take over {} the median, whatever the model",
+            times(even.0)
+        )),
+        _ => known.first().map(|_| format!("{app}: how latency is distributed at {place}")),
+    }
+}

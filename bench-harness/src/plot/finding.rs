@@ -1,0 +1,217 @@
+//! What a figure says, computed from its numbers; and what it must not say.
+//!
+//! Only models that served every client are compared. Models whose trials overlap are not ranked, and
+//! a ratio whose larger side was held down by the load generator is a lower bound.
+
+use std::collections::BTreeMap;
+
+use crate::record::{Outcome, Row};
+use crate::report::number::grouped;
+use crate::stats::cell::Point;
+
+/// Below this ratio the models are called alike, in a run whose trials can't tell more.
+const ALIKE: f64 = 1.10;
+
+/// The two ends of a comparison.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Contrast<'a> {
+    pub(super) most: (&'a str, f64),
+    pub(super) least: (&'a str, f64),
+    /// How many models were compared.
+    pub(super) models: usize,
+    /// Whether the trials of the two ends lie apart.
+    pub(super) apart: bool,
+    /// Whether the larger side may be larger still.
+    pub(super) at_least: bool,
+}
+
+impl Contrast<'_> {
+    pub(super) fn ratio(&self) -> f64 {
+        self.most.1 / self.least.1
+    }
+
+    /// Whether the two ends differ by more than this run can't tell apart.
+    pub(super) fn clear(&self) -> bool {
+        self.apart && self.ratio() >= ALIKE
+    }
+
+    /// The difference in percent, for those that are alike.
+    pub(super) fn percent(&self) -> f64 {
+        (100.0 * (self.ratio() - 1.0)).ceil()
+    }
+}
+
+/// The models with the most and the least of a column, of those that served everybody. `None` when
+/// there are not two of them.
+pub(super) fn contrast<'a>(
+    points: &[&Point<'a>],
+    column: impl Fn(&Row) -> Option<f64>,
+) -> Option<Contrast<'a>> {
+    let full = points.iter().filter(|point| point.outcome().full());
+    let mut ranked: Vec<_> = full
+        .filter_map(|point| Some((point.median(&column)?, point)))
+        .filter(|(v, _)| *v > 0.0)
+        .collect();
+    ranked.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    let (&(low, least), &(high, most)) = (ranked.first()?, ranked.get(1..)?.last()?);
+    let (_, top_of_least) = least.range(&column)?;
+    let (bottom_of_most, _) = most.range(&column)?;
+    Some(Contrast {
+        most: (most.model, high),
+        least: (least.model, low),
+        models: ranked.len(),
+        apart: bottom_of_most > top_of_least,
+        at_least: most.client_limited() && !least.client_limited(),
+    })
+}
+
+/// `100 connections`, `1 connection`.
+pub(super) fn connections(count: u64) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} connection{plural}", grouped(count as f64))
+}
+
+/// The notes that every figure needs: what hollow marks mean, what is missing, how often was measured.
+pub(super) fn notes(points: &[&Point<'_>], hollow: &str) -> Vec<String> {
+    let mut notes = Vec::new();
+    let unserved = by_model(points, |point| shortfall(point));
+    if !unserved.is_empty() {
+        notes.push(format!("{hollow} not every client was served: {}.", listed(&unserved)));
+    }
+    let missing = by_model(points, |point| missing(point));
+    if !missing.is_empty() {
+        notes.push(format!("No number: {}; trials.csv says why.", listed(&missing)));
+    }
+    notes.push(repeats(points));
+    notes
+}
+
+/// How arrows are to be read, where there are any.
+pub(super) fn arrow_note(points: &[&Point<'_>]) -> Option<String> {
+    let any = points.iter().any(|point| point.client_limited());
+    any.then(|| "Arrow: the load generator was at its limit; the model can do more.".into())
+}
+
+fn repeats(points: &[&Point<'_>]) -> String {
+    let counts = points.iter().map(|point| point.rows.len());
+    match (counts.clone().min().unwrap_or(0), counts.max().unwrap_or(0)) {
+        (_, 0 | 1) => "One trial a point: small differences mean nothing.".into(),
+        (low, high) if low == high => format!(
+            "Medians of {high} trials; thin strokes reach from the smallest to the largest."
+        ),
+        (low, high) => format!(
+            "Medians of {low} to {high} trials; thin strokes reach from the smallest to the largest."
+        ),
+    }
+}
+
+fn shortfall(point: &Point<'_>) -> Option<String> {
+    let served = point.served()?;
+    match point.outcome() {
+        Outcome::Starved => Some(format!("serves {} at once", grouped(served as f64))),
+        Outcome::Refused => Some(format!(
+            "served {} of {} and turned the rest away",
+            grouped(served as f64),
+            grouped(point.connections as f64)
+        )),
+        Outcome::Errors => Some("some requests failed".into()),
+        Outcome::Ok | Outcome::Failed => None,
+    }
+}
+
+fn missing(point: &Point<'_>) -> Option<String> {
+    let failed = point.rate().is_none();
+    failed.then(|| format!("at {}", connections(point.connections)))
+}
+
+/// What is said of each model, each thing once.
+fn by_model<'a>(
+    points: &[&Point<'a>],
+    say: impl Fn(&Point<'a>) -> Option<String>,
+) -> BTreeMap<&'a str, Vec<String>> {
+    let mut said: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for point in points {
+        if let Some(words) = say(point) {
+            let of_model = said.entry(point.model).or_default();
+            if !of_model.contains(&words) {
+                of_model.push(words);
+            }
+        }
+    }
+    said
+}
+
+fn listed(said: &BTreeMap<&str, Vec<String>>) -> String {
+    let each = said.iter().map(|(model, words)| format!("{model} ({})", words.join(", ")));
+    each.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::App;
+    use crate::record::Limit;
+    use crate::stats::cell::points;
+
+    fn row(model: &str, rate: f64, outcome: Outcome) -> Row {
+        let (model, app) = (model.into(), "echo".into());
+        Row { model, app, connections: 9, outcome, rate_per_s: Some(rate), ..Row::default() }
+    }
+
+    fn rate(row: &Row) -> Option<f64> {
+        row.rate_per_s
+    }
+
+    #[test]
+    fn the_starved_are_not_compared() {
+        let rows = [
+            row("a", 10.0, Outcome::Ok),
+            row("b", 40.0, Outcome::Ok),
+            row("c", 99.0, Outcome::Starved),
+        ];
+        let points = points(&rows, App::Echo, &[]);
+        let all: Vec<_> = points.iter().collect();
+        let found = contrast(&all, rate).unwrap();
+        assert_eq!((found.most.0, found.least.0, found.ratio()), ("b", "a", 4.0));
+        assert!(found.clear() && !found.at_least);
+    }
+
+    #[test]
+    fn overlapping_trials_are_not_ranked() {
+        let rows = [
+            row("a", 10.0, Outcome::Ok),
+            row("a", 30.0, Outcome::Ok),
+            row("b", 29.0, Outcome::Ok),
+            row("b", 31.0, Outcome::Ok),
+        ];
+        let points = points(&rows, App::Echo, &[]);
+        assert!(!contrast(&points.iter().collect::<Vec<_>>(), rate).unwrap().clear());
+    }
+
+    #[test]
+    fn a_ratio_held_down_by_the_load_generator_is_a_lower_bound() {
+        let limited = Row { limited_by: Some(Limit::Client), ..row("b", 40.0, Outcome::Ok) };
+        let rows = [row("a", 10.0, Outcome::Ok), limited];
+        let points = points(&rows, App::Echo, &[]);
+        assert!(contrast(&points.iter().collect::<Vec<_>>(), rate).unwrap().at_least);
+    }
+
+    #[test]
+    fn one_model_alone_is_no_comparison() {
+        let rows = [row("a", 10.0, Outcome::Ok)];
+        let points = points(&rows, App::Echo, &[]);
+        assert_eq!(contrast(&points.iter().collect::<Vec<_>>(), rate), None);
+    }
+
+    #[test]
+    fn what_is_starved_or_missing_is_said_once() {
+        let mut failed = row("b", 0.0, Outcome::Failed);
+        failed.rate_per_s = None;
+        let starved = Row { served: Some(1), ..row("a", 1.0, Outcome::Starved) };
+        let rows = [starved.clone(), Row { connections: 100, ..starved }, failed];
+        let points = points(&rows, App::Echo, &[]);
+        let notes = notes(&points.iter().collect::<Vec<_>>(), "Hollow:");
+        assert_eq!(notes[0], "Hollow: not every client was served: a (serves 1 at once).");
+        assert_eq!(notes[1], "No number: b (at 9 connections); trials.csv says why.");
+    }
+}

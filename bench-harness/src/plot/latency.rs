@@ -1,0 +1,114 @@
+//! Latency over percentiles: each further nine has the same room, so that the tail can be seen.
+
+use hdrhistogram::Histogram;
+
+use super::Evidence;
+use super::figure::{Body, Figure};
+use super::finding::{connections, contrast, notes};
+use super::lines::{Axis, Dot, Lines, Mark, Series};
+use super::scale::Scale;
+use crate::report::number::time;
+use crate::stats::cell::{Point, representative};
+use crate::stats::latency::pooled;
+
+/// Values on the way from one nine to the next.
+const STEPS: u32 = 12;
+
+/// How many values have to lie beyond a percentile for it to be shown.
+const BEYOND: f64 = 10.0;
+
+const TICKS: [(f64, &str); 6] = [
+    (1.0, "fastest"),
+    (2.0, "50 %"),
+    (10.0, "90 %"),
+    (100.0, "99 %"),
+    (1_000.0, "99.9 %"),
+    (10_000.0, "99.99 %"),
+];
+
+pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
+    let count = representative(&evidence.points)?;
+    let points = chosen(evidence, count);
+    let series: Vec<_> = points.iter().filter_map(|point| series(evidence, point)).collect();
+    if series.is_empty() {
+        return None;
+    }
+    let values = series.iter().flat_map(|series| series.dots.iter().map(|dot| dot.y));
+    let last = series.iter().filter_map(|s| s.dots.last()).map(|dot| dot.x).fold(2.0, f64::max);
+    let ticks =
+        TICKS.iter().filter(|(x, _)| *x <= last * 1.001).map(|(x, text)| (*x, (*text).into()));
+    let lines = Lines {
+        x: Axis {
+            title: "share of requests answered within that time".into(),
+            scale: Scale::Log { low: 1.0, high: last },
+            ticks: ticks.collect(),
+        },
+        y: Axis::round("time from request to answer", Scale::log_around(values), time),
+        series,
+    };
+    Some(Figure {
+        name: evidence.name("latency"),
+        finding: finding(evidence, &points, count),
+        subtitle: vec![conditions(evidence, count)],
+        notes: notes(&points, "Beside it in trials.csv:"),
+        body: Body::Lines(lines),
+    })
+}
+
+/// The cells that are shown: all models at this number of connections, without idle ones, with the
+/// smallest payload.
+pub(super) fn chosen<'a, 'b>(evidence: &'b Evidence<'a>, count: u64) -> Vec<&'b Point<'a>> {
+    let size = evidence.points.iter().map(|point| point.size).min().flatten();
+    let wanted = |p: &&Point<'_>| p.connections == count && p.idle == 0 && p.size == size;
+    evidence.points.iter().filter(wanted).collect()
+}
+
+pub(super) fn conditions(evidence: &Evidence<'_>, count: u64) -> String {
+    format!("{}; {}", connections(count), evidence.conditions())
+}
+
+/// The latencies of all trials of a cell, in nanoseconds.
+pub(super) fn histogram(evidence: &Evidence<'_>, point: &Point<'_>) -> Option<Histogram<u64>> {
+    let trials: Vec<_> = point.rows.iter().map(|row| row.trial).collect();
+    pooled(evidence.histograms, &trials)
+}
+
+fn series(evidence: &Evidence<'_>, point: &Point<'_>) -> Option<Series> {
+    let histogram = histogram(evidence, point)?;
+    let last = (histogram.len() as f64 / BEYOND).clamp(2.0, 10_000.0);
+    let dots = (0..=4 * STEPS).map(|n| 10_f64.powf(f64::from(n) / f64::from(STEPS)));
+    let dots: Vec<_> = dots.take_while(|x| *x <= last).map(|x| dot(&histogram, x)).collect();
+    let p99 = histogram.value_at_quantile(0.99) as f64 / 1e3;
+    let star = if point.outcome().full() { "" } else { "*" };
+    let label = format!("{}{star}  p99 {}", point.model, time(p99));
+    Some(Series { label, style: evidence.style_of(point.model), dots })
+}
+
+/// The value that all but one of `x` requests stay within.
+fn dot(histogram: &Histogram<u64>, x: f64) -> Dot {
+    let y = histogram.value_at_quantile(1.0 - 1.0 / x) as f64 / 1e3;
+    Dot { x, y, range: None, mark: Mark::None, at_least: false }
+}
+
+fn finding(evidence: &Evidence<'_>, points: &[&Point<'_>], count: u64) -> String {
+    let (app, place) = (evidence.app, connections(count));
+    let Some(found) = contrast(points, |row| row.latency_p99_us) else {
+        return format!("{app}: how long requests take at {place}");
+    };
+    let (slow, fast) = (found.most, found.least);
+    if found.clear() {
+        format!(
+            "{app}: at {place}, 99 % of requests take at most {} with {} and {} with {}",
+            time(fast.1),
+            fast.0,
+            time(slow.1),
+            slow.0
+        )
+    } else {
+        let percent = found.percent();
+        format!(
+            "{app}: at {place}, the 99th percentiles of {} models lie within {percent:.0} %",
+            found.models
+        )
+    }
+}

@@ -1,0 +1,241 @@
+//! Lines over an axis, each with its name at its end.
+//!
+//! Ten lines in a legend send the reader to and fro; a name beside a line does not. Names that would
+//! lie on each other are moved apart, with a thin line to where they belong.
+
+use anyhow::Result;
+use plotters::prelude::DrawingBackend;
+
+use super::canvas::{Canvas, Pen, Place, Side, Type};
+use super::figure::Frame;
+use super::scale::Scale;
+use super::style::{FAINT, GREY, INK, PAPER, look};
+
+const TICK: f64 = 12.5;
+const LABEL: f64 = 13.0;
+
+/// Room for what stands beside the lines.
+const LEFT: f64 = 62.0;
+const RIGHT: f64 = 190.0;
+const ABOVE: f64 = 34.0;
+const BELOW: f64 = 56.0;
+
+/// An axis.
+#[derive(Clone, Debug)]
+pub(super) struct Axis {
+    /// What it means, with the unit.
+    pub(super) title: String,
+    /// How it grows.
+    pub(super) scale: Scale,
+    /// Marked values with their text.
+    pub(super) ticks: Vec<(f64, String)>,
+}
+
+impl Axis {
+    /// An axis with round values.
+    pub(super) fn round(title: &str, scale: Scale, text: fn(f64) -> String) -> Self {
+        let ticks = scale.ticks().into_iter().map(|value| (value, text(value))).collect();
+        Self { title: title.into(), scale, ticks }
+    }
+
+    /// An axis with these values marked.
+    pub(super) fn over(title: &str, values: &[f64], text: fn(f64) -> String) -> Self {
+        let ticks = values.iter().map(|value| (*value, text(*value))).collect();
+        Self { title: title.into(), scale: Scale::over(values), ticks }
+    }
+}
+
+/// What a mark says beside its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// No mark: a line of many values.
+    None,
+    /// All clients were served.
+    Full,
+    /// Not all were.
+    Hollow,
+}
+
+/// A value with its mark.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dot {
+    pub(super) x: f64,
+    pub(super) y: f64,
+    /// The smallest and the largest value, where there were repeats.
+    pub(super) range: Option<(f64, f64)>,
+    pub(super) mark: Mark,
+    /// Whether the true value is higher: the load generator was the limit.
+    pub(super) at_least: bool,
+}
+
+/// A line.
+#[derive(Clone, Debug)]
+pub(super) struct Series {
+    pub(super) label: String,
+    pub(super) style: usize,
+    pub(super) dots: Vec<Dot>,
+}
+
+/// Lines over an axis.
+#[derive(Clone, Debug)]
+pub(super) struct Lines {
+    pub(super) x: Axis,
+    pub(super) y: Axis,
+    pub(super) series: Vec<Series>,
+}
+
+impl Lines {
+    pub(super) fn draw<DB: DrawingBackend>(
+        &self,
+        canvas: &Canvas<'_, DB>,
+        outer: Frame,
+    ) -> Result<()> {
+        let frame = Frame {
+            left: outer.left + LEFT,
+            top: outer.top + ABOVE,
+            right: outer.right - RIGHT,
+            bottom: outer.bottom - BELOW,
+        };
+        self.axes(canvas, frame)?;
+        for series in &self.series {
+            self.path(canvas, frame, series)?;
+        }
+        for series in &self.series {
+            self.marks(canvas, frame, series)?;
+        }
+        self.labels(canvas, frame)
+    }
+
+    fn place(&self, frame: Frame, dot: &Dot) -> Place {
+        frame.at(self.x.scale.place(dot.x), self.y.scale.place(dot.y))
+    }
+
+    fn axes<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>, frame: Frame) -> Result<()> {
+        let kind = Type::plain(TICK, GREY);
+        for (value, text) in &self.y.ticks {
+            let (_, y) = frame.at(0.0, self.y.scale.place(*value));
+            canvas.line(&[(frame.left, y), (frame.right, y)], Pen::fine(FAINT))?;
+            canvas.text(text, (frame.left - 10.0, y), Side::Right, kind)?;
+        }
+        for (value, text) in &self.x.ticks {
+            let (x, _) = frame.at(self.x.scale.place(*value), 0.0);
+            canvas.line(&[(x, frame.bottom), (x, frame.bottom + 5.0)], Pen::fine(GREY))?;
+            canvas.text(text, (x, frame.bottom + 16.0), Side::Centre, kind)?;
+        }
+        canvas.line(&[(frame.left, frame.bottom), (frame.right, frame.bottom)], Pen::fine(GREY))?;
+        let title = Type::plain(LABEL, INK);
+        canvas.text(&self.y.title, (frame.left - LEFT, frame.top - 22.0), Side::Left, title)?;
+        let middle = f64::midpoint(frame.left, frame.right);
+        canvas.text(&self.x.title, (middle, frame.bottom + 36.0), Side::Centre, title)
+    }
+
+    fn path<DB: DrawingBackend>(
+        &self,
+        canvas: &Canvas<'_, DB>,
+        frame: Frame,
+        series: &Series,
+    ) -> Result<()> {
+        let look = look(series.style);
+        let pen = Pen { colour: look.colour, width: 2.0, dashed: look.dashed };
+        let places: Vec<_> = series.dots.iter().map(|dot| self.place(frame, dot)).collect();
+        for dot in &series.dots {
+            self.range(canvas, frame, dot, Pen::fine(look.colour))?;
+        }
+        if places.len() > 1 { canvas.line(&places, pen) } else { Ok(()) }
+    }
+
+    fn range<DB: DrawingBackend>(
+        &self,
+        canvas: &Canvas<'_, DB>,
+        frame: Frame,
+        dot: &Dot,
+        pen: Pen,
+    ) -> Result<()> {
+        let Some((low, high)) = dot.range else { return Ok(()) };
+        let end = |y: f64| self.place(frame, &Dot { y, ..*dot });
+        canvas.line(&[end(low), end(high)], pen)
+    }
+
+    fn marks<DB: DrawingBackend>(
+        &self,
+        canvas: &Canvas<'_, DB>,
+        frame: Frame,
+        series: &Series,
+    ) -> Result<()> {
+        let look = look(series.style);
+        for dot in series.dots.iter().filter(|dot| dot.mark != Mark::None) {
+            let (x, y) = self.place(frame, dot);
+            let inside = if dot.mark == Mark::Hollow { PAPER } else { look.colour };
+            if dot.at_least {
+                let pen = Pen { colour: look.colour, width: 1.5, dashed: false };
+                canvas.line(&[(x, y), (x, y - 15.0)], pen)?;
+                canvas.line(&[(x - 4.0, y - 11.0), (x, y - 15.0), (x + 4.0, y - 11.0)], pen)?;
+            }
+            canvas.mark(look.shape, (x, y), look.colour, inside)?;
+        }
+        Ok(())
+    }
+
+    fn labels<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>, frame: Frame) -> Result<()> {
+        let mut ends: Vec<(Place, &Series)> = Vec::new();
+        for series in &self.series {
+            ends.extend(series.dots.last().map(|dot| (self.place(frame, dot), series)));
+        }
+        ends.sort_by(|((_, a), _), ((_, b), _)| a.total_cmp(b));
+        let wanted: Vec<_> = ends.iter().map(|((_, y), _)| *y).collect();
+        let places = apart(&wanted, LABEL * 1.4, frame.top - 10.0, frame.bottom + 10.0);
+        for ((end, series), y) in ends.into_iter().zip(places) {
+            label(canvas, frame.right, end, y, series)?;
+        }
+        Ok(())
+    }
+}
+
+fn label<DB: DrawingBackend>(
+    canvas: &Canvas<'_, DB>,
+    edge: f64,
+    (x, y): Place,
+    at: f64,
+    series: &Series,
+) -> Result<()> {
+    let look = look(series.style);
+    let from = (x + 8.0).max(edge);
+    let leader = [(x + 8.0, y), (from + 2.0, y), (edge + 24.0, at), (edge + 30.0, at)];
+    canvas.line(&leader, Pen::fine(look.colour))?;
+    canvas.mark(look.shape, (edge + 36.0, at), look.colour, look.colour)?;
+    canvas.text(&series.label, (edge + 47.0, at), Side::Left, Type::plain(LABEL, INK))
+}
+
+/// Moves places apart until neighbours have a gap, as near to where they were as a sweep down and one
+/// up can keep them. The places have to be in ascending order.
+fn apart(wanted: &[f64], gap: f64, top: f64, bottom: f64) -> Vec<f64> {
+    let mut places = wanted.to_vec();
+    let mut least = top;
+    for place in &mut places {
+        *place = place.max(least);
+        least = *place + gap;
+    }
+    let mut most = bottom;
+    for place in places.iter_mut().rev() {
+        *place = place.min(most);
+        most = *place - gap;
+    }
+    places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::apart;
+
+    #[test]
+    fn names_keep_their_distance_and_stay_on_the_sheet() {
+        let places = apart(&[50.0, 51.0, 52.0, 99.0, 99.5], 10.0, 0.0, 100.0);
+        assert!(places.windows(2).all(|pair| pair[1] - pair[0] >= 10.0 - 1e-9), "{places:?}");
+        assert!(places.iter().all(|place| (0.0..=100.0).contains(place)), "{places:?}");
+    }
+
+    #[test]
+    fn names_with_room_stay_where_they_belong() {
+        assert_eq!(apart(&[10.0, 30.0, 70.0], 10.0, 0.0, 100.0), [10.0, 30.0, 70.0]);
+    }
+}

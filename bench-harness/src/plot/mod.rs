@@ -1,0 +1,114 @@
+//! From the rows of a run to figures.
+//!
+//! A figure is built first, as data with a title that says what was found, and drawn afterwards. So a
+//! test can ask whether the title is right, and SVG and PNG come from one drawing function.
+
+mod bars;
+mod canvas;
+mod churn;
+mod cpu;
+mod distribution;
+mod figure;
+mod finding;
+mod idle;
+mod latency;
+mod lines;
+mod memory;
+mod payload;
+mod scale;
+mod spreads;
+mod style;
+mod throughput;
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use hdrhistogram::Histogram;
+
+use crate::experiment::{App, Chart};
+use crate::results::{Run, file};
+use crate::stats::cell::{Point, points};
+use crate::stats::latency::decode_all;
+use figure::Figure;
+
+/// A figure on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drawn {
+    /// The SVG; a PNG of the same name lies beside it.
+    pub path: PathBuf,
+    /// What it says, in one sentence.
+    pub finding: String,
+}
+
+/// What the figures of one app are made from.
+struct Evidence<'a> {
+    run: &'a Run,
+    app: App,
+    points: Vec<Point<'a>>,
+    histograms: &'a [(usize, Histogram<u64>)],
+}
+
+impl Evidence<'_> {
+    /// The place of a model among all, which is what its colour comes from: the same in each figure.
+    fn style_of(&self, model: &str) -> usize {
+        self.run.manifest.models.iter().position(|name| name == model).unwrap_or(usize::MAX)
+    }
+
+    /// The conditions, for the line under a title.
+    fn conditions(&self) -> String {
+        let manifest = &self.run.manifest;
+        let cpus =
+            |cpus: &[usize]| cpus.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        let day = manifest.started.split('T').next().unwrap_or_default();
+        let pinning = &manifest.pinning;
+        format!(
+            "{}; server on CPU {}, load on CPU {}; {day}",
+            manifest.host.line(),
+            cpus(&pinning.server),
+            cpus(&pinning.client)
+        )
+    }
+
+    fn name(&self, figure: &str) -> String {
+        format!("{figure}-{}", self.app)
+    }
+}
+
+/// Draws every figure that the experiment asks for and that the rows have the numbers for.
+///
+/// # Errors
+/// When a file can't be written.
+pub fn draw_all(run: &Run) -> Result<Vec<Drawn>> {
+    style::register_fonts()?;
+    let histograms = decode_all(&run.histograms);
+    let folder = run.path.join(file::PLOTS);
+    fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    let figures = figures(run, &histograms);
+    figures.iter().map(|figure| figure.write(&folder)).collect()
+}
+
+fn figures(run: &Run, histograms: &[(usize, Histogram<u64>)]) -> Vec<Figure> {
+    let mut all = Vec::new();
+    for chart in &run.source.experiment.charts {
+        for app in [App::Echo, App::Http] {
+            let points = points(&run.rows, app, &run.manifest.models);
+            let evidence = Evidence { run, app, points, histograms };
+            all.extend(build(*chart, &evidence));
+        }
+    }
+    all
+}
+
+fn build(chart: Chart, evidence: &Evidence<'_>) -> Vec<Figure> {
+    match chart {
+        Chart::Throughput => throughput::build(evidence).into_iter().collect(),
+        Chart::Latency => latency::build(evidence).into_iter().collect(),
+        Chart::Distribution => distribution::build(evidence).into_iter().collect(),
+        Chart::Cpu => cpu::build(evidence).into_iter().collect(),
+        Chart::Memory => memory::build(evidence).into_iter().collect(),
+        Chart::IdleCrowd => idle::build(evidence),
+        Chart::Payload => payload::build(evidence).into_iter().collect(),
+        Chart::Churn => churn::build(evidence).into_iter().collect(),
+    }
+}

@@ -1,0 +1,281 @@
+//! The row of a trial: what was asked for, what came out, and what it cost.
+//!
+//! One flat row a trial, so that any tool reads the file without options. A cell that could not be
+//! measured is empty, never zero. `FORMAT.md` describes each column; a test holds the two together.
+
+use loadgen::report::{Latency, Summary, Usage};
+use serde::{Deserialize, Serialize};
+
+use crate::experiment::{App, Trial};
+use crate::launch::Counters;
+use crate::launch::pinning::Pinning;
+
+/// How a trial ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// Every client was served and no request failed.
+    Ok,
+    /// The model serves fewer clients at once than asked; the others were left waiting.
+    Starved,
+    /// The model holds fewer clients than asked; the others were turned away.
+    Refused,
+    /// There is a rate, but some requests failed, or clients went unserved for no known reason.
+    Errors,
+    /// There is no rate to speak of: `error` says why.
+    #[default]
+    Failed,
+}
+
+impl Outcome {
+    /// Whether the trial has numbers at all.
+    #[must_use]
+    pub fn measured(self) -> bool {
+        self != Self::Failed
+    }
+
+    /// Whether the numbers are those of all clients that were asked for.
+    #[must_use]
+    pub fn full(self) -> bool {
+        self == Self::Ok
+    }
+
+    /// The word in the record.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Starved => "starved",
+            Self::Refused => "refused",
+            Self::Errors => "errors",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What kept the rate from being higher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Limit {
+    /// The server used up its CPUs: the rate is the server's.
+    Server,
+    /// The load generator used up its CPU and the server did not: the server can do more.
+    Client,
+    /// Both did.
+    Both,
+    /// Neither did: waiting was the limit.
+    Neither,
+}
+
+/// A trial as a row of `trials.csv`. Units are in the names.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "FORMAT.md has a line for each; a test checks that")]
+pub struct Row {
+    pub run: String,
+    pub trial: usize,
+    pub block: u32,
+    pub experiment: String,
+    pub model: String,
+    pub app: String,
+    pub connections: u64,
+    pub idle: u64,
+    pub size_octets: Option<u64>,
+    pub reconnect_every: Option<u64>,
+    pub workers: Option<u32>,
+    pub outcome: Outcome,
+    pub limited_by: Option<Limit>,
+    pub error: Option<String>,
+    pub established: Option<u64>,
+    pub served: Option<u64>,
+    pub reconnects: Option<u64>,
+    pub elapsed_s: Option<f64>,
+    pub rate_per_s: Option<f64>,
+    pub latency_mean_us: Option<f64>,
+    pub latency_min_us: Option<f64>,
+    pub latency_p50_us: Option<f64>,
+    pub latency_p90_us: Option<f64>,
+    pub latency_p99_us: Option<f64>,
+    pub latency_p99_9_us: Option<f64>,
+    pub latency_max_us: Option<f64>,
+    pub connect_p50_us: Option<f64>,
+    pub connect_p99_us: Option<f64>,
+    pub requests_sent: Option<u64>,
+    pub requests_answered: Option<u64>,
+    pub requests_failed: Option<u64>,
+    pub requests_outstanding: Option<u64>,
+    pub errors_connect: Option<u64>,
+    pub errors_read: Option<u64>,
+    pub errors_write: Option<u64>,
+    pub errors_reset: Option<u64>,
+    pub errors_closed: Option<u64>,
+    pub errors_timeout: Option<u64>,
+    pub errors_status: Option<u64>,
+    pub errors_mismatch: Option<u64>,
+    pub octets_sent: Option<u64>,
+    pub octets_received: Option<u64>,
+    pub server_user_us_per_request: Option<f64>,
+    pub server_system_us_per_request: Option<f64>,
+    pub server_cpu_share: Option<f64>,
+    pub server_resident_octets: Option<u64>,
+    pub server_threads: Option<u64>,
+    pub server_switches_voluntary_per_request: Option<f64>,
+    pub server_switches_involuntary_per_request: Option<f64>,
+    pub server_calls_per_request: Option<f64>,
+    pub server_refused: Option<u64>,
+    pub server_calls_wait: Option<u64>,
+    pub server_calls_read: Option<u64>,
+    pub server_calls_write: Option<u64>,
+    pub server_calls_control: Option<u64>,
+    pub server_calls_accept: Option<u64>,
+    pub server_answered: Option<u64>,
+    pub client_cpu_share: Option<f64>,
+    pub client_resident_octets: Option<u64>,
+    pub little_ratio: Option<f64>,
+    pub host_steal_percent: Option<f64>,
+}
+
+impl Row {
+    /// The row of a trial about which nothing is known yet but what is asked for.
+    #[must_use]
+    pub fn asked(run: &str, experiment: &str, trial: &Trial) -> Self {
+        let cell = &trial.cell;
+        Self {
+            run: run.into(),
+            trial: trial.number,
+            block: trial.block,
+            experiment: experiment.into(),
+            model: cell.model.clone(),
+            app: cell.app.to_string(),
+            connections: cell.connections,
+            idle: cell.idle,
+            size_octets: cell.size,
+            ..Self::default()
+        }
+    }
+
+    /// Whether the row belongs to this app.
+    #[must_use]
+    pub fn is_app(&self, app: App) -> bool {
+        self.app == app.name()
+    }
+
+    /// Takes in what the load generator found.
+    pub fn take_summary(&mut self, summary: &Summary, pinning: &Pinning) {
+        self.take_counts(summary);
+        self.take_errors(summary);
+        self.take_latency(summary);
+        self.take_client(summary);
+        if let Some(server) = &summary.server {
+            self.take_server(server, summary, pinning);
+        }
+    }
+
+    fn take_counts(&mut self, summary: &Summary) {
+        let Summary { connections, requests, .. } = summary;
+        self.established = Some(connections.established);
+        self.served = Some(connections.served);
+        self.reconnects = Some(connections.reconnects);
+        self.elapsed_s = Some(rounded(seconds(summary.elapsed_ns)));
+        self.rate_per_s = Some(rounded(summary.rate));
+        self.requests_sent = Some(requests.sent);
+        self.requests_answered = Some(requests.answered);
+        self.requests_failed = Some(requests.failed);
+        self.requests_outstanding = Some(requests.outstanding);
+        self.octets_sent = Some(summary.octets_sent);
+        self.octets_received = Some(summary.octets_received);
+    }
+
+    fn take_errors(&mut self, summary: &Summary) {
+        let errors = &summary.errors;
+        self.errors_connect = Some(errors.connect);
+        self.errors_read = Some(errors.read);
+        self.errors_write = Some(errors.write);
+        self.errors_reset = Some(errors.reset);
+        self.errors_closed = Some(errors.closed);
+        self.errors_timeout = Some(errors.timeout);
+        self.errors_status = Some(errors.status);
+        self.errors_mismatch = Some(errors.mismatch);
+    }
+
+    fn take_latency(&mut self, summary: &Summary) {
+        let latency = &summary.latency;
+        if latency.count > 0 {
+            self.latency_mean_us = Some(rounded(latency.mean_ns / 1e3));
+            self.latency_min_us = Some(microseconds(latency.min_ns));
+            self.latency_max_us = Some(microseconds(latency.max_ns));
+        }
+        self.latency_p50_us = percentile(latency, 50.0);
+        self.latency_p90_us = percentile(latency, 90.0);
+        self.latency_p99_us = percentile(latency, 99.0);
+        self.latency_p99_9_us = percentile(latency, 99.9);
+        self.connect_p50_us = percentile(&summary.connect, 50.0);
+        self.connect_p99_us = percentile(&summary.connect, 99.0);
+        self.little_ratio = little(summary).map(rounded);
+    }
+
+    fn take_client(&mut self, summary: &Summary) {
+        self.client_cpu_share = share(&summary.client, summary.elapsed_ns, 1).map(rounded);
+        self.client_resident_octets = Some(summary.client.resident_octets);
+    }
+
+    fn take_server(&mut self, server: &Usage, summary: &Summary, pinning: &Pinning) {
+        let answered = summary.requests.answered;
+        let each = |total: u64| per(total, answered).map(rounded);
+        self.server_user_us_per_request = per(server.user_ns, answered).map(|ns| rounded(ns / 1e3));
+        self.server_system_us_per_request =
+            per(server.system_ns, answered).map(|ns| rounded(ns / 1e3));
+        self.server_switches_voluntary_per_request = each(server.switches_voluntary);
+        self.server_switches_involuntary_per_request = each(server.switches_involuntary);
+        self.server_resident_octets = Some(server.resident_octets);
+        self.server_threads = Some(server.threads);
+        // A model with one thread can't use a second CPU.
+        let usable = (pinning.server.len() as u64).min(server.threads.max(1));
+        self.server_cpu_share = share(server, summary.elapsed_ns, usable).map(rounded);
+    }
+
+    /// Takes in what the server counted over its life, warm-up included.
+    pub fn take_counters(&mut self, counters: &Counters) {
+        self.server_refused = Some(counters.refused);
+        self.server_answered = Some(counters.answered);
+        self.server_calls_wait = Some(counters.waits);
+        self.server_calls_read = Some(counters.reads);
+        self.server_calls_write = Some(counters.writes);
+        self.server_calls_control = Some(counters.controls);
+        self.server_calls_accept = Some(counters.accepts);
+        self.server_calls_per_request = per(counters.calls(), counters.answered).map(rounded);
+    }
+}
+
+/// Little's law: rate × mean latency over the clients served. It is 1 in a closed loop whose clients
+/// always wait for an answer; far from 1, some time was neither measured nor spent waiting.
+fn little(summary: &Summary) -> Option<f64> {
+    let served = summary.connections.served;
+    (served > 0).then(|| summary.rate * summary.latency.mean_ns / 1e9 / served as f64)
+}
+
+/// CPU time over elapsed time and CPUs: 1 means that all of them were busy.
+fn share(usage: &Usage, elapsed_ns: u64, cpus: u64) -> Option<f64> {
+    per(usage.user_ns + usage.system_ns, elapsed_ns * cpus)
+}
+
+fn per(total: u64, count: u64) -> Option<f64> {
+    (count > 0).then(|| total as f64 / count as f64)
+}
+
+fn percentile(latency: &Latency, percent: f64) -> Option<f64> {
+    let point = latency.percentiles.iter().find(|point| (point.percent - percent).abs() < 1e-9);
+    point.map(|point| microseconds(point.value_ns))
+}
+
+fn microseconds(ns: u64) -> f64 {
+    rounded(ns as f64 / 1e3)
+}
+
+fn seconds(ns: u64) -> f64 {
+    ns as f64 / 1e9
+}
+
+/// Four decimals are below the resolution of everything that is measured here.
+pub(crate) fn rounded(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
+}

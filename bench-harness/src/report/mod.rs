@@ -1,0 +1,6 @@
+//! The words: numbers for people, tables, the report of a run.
+
+pub mod markdown;
+pub mod number;
+pub mod splice;
+pub mod table;
