@@ -1,7 +1,7 @@
 //! The one clock: `CLOCK_MONOTONIC` in whole nanoseconds.
 //!
-//! It never jumps and, on a host with a TSC, reading it needs no system call. A plain number makes a
-//! stamp 8 octets, so that one fits in every connection slot.
+//! It never jumps and, on a host with a TSC, reading it needs no system call. A plain number makes
+//! a stamp 8 octets, so that one fits in every connection slot.
 
 use std::time::Duration;
 

@@ -1,9 +1,9 @@
 //! Where connections come from.
 //!
-//! A TCP connection is known by four things: two addresses and two ports. Towards one target only the
-//! source can differ, and one source address has no more ports than `ip_local_port_range` names. But
-//! every address of 127.0.0.0/8 is the host's own, so towards an IPv4 loopback target the connections
-//! go out from 127.0.0.1, 127.0.0.2, … in turn, 20,000 on each at most.
+//! A TCP connection is known by four things: two addresses and two ports. Towards one target only
+//! the source can differ, and one source address has no more ports than `ip_local_port_range`
+//! names. But every address of 127.0.0.0/8 is the host's own, so towards an IPv4 loopback target
+//! the connections go out from 127.0.0.1, 127.0.0.2, … in turn, 20,000 on each at most.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -1,8 +1,8 @@
 //! What a process uses: CPU, memory, threads, context switches.
 //!
 //! CPU time comes from the CPU clock of the process (clock_getcpuclockid(3)): nanoseconds, over all
-//! threads, ended ones included. The kernel splits it into user and system time only in ticks of
-//! 10 ms as a rule (proc_pid_stat(5)), so that split is the ratio of those ticks applied to the exact
+//! threads, ended ones included. The kernel splits it into user and system time only in ticks of 10
+//! ms as a rule (proc_pid_stat(5)), so that split is the ratio of those ticks applied to the exact
 //! total. Child processes are not included. Context switches are kept per thread
 //! (proc_pid_status(5)), so those of threads that ended before a reading are missing from it.
 
@@ -96,8 +96,8 @@ impl Meter {
 }
 
 impl Readings {
-    /// What was used between this moment and a `later` one: by this process, and by the other one if
-    /// it was there both times.
+    /// What was used between this moment and a `later` one: by this process, and by the other one
+    /// if it was there both times.
     #[must_use]
     pub fn until(&self, later: &Self) -> (Usage, Option<Usage>) {
         let watched = self.watched.zip(later.watched);
@@ -126,8 +126,8 @@ impl Reading {
     }
 }
 
-/// Reads proc_pid_stat(5). The name of the program, in parentheses, may hold anything, so the fields
-/// are counted from behind it: the first one there is the third of all.
+/// Reads proc_pid_stat(5). The name of the program, in parentheses, may hold anything, so the
+/// fields are counted from behind it: the first one there is the third of all.
 fn parse_stat(stat: &str) -> Option<Reading> {
     let fields: Vec<_> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();

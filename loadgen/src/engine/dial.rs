@@ -1,7 +1,7 @@
 //! The life of a connection around its requests: dialled, established, renewed, given up.
 //!
-//! - At most [`AT_ONCE`] connections are being dialled at any time, over all threads, so that a crowd
-//!   of clients does not overflow the server's accept queue.
+//! - At most [`AT_ONCE`] connections are being dialled at any time, over all threads, so that a
+//!   crowd of clients does not overflow the server's accept queue.
 //! - In the connecting phase one attempt is made for each. Whoever is refused stays outside.
 //! - Later, a connection that ended after at least one answer is replaced at once. One that ended
 //!   without any is replaced after 10 ms, then 20, 40, … up to a second, and after

@@ -8,8 +8,8 @@
 //! - At most 50 µs, whatever the latency.
 //!
 //! A saturated closed loop does not even see that: with N connections and a server that gives X
-//! answers a second, the mean latency is N / X (Little's law), wherever the requests wait. And while
-//! a single request is out, the pause is over before its answer can be there.
+//! answers a second, the mean latency is N / X (Little's law), wherever the requests wait. And
+//! while a single request is out, the pause is over before its answer can be there.
 
 use std::hint;
 

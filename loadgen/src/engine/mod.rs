@@ -6,14 +6,17 @@
 //! ```
 //!
 //! Each thread has its own epoll instance and its own share of the connections; while load is on,
-//! threads share nothing but a pulse each: a line of counters. The phases are moments agreed on beforehand, so no
-//! thread waits for another at their edges: the stamp of a reply says which phase it belongs to.
+//! threads share nothing but a pulse each, a line of counters. The phases are moments agreed on
+//! beforehand, so no thread waits for another at their edges: the stamp of a reply says which phase
+//! it belongs to.
 //!
 //! **What is in the measuring phase.** A request counts if it is out at any time between `open` and
-//! `close`: those already out at `open` count as sent, those still out at `close` as outstanding. So
-//! `sent = answered + failed + outstanding` is exact, the rate has no edge effects, and a request
-//! that never has an answer can't fall through. Draining only lets the rest end in good order.
+//! `close`: those already out at `open` count as sent, those still out at `close` as outstanding.
+//! So `sent = answered + failed + outstanding` is exact, the rate has no edge effects, and a
+//! request that never has an answer can't fall through. Draining only lets the rest end in good
+//! order.
 
+mod conductor;
 mod dial;
 mod gather;
 mod readiness;
@@ -22,17 +25,16 @@ mod slot;
 mod talk;
 mod worker;
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread;
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{self, ScopedJoinHandle};
 
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::prctl;
 use nix::unistd::Pid;
 
+use self::conductor::{Conductor, Measured};
 use self::shared::{Pulse, Timeline};
 use self::worker::{Common, Worker, Yield};
-use crate::clock::Moment;
 use crate::exchange::{Echo, Exchange, Http};
 use crate::failure::Failure;
 use crate::plan::{Plan, Stop, Work};
@@ -89,25 +91,23 @@ fn drive<E: Exchange>(
     let workers: Result<Vec<_>, _> =
         (0..plan.threads).map(|which| Worker::new(&common, which)).collect();
     let meters = Meters::new(plan.watch)?;
+    let workers = workers?;
     thread::scope(|scope| {
         let (reports, reported) = channel();
-        let crew: Vec<_> = workers?
+        let (orders, threads): (Vec<_>, Vec<_>) = workers
             .into_iter()
             .map(|worker| {
                 let (orders, ordered) = channel();
                 let reports = reports.clone();
-                let thread = scope.spawn(move || work(worker, &reports, &ordered));
-                (orders, thread)
+                (orders, scope.spawn(move || work(worker, &reports, &ordered)))
             })
-            .collect();
-        let (orders, threads): (Vec<_>, Vec<_>) = crew.into_iter().unzip();
+            .unzip();
         drop(reports);
         let conductor = Conductor { plan, pulses: &pulses, meters, orders, reported };
         let measured = conductor.conduct(progress)?;
-        let yields = threads.into_iter().map(|thread| {
-            thread.join().map_err(|_| Failure::Failed("a thread of loadgen panicked".to_owned()))
-        });
-        unite(plan, yields.collect::<Result<_, _>>()?, measured)
+        let yields: Result<Vec<_>, _> = threads.into_iter().map(ScopedJoinHandle::join).collect();
+        let panicked = |_| Failure::Failed("a thread of loadgen panicked".to_owned());
+        unite(plan, yields.map_err(panicked)?, measured)
     })
 }
 
@@ -146,80 +146,6 @@ pub fn pin(cpus: &[usize]) -> Result<(), Failure> {
     let outcome = cpus.iter().try_for_each(|&cpu| set.set(cpu));
     let outcome = outcome.and_then(|()| sched_setaffinity(Pid::from_raw(0), &set));
     outcome.map_err(|error| Failure::Unfit(format!("--cpus: can't run on {cpus:?}: {error}")))
-}
-
-/// The main thread's part: it starts the phases and takes readings at their edges.
-struct Conductor<'a> {
-    plan: &'a Plan,
-    pulses: &'a [Pulse],
-    meters: Meters,
-    orders: Vec<Sender<Timeline>>,
-    /// From each thread, at the end of each part, how many connections it had at the beginning.
-    reported: Receiver<u64>,
-}
-
-/// What the main thread knows after the measuring phase.
-struct Measured {
-    timeline: Timeline,
-    client: Usage,
-    server: Option<Usage>,
-}
-
-impl Conductor<'_> {
-    /// From the connecting phase to the end of measuring. The connections stay open until the last
-    /// reading has been taken; dropping the senders of orders then releases the threads.
-    ///
-    /// `None` if there is nothing to measure, since no connection could be made.
-    fn conduct(self, progress: &mut Progress) -> Result<Option<Measured>, Failure> {
-        let _ = prctl::set_timerslack(1000);
-        if self.await_reports(progress) == 0 {
-            return Ok(None);
-        }
-        let timeline = Timeline::new(self.plan, Moment::now());
-        for order in &self.orders {
-            let _ = order.send(timeline);
-        }
-        self.sleep_until(timeline.open, progress);
-        let first = self.meters.read()?;
-        match self.plan.stop {
-            Stop::After(_) => self.sleep_until(timeline.close, progress),
-            Stop::Each(_) => drop(self.await_reports(progress)),
-        }
-        let last = self.meters.read()?;
-        if matches!(self.plan.stop, Stop::After(_)) {
-            self.await_reports(progress);
-        }
-        progress.end();
-        let (client, server) = first.until(&last);
-        Ok(Some(Measured { timeline, client, server }))
-    }
-
-    /// Waits for a report of each thread, and adds them up.
-    fn await_reports(&self, progress: &mut Progress) -> u64 {
-        let (mut missing, mut sum) = (self.orders.len(), 0);
-        while missing > 0 {
-            match self.reported.recv_timeout(progress.until_next()) {
-                Ok(established) => (missing, sum) = (missing - 1, sum + established),
-                Err(RecvTimeoutError::Timeout) => progress.show(shared::so_far(self.pulses)),
-                Err(RecvTimeoutError::Disconnected) => break,
-            }
-        }
-        sum
-    }
-
-    fn sleep_until(&self, when: Moment, progress: &mut Progress) {
-        loop {
-            let left = Duration::from_nanos(when.nanos_since(Moment::now()));
-            if left.is_zero() {
-                return;
-            }
-            let next = progress.until_next();
-            thread::sleep(left.min(next));
-            if next <= left {
-                progress.show(shared::so_far(self.pulses));
-            }
-        }
-    }
 }
 
 /// Joins what the threads found.

@@ -120,6 +120,11 @@ impl<D: Default> Slot<D> {
         self.unsent = 0;
     }
 
+    /// Whether it has that role, is connected, and has no request out.
+    pub(crate) fn is_idle(&self, role: Role) -> bool {
+        self.role == role && self.state == State::Open
+    }
+
     /// Whether nothing more will come from it.
     pub(crate) fn is_over(&self) -> bool {
         matches!(self.state, State::Finished | State::Abandoned)

@@ -17,16 +17,6 @@ use crate::plan::{Load, Stop};
 /// Reads of one connection in a row, so that one endless reply does not shut out the others.
 const READS_AT_ONCE: usize = 16;
 
-/// The connection, which every slot has that is open.
-macro_rules! socket {
-    ($slot:expr) => {
-        match &$slot.socket {
-            Some(socket) => socket,
-            None => return,
-        }
-    };
-}
-
 impl<E: Exchange> Worker<'_, E> {
     /// Deals with one event.
     pub(super) fn ready(&mut self, token: Token, flags: EpollFlags) {
@@ -74,7 +64,7 @@ impl<E: Exchange> Worker<'_, E> {
     fn send(&mut self, index: usize) {
         loop {
             let slot = &mut self.slots[index];
-            let mut socket = socket!(slot);
+            let Some(mut socket) = slot.socket.as_ref() else { return };
             let request = self.common.exchange.request(&slot.dialogue);
             let outcome = socket.write(&request[request.len() - slot.unsent..]);
             self.recorder.counts.calls.sends += 1;
@@ -110,7 +100,7 @@ impl<E: Exchange> Worker<'_, E> {
             if slot.generation != generation {
                 return;
             }
-            let mut socket = socket!(slot);
+            let Some(mut socket) = slot.socket.as_ref() else { return };
             self.common.exchange.resume(&mut slot.dialogue, &mut self.input);
             let spare = self.input.spare();
             let room = spare.len();

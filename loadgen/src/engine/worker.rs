@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::iter;
 use std::time::Duration;
 
 use wire::Buffer;
@@ -72,8 +73,6 @@ pub(crate) struct Worker<'a, E: Exchange> {
     pub(super) first_error: Option<String>,
     pub(super) established: u64,
     before: Counts,
-    answered: u64,
-    failed: u64,
 }
 
 /// What one thread found.
@@ -95,11 +94,7 @@ impl<'a, E: Exchange> Worker<'a, E> {
     /// Makes ready all that can fail for want of a descriptor.
     pub(crate) fn new(common: &'a Common<'a, E>, which: usize) -> Result<Self, Failure> {
         let plan = common.plan;
-        let silent = shared::share(plan.idle, plan.threads, which);
-        let active = shared::share(plan.connections, plan.threads, which);
-        let roles = std::iter::repeat_n(Role::Silent, silent)
-            .chain(std::iter::repeat_n(Role::Active, active));
-        let slots: Vec<_> = roles.map(Slot::new).collect();
+        let slots = slots(plan, which);
         let readiness = Readiness::new()
             .map_err(|error| Failure::Unfit(format!("no epoll instance to be had: {error}")))?;
         let now = Moment::now();
@@ -109,7 +104,7 @@ impl<'a, E: Exchange> Worker<'a, E> {
             edge: Moment::NEVER,
             timeline: Timeline::new(plan, now),
             now,
-            unfinished: active,
+            unfinished: shared::share(plan.connections, plan.threads, which),
             in_flight: 0,
             waiting: (0..slots.len() as u32).collect(),
             retries: BinaryHeap::new(),
@@ -124,8 +119,6 @@ impl<'a, E: Exchange> Worker<'a, E> {
             first_error: None,
             established: 0,
             before: Counts::default(),
-            answered: 0,
-            failed: 0,
             slots,
             common,
         })
@@ -137,8 +130,8 @@ impl<'a, E: Exchange> Worker<'a, E> {
         while self.dialling > 0 || !self.waiting.is_empty() {
             self.turn_once();
         }
-        let is_open = |slot: &&Slot<_>| slot.role == Role::Active && slot.state == State::Open;
-        self.established = self.slots.iter().filter(is_open).count() as u64;
+        self.established =
+            self.slots.iter().filter(|slot| slot.is_idle(Role::Active)).count() as u64;
     }
 
     /// Puts the target under load, to the end of the run.
@@ -148,21 +141,26 @@ impl<'a, E: Exchange> Worker<'a, E> {
         self.edge = timeline.open;
         self.now = Moment::now();
         self.turn_phase();
-        for index in 0..self.slots.len() {
-            if self.slots[index].role == Role::Active && self.slots[index].state == State::Open {
-                self.ask(index);
-            }
-        }
+        self.ask_all();
         while !self.is_over() {
             self.turn_once();
         }
         self.publish();
     }
 
+    /// Sends the first request on every connection that is there.
+    fn ask_all(&mut self) {
+        for index in 0..self.slots.len() {
+            if self.slots[index].is_idle(Role::Active) {
+                self.ask(index);
+            }
+        }
+    }
+
     /// Closes every connection and gives back what was found.
     pub(crate) fn finish(mut self) -> Yield {
         let now = Moment::now();
-        let idle = self.slots.iter().filter(|slot| is_idle(slot)).count() as u64;
+        let idle = self.slots.iter().filter(|slot| slot.is_idle(Role::Silent)).count() as u64;
         let abandoned = self.slots.iter().filter(|slot| slot.state == State::Abandoned).count();
         for slot in &mut self.slots {
             slot.close(State::Finished, now);
@@ -270,18 +268,20 @@ impl<'a, E: Exchange> Worker<'a, E> {
         self.next_sweep = self.now.after(often.min(SWEEP_AT_LEAST));
     }
 
-    fn publish(&mut self) {
-        let requests = self.recorder.counts.requests;
-        let before = self.before.requests;
-        self.answered = before.answered + requests.answered;
-        self.failed = before.failed + requests.failed;
-        let pulse = &self.common.pulses[self.which];
-        pulse.publish(self.answered, self.failed, self.last_answer);
+    fn publish(&self) {
+        let (before, requests) = (self.before.requests, self.recorder.counts.requests);
+        let answered = before.answered + requests.answered;
+        let failed = before.failed + requests.failed;
+        self.common.pulses[self.which].publish(answered, failed, self.last_answer);
     }
 }
 
-fn is_idle<D>(slot: &Slot<D>) -> bool {
-    slot.role == Role::Silent && slot.state == State::Open
+/// The slots of one thread: the silent ones first, for they are opened first.
+fn slots<D: Default>(plan: &Plan, which: usize) -> Vec<Slot<D>> {
+    let silent = shared::share(plan.idle, plan.threads, which);
+    let active = shared::share(plan.connections, plan.threads, which);
+    let roles = iter::repeat_n(Role::Silent, silent).chain(iter::repeat_n(Role::Active, active));
+    roles.map(Slot::new).collect()
 }
 
 impl Yield {

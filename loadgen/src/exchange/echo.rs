@@ -11,8 +11,8 @@ use super::{Exchange, Step, Then, Turn};
 use crate::fault::Fault;
 use crate::plan::Message;
 
-/// How many different windows there are. The pattern stays inside a first-level cache as long as the
-/// messages are small.
+/// How many different windows there are. The pattern stays inside a first-level cache as long as
+/// the messages are small.
 const WINDOWS: usize = 4096;
 
 /// Sends messages and compares what comes back.

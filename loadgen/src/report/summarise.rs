@@ -77,8 +77,8 @@ fn latency(times: &Times) -> Latency {
 }
 
 /// Whether a sample has an upper 95 % confidence bound for that percentile at all: the largest of n
-/// values must lie beyond the quantile in 97.5 % of all samples, so 1 - q^n >= 0.975. That takes 368
-/// for p99 and ten times as many for each further nine.
+/// values must lie beyond the quantile in 97.5 % of all samples, so 1 - q^n >= 0.975. That takes
+/// 368 for p99 and ten times as many for each further nine.
 fn supports(count: u64, percent: f64) -> bool {
     let quantile = percent / 100.0;
     count > 0 && quantile.powf(count as f64) <= TAIL

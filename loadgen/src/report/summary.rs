@@ -52,15 +52,15 @@ pub struct Connections {
     pub asked: u64,
     /// Established at the end of the connecting phase.
     pub established: u64,
-    /// Had at least one answer in the measuring phase. Fewer than `established` means that the server
-    /// left the others waiting: they are starved.
+    /// Had at least one answer in the measuring phase. Fewer than `established` means that the
+    /// server left the others waiting: they are starved.
     pub served: u64,
     /// Silent connections held open beside the active ones.
     pub idle: u64,
     /// Made in the measuring phase in place of ones that had ended.
     pub reconnects: u64,
-    /// Given up before the end: refused in the connecting phase or, later, ended without an answer time
-    /// and again.
+    /// Given up before the end: refused in the connecting phase or, later, ended without an answer
+    /// time and again.
     #[serde(default)]
     pub abandoned: u64,
 }
@@ -131,7 +131,8 @@ impl Errors {
     }
 }
 
-/// System calls that the load generator made for its requests, as it counted them itself.
+/// System calls that the load generator made for its requests, as it counted them itself. Those
+/// that open and close a connection are not among them, apart from epoll_ctl(2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Calls {
     /// epoll_pwait2(2).
@@ -183,8 +184,8 @@ pub struct Latency {
     pub mean_ns: f64,
     /// The standard deviation.
     pub stdev_ns: f64,
-    /// Value at each percentile: 50, 75, 90, 95, 99, 99.9, 99.99, 99.999. One that the sample is too
-    /// small for (fewer than 368 for p99, 3,688 for p99.9, …) is left out.
+    /// Value at each percentile: 50, 75, 90, 95, 99, 99.9, 99.99, 99.999. One that the sample is
+    /// too small for (fewer than 368 for p99, 3,688 for p99.9, …) is left out.
     pub percentiles: Vec<Percentile>,
     /// The whole histogram, HdrHistogram V2 with deflate in base64, for merging and for charts.
     pub histogram: String,
