@@ -1,6 +1,8 @@
 //! What the command line promises: the listing, the first line, one clear sentence and the right exit
 //! status when something is wrong.
 
+#![allow(clippy::unwrap_used, reason = "that is how a test fails")]
+
 mod process;
 
 use std::net::TcpListener;

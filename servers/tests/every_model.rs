@@ -3,6 +3,8 @@
 //! What a model cannot do by its nature (serve a second client while the first one stays) is told by
 //! its row, and the tests take it from there.
 
+#![allow(clippy::unwrap_used, reason = "that is how a test fails")]
+
 mod process;
 
 use std::io::{Read, Write};

@@ -1,5 +1,7 @@
 //! What happens at the limits: FD_SETSIZE, threads, the queue of the pool.
 
+#![allow(clippy::unwrap_used, reason = "that is how a test fails")]
+
 mod process;
 
 use std::io::{Read, Write};
