@@ -220,6 +220,23 @@ fn an_answer_whose_head_never_fits_becomes_an_error() {
 }
 
 #[test]
+fn a_line_that_never_fits_in_the_input_is_too_large() {
+    let chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (before, status) in [
+        (String::new(), "431"),
+        ("GET / HTTP/1.1\r\nX: ".into(), "431"),
+        (format!("{chunked}1;"), "400"),
+        (format!("{chunked}0\r\nX: "), "431"),
+    ] {
+        let mut rig = Rig::new(empty);
+        rig.receive(before.as_bytes());
+        let status_line = format!("HTTP/1.1 {status} ");
+        assert_eq!(rig.receive(&vec![b'x'; rig.input.room()]), Status::Finished, "{before}");
+        assert!(rig.taken().starts_with(status_line.as_bytes()), "{before}");
+    }
+}
+
+#[test]
 fn no_answer_waits_for_room_that_will_never_be() {
     for length in 0..LEAST_OUTPUT {
         let mut rig = Rig::new(|request| {
