@@ -88,10 +88,11 @@ impl<E: Exchange> Worker<'_, E> {
         if self.phase != Phase::Draining {
             self.recorder.connect.record(nanos);
         }
-        match (slot.role, self.phase) {
-            (Role::Silent, _) | (_, Phase::Connecting) => {}
-            (_, Phase::Draining) => self.retire(index),
-            (_, Phase::WarmUp | Phase::Measuring) => {
+        match self.phase {
+            Phase::Connecting => {}
+            Phase::Draining => self.retire(index),
+            // Only active slots get here: a silent connection that ends is not replaced.
+            Phase::WarmUp | Phase::Measuring => {
                 self.recorder.counts.reconnects += 1;
                 self.ask(index);
             }

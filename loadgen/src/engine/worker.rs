@@ -148,10 +148,12 @@ impl<'a, E: Exchange> Worker<'a, E> {
         self.publish();
     }
 
-    /// Sends the first request on every connection that is there.
+    /// Sends the first request on every connection that is there. In a large crowd that takes a
+    /// while, which must not count as latency of the last ones: each has its own look at the clock.
     fn ask_all(&mut self) {
         for index in 0..self.slots.len() {
-            if self.slots[index].is_idle(Role::Active) {
+            self.look_at_clock();
+            if self.slots[index].is_idle(Role::Active) && self.phase != Phase::Draining {
                 self.ask(index);
             }
         }

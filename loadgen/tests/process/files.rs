@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use crate::stage::{echo, loadgen, server};
+use crate::stage::{echo, loadgen, server, summary};
 use loadgen::report::Summary;
 
 #[test]
@@ -56,6 +56,21 @@ fn client_data_has_a_row_for_each_connection() {
         // A hundred requests one after the other fit into the session.
         assert!(row[2] > 0.0 && row[2] * 100.0 <= row[3], "{line}");
     }
+}
+
+#[test]
+fn client_data_and_summary_cover_the_same_phase() {
+    let target = server(echo);
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().display();
+    let line = format!("--target tcp://{target} --connections 4 --duration 300ms --warm-up 300ms");
+    let found = summary(&format!("{line} --out {out}"));
+    let table = fs::read_to_string(root.path().join("client data - 4.csv")).unwrap();
+    let sum = |column: usize| -> u64 {
+        let cells = table.lines().skip(1).map(|line| line.split(',').nth(column).unwrap());
+        cells.map(|cell| cell.parse::<u64>().unwrap()).sum()
+    };
+    assert_eq!((sum(0), sum(1)), (found.requests.answered, found.octets_sent));
 }
 
 #[test]
