@@ -61,8 +61,8 @@ impl Buffer {
         &mut self.octets[self.end..]
     }
 
-    /// Makes [`spare`](Self::spare) at least `count` octets long, if there is that much room at all;
-    /// says whether there is.
+    /// Makes [`spare`](Self::spare) at least `count` octets long, if there is that much room at
+    /// all; says whether there is.
     #[must_use]
     pub fn reserve(&mut self, count: usize) -> bool {
         let fits = count <= self.room();

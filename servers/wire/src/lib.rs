@@ -1,7 +1,7 @@
 //! The protocols, without sockets.
 //!
-//! *Sans-IO* means that nothing here reads, writes, waits or looks at a clock. A protocol is a state
-//! machine: octets come in through one [`Buffer`], octets go out through another, and the caller
+//! *Sans-IO* means that nothing here reads, writes, waits or looks at a clock. A protocol is a
+//! state machine: octets come in through one [`Buffer`], octets go out through another, and the caller
 //! decides how they travel. So the same machine runs under a blocking thread, under select(2) and
 //! under an edge-triggered epoll(7), and a difference between two of those is a difference in
 //! waiting and in nothing else. It is also why each fixture can be tried at every split point.
@@ -40,7 +40,8 @@ pub trait Protocol {
     /// Consumes what it understands of `input`, and appends what it answers to `output`.
     ///
     /// Stops when `input` holds no further complete step or `output` has no room for one; so
-    /// back-pressure needs no code of its own: a peer that does not read its answers is not read from.
+    /// back-pressure needs no code of its own: a peer that does not read its answers is not read
+    /// from.
     fn advance(&mut self, input: &mut Buffer, output: &mut Buffer) -> Status;
 
     /// Where the conversation stands.

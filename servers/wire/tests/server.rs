@@ -212,8 +212,8 @@ fn nothing_overtakes_what_the_caller_sends() {
 
 #[test]
 fn an_answer_whose_head_never_fits_becomes_an_error() {
-    const LONG: &str = "a value that is much too long for the buffer, said not once but many times. \
-        a value that is much too long for the buffer, said not once but many times.";
+    const LONG: &str = "a value that is much too long for the buffer, not said once but twice, \
+        a value that is much too long for the buffer, not said once but twice";
     let mut rig = Rig::new(|_| Answer { fields: &[("X", LONG)], ..Answer::empty(StatusCode::OK) });
     rig.receive(GET);
     assert_eq!(rig.taken(), b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n");

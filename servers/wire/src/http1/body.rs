@@ -123,7 +123,8 @@ impl Body {
         }
     }
 
-    /// Checks the trailer and drops it: no field in it may change what the head said (RFC 9110, 6.5).
+    /// Checks the trailer and drops it: no field in it may change what the head said (RFC 9110,
+    /// 6.5).
     fn trailer(&mut self, input: &mut Buffer) -> Result<Part, Error> {
         loop {
             let room = self.patience.saturating_add(2).min(input.capacity());

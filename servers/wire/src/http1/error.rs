@@ -43,7 +43,8 @@ rules! {
     SpaceInName BAD_REQUEST "there is no white space in a field name or before its colon",
     BadName BAD_REQUEST "a field name is a token",
 
-    BadRequestLine BAD_REQUEST "a request line is a method, a target and a version, one space apart",
+    BadRequestLine BAD_REQUEST
+        "a request line is a method, a target and a version, one space apart",
     BadVersion BAD_REQUEST "a version is HTTP/ in capitals, a digit, a dot and a digit",
     UnsupportedVersion HTTP_VERSION_NOT_SUPPORTED "the version is HTTP/1.0 or HTTP/1.1",
     BadMethod BAD_REQUEST "a method is a token",

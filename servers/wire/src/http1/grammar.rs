@@ -1,5 +1,5 @@
-//! Which octets may stand where. One look-up an octet, so that checking a head costs about as much as
-//! reading it.
+//! Which octets may stand where. One look-up an octet, so that checking a head costs about as much
+//! as reading it.
 
 /// A set of octets.
 pub(crate) type Set = [bool; 256];

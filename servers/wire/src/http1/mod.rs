@@ -67,7 +67,7 @@ impl Default for Limits {
     }
 }
 
-/// The version that a message says it follows. A higher minor version counts as 1.1 (RFC 9110, 2.5).
+/// The version that a message follows. A higher minor version counts as 1.1 (RFC 9110, 2.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
     /// HTTP/1.0: one message a connection, unless both sides say otherwise.

@@ -67,8 +67,8 @@ impl Plan {
         matches!(self.answer.content, Content::RequestBody) && self.has_content()
     }
 
-    /// Invites the client to send the body, if it waits for that and has not begun. `false` if there
-    /// is no room for the invitation.
+    /// Invites the client to send the body, if it waits for that and has not begun. `false` if
+    /// there is no room for the invitation.
     pub(crate) fn invite(&mut self, input: &Buffer, output: &mut Buffer) -> bool {
         let due = std::mem::take(&mut self.continue_due) && input.is_empty();
         self.continue_due = due && !output.push_all(CONTINUE);

@@ -115,8 +115,8 @@ fn parse_version(octets: &[u8]) -> Result<Version, Error> {
     }
 }
 
-/// Origin form, absolute form, or the asterisk of OPTIONS (RFC 9112, 3.2). The authority form is for
-/// CONNECT only.
+/// Origin form, absolute form, or the asterisk of OPTIONS (RFC 9112, 3.2). The authority form is
+/// for CONNECT only.
 fn is_target(method: Method, target: &[u8]) -> bool {
     match target {
         b"*" => method == Method::Options,

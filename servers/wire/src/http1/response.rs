@@ -81,8 +81,8 @@ impl Answer {
         Self::new(status, "text/plain", Content::Static(words.as_bytes()))
     }
 
-    /// How the client will find the end of the content; `request` is how the server finds the end of
-    /// the request's.
+    /// How the client will find the end of the content; `request` is how the server finds the end
+    /// of the request's.
     pub(crate) fn framing(&self, request: Framing) -> Framing {
         match self.content.length() {
             _ if self.status.forbids_content() => Framing::None,

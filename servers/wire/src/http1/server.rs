@@ -20,7 +20,7 @@ use super::sending::Sending;
 use super::{Answer, Content, Error, Limits, Request};
 use crate::{Buffer, Protocol, Stage, Status};
 
-/// Empty lines that may stand before a request line, left over from a careless client (RFC 9112, 2.2).
+/// Empty lines that may stand before a request line, left by a careless client (RFC 9112, 2.2).
 const EMPTY_LINES: u32 = 2;
 
 /// What a server is for.
@@ -28,7 +28,8 @@ pub trait Service {
     /// Answers a request, of which only the head has been read.
     ///
     /// If the client waits for a `100 Continue`, it gets one only if the answer's content is
-    /// [`Content::RequestBody`]; otherwise it gets the answer in its place, and the connection ends.
+    /// [`Content::RequestBody`]; otherwise it gets the answer in its place, and the connection
+    /// ends.
     fn answer(&mut self, request: &Request<'_>) -> Answer;
 
     /// The time for the `Date` field, as an IMF-fixdate (RFC 9110, 5.6.7). Asked once a response.
@@ -40,8 +41,8 @@ pub trait Service {
 
 /// The server's side of a connection.
 ///
-/// An output buffer must hold at least [`LEAST_OUTPUT`](super::LEAST_OUTPUT) octets. An answer whose
-/// own fields don't fit in there with the rest of its head is replaced by an empty 500.
+/// An output buffer must hold at least [`LEAST_OUTPUT`](super::LEAST_OUTPUT) octets. An answer
+/// whose own fields don't fit in there with the rest of its head is replaced by an empty 500.
 #[derive(Debug)]
 pub struct Server<S> {
     service: S,

@@ -8,7 +8,10 @@ pub struct StatusCode(u16);
 macro_rules! statuses {
     ($($name:ident $code:literal $reason:literal,)*) => {
         impl StatusCode {
-            $(#[doc = concat!(stringify!($code), " ", $reason)] pub const $name: Self = Self($code);)*
+            $(
+                #[doc = concat!(stringify!($code), " ", $reason)]
+                pub const $name: Self = Self($code);
+            )*
 
             /// The words that go with the code. They mean nothing to a program.
             #[must_use]
