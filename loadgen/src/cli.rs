@@ -154,7 +154,7 @@ impl Arguments {
 
     fn check(&self) -> Result<(), Failure> {
         let wrong = |text: &str| Err(Failure::Usage(text.to_owned()));
-        if self.connections == 0 || self.connections + self.idle > u32::MAX as usize {
+        if self.connections == 0 || self.connections.saturating_add(self.idle) > u32::MAX as usize {
             return wrong("--connections must be at least 1, and with --idle below 2^32");
         }
         if self.threads == 0 || self.threads > self.connections {
@@ -284,6 +284,7 @@ mod tests {
     fn contradictions_are_named() {
         for (line, hint) in [
             ("tcp://127.0.0.1:7 --connections 0", "--connections"),
+            ("tcp://127.0.0.1:7 --connections 1 --idle 18446744073709551615", "--idle"),
             ("tcp://127.0.0.1:7 --connections 1 --threads 2", "--threads"),
             ("tcp://127.0.0.1:7 --connections 1 --size 0", "empty"),
             ("tcp://127.0.0.1:7 --connections 1 --method GET", "http://"),

@@ -25,8 +25,9 @@ mod slot;
 mod talk;
 mod worker;
 
+use std::io;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::{self, ScopedJoinHandle};
+use std::thread::{self, Builder, ScopedJoinHandle};
 
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::prctl;
@@ -88,20 +89,20 @@ fn drive<E: Exchange>(
 ) -> Result<Found, Failure> {
     let pulses: Vec<_> = (0..plan.threads).map(|_| Pulse::default()).collect();
     let common = Common { plan, exchange, sources, pulses: &pulses };
-    let workers: Result<Vec<_>, _> =
-        (0..plan.threads).map(|which| Worker::new(&common, which)).collect();
+    let workers = (0..plan.threads).map(|which| Worker::new(&common, which));
+    let workers = workers.collect::<Result<Vec<_>, _>>()?;
     let meters = Meters::new(plan.watch)?;
-    let workers = workers?;
     thread::scope(|scope| {
         let (reports, reported) = channel();
-        let (orders, threads): (Vec<_>, Vec<_>) = workers
-            .into_iter()
-            .map(|worker| {
-                let (orders, ordered) = channel();
-                let reports = reports.clone();
-                (orders, scope.spawn(move || work(worker, &reports, &ordered)))
-            })
-            .unzip();
+        let (mut orders, mut threads) = (Vec::new(), Vec::new());
+        for worker in workers {
+            let (order, ordered) = channel();
+            let reports = reports.clone();
+            let thread =
+                Builder::new().spawn_scoped(scope, move || work(worker, &reports, &ordered));
+            threads.push(thread.map_err(no_thread)?);
+            orders.push(order);
+        }
         drop(reports);
         let conductor = Conductor { plan, pulses: &pulses, meters, orders, reported };
         let measured = conductor.conduct(progress)?;
@@ -109,6 +110,10 @@ fn drive<E: Exchange>(
         let panicked = |_| Failure::Failed("a thread of loadgen panicked".to_owned());
         unite(plan, yields.map_err(panicked)?, measured)
     })
+}
+
+fn no_thread(error: io::Error) -> Failure {
+    Failure::Unfit(format!("no thread to be had: {error} (use fewer --threads)"))
 }
 
 /// The life of a thread: it does a part, reports it, and waits for the order for the next.

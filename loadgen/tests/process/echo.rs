@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -97,6 +98,21 @@ fn a_server_that_closes_is_not_hammered() {
     assert_eq!(found.errors.closed, found.errors.total());
     // 10 + 20 + 40 + … ms: the eighth connection comes after more than a second, if at all.
     assert!((2..=16).contains(&found.errors.closed), "{:?}", found.errors);
+}
+
+#[test]
+fn the_run_goes_on_with_those_that_a_full_server_keeps() {
+    static SEEN: AtomicUsize = AtomicUsize::new(0);
+    let target = server(|stream| {
+        if SEEN.fetch_add(1, Ordering::SeqCst) < 2 {
+            echo(stream);
+        }
+    });
+    let line = format!("--target tcp://{target} --connections 6 --duration 400ms --warm-up 0s");
+    let found = summary(&line);
+    assert_eq!(found.connections.served, 2);
+    assert!(found.requests.answered > 2 && found.requests.outstanding >= 2);
+    assert!(found.errors.total() + found.errors_before.total() >= 4, "four were turned away");
 }
 
 #[test]
