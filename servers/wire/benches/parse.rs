@@ -74,8 +74,8 @@ fn server(criterion: &mut Criterion) {
                 output.clear();
                 status
             });
+            assert!(input.is_empty() && server.answered() > 0);
         });
-        assert!(input.is_empty() && server.answered() > 0);
     }
     group.finish();
 }
@@ -99,8 +99,8 @@ fn client(criterion: &mut Criterion) {
                 }
                 octets
             });
+            assert!(input.is_empty() && client.outstanding() == 0);
         });
-        assert!(input.is_empty() && client.outstanding() == 0);
     }
     group.finish();
 }
