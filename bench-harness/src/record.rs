@@ -87,6 +87,7 @@ pub struct Row {
     pub error: Option<String>,
     pub established: Option<u64>,
     pub served: Option<u64>,
+    pub abandoned: Option<u64>,
     pub reconnects: Option<u64>,
     pub elapsed_s: Option<f64>,
     pub rate_per_s: Option<f64>,
@@ -111,6 +112,7 @@ pub struct Row {
     pub errors_timeout: Option<u64>,
     pub errors_status: Option<u64>,
     pub errors_mismatch: Option<u64>,
+    pub errors_before: Option<u64>,
     pub octets_sent: Option<u64>,
     pub octets_received: Option<u64>,
     pub server_user_us_per_request: Option<f64>,
@@ -174,6 +176,7 @@ impl Row {
         let Summary { connections, requests, .. } = summary;
         self.established = Some(connections.established);
         self.served = Some(connections.served);
+        self.abandoned = Some(connections.abandoned);
         self.reconnects = Some(connections.reconnects);
         self.elapsed_s = Some(rounded(seconds(summary.elapsed_ns)));
         self.rate_per_s = Some(rounded(summary.rate));
@@ -195,6 +198,7 @@ impl Row {
         self.errors_timeout = Some(errors.timeout);
         self.errors_status = Some(errors.status);
         self.errors_mismatch = Some(errors.mismatch);
+        self.errors_before = Some(summary.errors_before.total());
     }
 
     fn take_latency(&mut self, summary: &Summary) {

@@ -162,10 +162,14 @@ impl Run {
                 file::MANIFEST
             ));
         };
+        let manifest: Manifest =
+            toml::from_str(&text).with_context(|| manifest.display().to_string())?;
+        let mut source = Source::read(&path.join(file::EXPERIMENT))?;
+        source.name.clone_from(&manifest.experiment);
         Ok(Self {
             path: path.to_owned(),
-            manifest: toml::from_str(&text).with_context(|| manifest.display().to_string())?,
-            source: Source::read(&path.join(file::EXPERIMENT))?,
+            manifest,
+            source,
             rows: table(&path.join(file::TRIALS))?,
             histograms: table(&path.join(file::HISTOGRAMS))?,
         })

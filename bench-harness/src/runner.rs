@@ -151,7 +151,8 @@ fn judge(
     let Summary { connections, errors, requests, .. } = summary;
     let unserved = connections.asked.saturating_sub(connections.served);
     let refused = counters.map_or(0, |counters| counters.refused);
-    if errors.mismatch + errors.status > 0 {
+    let before = &summary.errors_before;
+    if errors.mismatch + errors.status + before.mismatch + before.status > 0 {
         return (Outcome::Failed, Some(format!("wrong answers: {}", classes(summary))));
     }
     if requests.answered == 0 {
@@ -162,7 +163,7 @@ fn judge(
         (Outcome::Refused, Some(format!("{served}; {refused} turned away")))
     } else if at_once.starves() && unserved > 0 {
         (Outcome::Starved, Some(served))
-    } else if errors.total() > 0 || unserved > 0 {
+    } else if errors.total() + before.total() > 0 || unserved > 0 {
         (Outcome::Errors, Some(format!("{served}; {}", classes(summary))))
     } else {
         (Outcome::Ok, None)
@@ -171,7 +172,8 @@ fn judge(
 
 /// The classes of errors that occurred, with their counts.
 fn classes(summary: &Summary) -> String {
-    let e = &summary.errors;
+    let mut e = summary.errors;
+    e.merge(&summary.errors_before);
     let all = [
         ("connect", e.connect),
         ("read", e.read),

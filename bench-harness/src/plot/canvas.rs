@@ -71,13 +71,15 @@ pub(super) type Place = (f64, f64);
 pub(super) struct Canvas<'a, DB: DrawingBackend> {
     area: &'a DrawingArea<DB, Shift>,
     zoom: f64,
+    drop: f64,
 }
 
 impl<'a, DB: DrawingBackend> Canvas<'a, DB> {
-    /// An empty sheet.
-    pub(super) fn new(area: &'a DrawingArea<DB, Shift>, zoom: f64) -> Result<Self> {
+    /// An empty sheet with so many pixels a unit. Backends differ in what they take for the middle of a
+    /// text; `drop` says by how much of its size text has to be lowered.
+    pub(super) fn new(area: &'a DrawingArea<DB, Shift>, zoom: f64, drop: f64) -> Result<Self> {
         area.fill(&PAPER).map_err(failed)?;
-        Ok(Self { area, zoom })
+        Ok(Self { area, zoom, drop })
     }
 
     fn at(&self, (x, y): Place) -> (i32, i32) {
@@ -92,7 +94,8 @@ impl<'a, DB: DrawingBackend> Canvas<'a, DB> {
             Side::Right => HPos::Right,
         };
         let style = kind.font(self.zoom).color(&kind.colour).pos(Pos::new(side, VPos::Center));
-        self.area.draw_text(text, &style, self.at(place)).map_err(failed)
+        let lowered = (place.0, place.1 + self.drop * kind.size);
+        self.area.draw_text(text, &style, self.at(lowered)).map_err(failed)
     }
 
     /// A line through all the places.

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
-use plotters::coord::Shift;
 use plotters::prelude::*;
 
 use super::Drawn;
@@ -20,8 +19,11 @@ const SHEET: (u32, u32) = (1_000, 640);
 /// Pixels of the PNG for one unit of the sheet.
 const PNG_ZOOM: u32 = 2;
 
+/// plotters' bitmap text sits this much of its size above the middle.
+const PNG_DROP: f64 = 0.16;
+
 const MARGIN: f64 = 28.0;
-const TITLE: f64 = 21.0;
+const TITLE: f64 = 19.0;
 const SMALL: f64 = 12.5;
 
 /// A figure.
@@ -82,7 +84,7 @@ impl Figure {
     fn svg(&self) -> Result<String> {
         let mut text = String::new();
         let area = SVGBackend::with_string(&mut text, SHEET).into_drawing_area();
-        self.draw(&area, 1.0)?;
+        self.draw(Canvas::new(&area, 1.0, 0.0)?)?;
         area.present().map_err(|error| anyhow!("drawing: {error}"))?;
         drop(area);
         Ok(text)
@@ -91,12 +93,11 @@ impl Figure {
     fn draw_png(&self, path: &Path) -> Result<()> {
         let size = (SHEET.0 * PNG_ZOOM, SHEET.1 * PNG_ZOOM);
         let area = BitMapBackend::new(path, size).into_drawing_area();
-        self.draw(&area, f64::from(PNG_ZOOM))?;
+        self.draw(Canvas::new(&area, f64::from(PNG_ZOOM), PNG_DROP)?)?;
         area.present().with_context(|| format!("writing {}", path.display()))
     }
 
-    fn draw<DB: DrawingBackend>(&self, area: &DrawingArea<DB, Shift>, zoom: f64) -> Result<()> {
-        let canvas = Canvas::new(area, zoom)?;
+    fn draw<DB: DrawingBackend>(&self, canvas: Canvas<'_, DB>) -> Result<()> {
         let frame = Frame {
             left: MARGIN,
             top: self.head(&canvas)?,

@@ -80,7 +80,10 @@ pub(super) fn notes(points: &[&Point<'_>], hollow: &str) -> Vec<String> {
     }
     let missing = by_model(points, |point| missing(point));
     if !missing.is_empty() {
-        notes.push(format!("No number: {}; trials.csv says why.", listed(&missing)));
+        notes.push(format!(
+            "No number at so many connections: {}; trials.csv says why.",
+            listed(&missing)
+        ));
     }
     notes.push(repeats(points));
     notes
@@ -121,7 +124,7 @@ fn shortfall(point: &Point<'_>) -> Option<String> {
 
 fn missing(point: &Point<'_>) -> Option<String> {
     let failed = point.rate().is_none();
-    failed.then(|| format!("at {}", connections(point.connections)))
+    failed.then(|| grouped(point.connections as f64))
 }
 
 /// What is said of each model, each thing once.
@@ -212,6 +215,6 @@ mod tests {
         let points = points(&rows, App::Echo, &[]);
         let notes = notes(&points.iter().collect::<Vec<_>>(), "Hollow:");
         assert_eq!(notes[0], "Hollow: not every client was served: a (serves 1 at once).");
-        assert_eq!(notes[1], "No number: b (at 9 connections); trials.csv says why.");
+        assert_eq!(notes[1], "No number at so many connections: b (9); trials.csv says why.");
     }
 }

@@ -4,7 +4,7 @@
 //! lie on each other are moved apart, with a thin line to where they belong.
 
 use anyhow::Result;
-use plotters::prelude::DrawingBackend;
+use plotters::prelude::{DrawingBackend, RGBColor};
 
 use super::canvas::{Canvas, Pen, Place, Side, Type};
 use super::figure::Frame;
@@ -16,7 +16,7 @@ const LABEL: f64 = 13.0;
 
 /// Room for what stands beside the lines.
 const LEFT: f64 = 62.0;
-const RIGHT: f64 = 190.0;
+const LEADER: f64 = 52.0;
 const ABOVE: f64 = 34.0;
 const BELOW: f64 = 56.0;
 
@@ -93,7 +93,7 @@ impl Lines {
         let frame = Frame {
             left: outer.left + LEFT,
             top: outer.top + ABOVE,
-            right: outer.right - RIGHT,
+            right: outer.right - LEADER - self.widest_label(),
             bottom: outer.bottom - BELOW,
         };
         self.axes(canvas, frame)?;
@@ -104,6 +104,11 @@ impl Lines {
             self.marks(canvas, frame, series)?;
         }
         self.labels(canvas, frame)
+    }
+
+    fn widest_label(&self) -> f64 {
+        let kind = Type::plain(LABEL, INK);
+        self.series.iter().map(|series| kind.width(&series.label)).fold(0.0, f64::max)
     }
 
     fn place(&self, frame: Frame, dot: &Dot) -> Place {
@@ -201,9 +206,15 @@ fn label<DB: DrawingBackend>(
     let look = look(series.style);
     let from = (x + 8.0).max(edge);
     let leader = [(x + 8.0, y), (from + 2.0, y), (edge + 24.0, at), (edge + 30.0, at)];
-    canvas.line(&leader, Pen::fine(look.colour))?;
+    canvas.line(&leader, Pen::fine(faded(look.colour)))?;
     canvas.mark(look.shape, (edge + 36.0, at), look.colour, look.colour)?;
     canvas.text(&series.label, (edge + 47.0, at), Side::Left, Type::plain(LABEL, INK))
+}
+
+/// A thin line that leads to a name must not look like data.
+fn faded(RGBColor(red, green, blue): RGBColor) -> RGBColor {
+    let fade = |part: u8| u8::MAX - (u8::MAX - part) / 3;
+    RGBColor(fade(red), fade(green), fade(blue))
 }
 
 /// Moves places apart until neighbours have a gap, as near to where they were as a sweep down and one

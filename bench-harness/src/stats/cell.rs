@@ -99,19 +99,15 @@ pub fn distinct<T: Ord>(points: &[Point<'_>], key: impl Fn(&Point<'_>) -> T) -> 
     values
 }
 
-/// The number of connections at which models are compared where a figure has room for one: of those
-/// at which the most models serve everybody, the largest.
+/// The number of connections at which models are compared where a figure has room for one: the
+/// largest at which two thirds of the models serve everybody, or else the one at which the most do.
 #[must_use]
 pub fn representative(points: &[Point<'_>]) -> Option<u64> {
-    let full = |connections: &u64| {
-        points.iter().filter(|p| p.connections == *connections && p.outcome().full()).count()
-    };
     let candidates = distinct(points, |point| point.connections);
-    let candidates =
-        candidates.into_iter().filter(|connections| *connections > 1 || points.len() == 1);
-    candidates
-        .max_by_key(|connections| (full(connections), *connections))
-        .or_else(|| Some(points.first()?.connections))
+    let here = |count: u64| points.iter().filter(move |point| point.connections == count);
+    let full = |count: u64| here(count).filter(|point| point.outcome().full()).count();
+    let most = candidates.iter().rev().find(|count| 3 * full(**count) >= 2 * here(**count).count());
+    most.or_else(|| candidates.iter().max_by_key(|count| full(**count))).copied()
 }
 
 #[cfg(test)]
@@ -146,14 +142,14 @@ mod tests {
     }
 
     #[test]
-    fn models_are_compared_where_most_of_them_serve_everybody() {
-        let rows = [
-            row("a", 1, 1.0, Outcome::Ok),
-            row("a", 10, 1.0, Outcome::Ok),
-            row("a", 100, 1.0, Outcome::Ok),
-            row("b", 10, 1.0, Outcome::Ok),
-            row("b", 100, 1.0, Outcome::Starved),
-        ];
+    fn models_are_compared_where_two_thirds_of_them_serve_everybody() {
+        let cell = |outcome| {
+            move |model| [row(model, 10, 1.0, Outcome::Ok), row(model, 100, 1.0, outcome)]
+        };
+        let mut rows: Vec<_> = ["a", "b"].into_iter().flat_map(cell(Outcome::Ok)).collect();
+        rows.extend(cell(Outcome::Starved)("c"));
+        assert_eq!(representative(&points(&rows, App::Echo, &[])), Some(100));
+        rows.extend(cell(Outcome::Starved)("d"));
         assert_eq!(representative(&points(&rows, App::Echo, &[])), Some(10));
         assert_eq!(representative(&[]), None);
     }

@@ -1,0 +1,148 @@
+//! Experiment files: what is wrong with one is said in one sentence; the shipped ones are right.
+
+mod support;
+
+use bench_harness::experiment::condition::Condition;
+use bench_harness::experiment::load::Source;
+use bench_harness::experiment::{matrix, model::Model};
+use bench_harness::fault::Usage;
+use support::{SOUND, models, source};
+
+/// What a changed experiment is refused with.
+fn refusal(from: &str, to: &str) -> String {
+    assert!(SOUND.contains(from), "nothing to change: {from}");
+    let error = source(&SOUND.replace(from, to)).unwrap_err();
+    assert!(error.is::<Usage>());
+    let sentence = error.to_string();
+    assert!(!sentence.contains('\n'), "more than a line: {sentence}");
+    sentence
+}
+
+#[test]
+fn a_sound_file_is_read() {
+    let source = source(SOUND).unwrap();
+    assert_eq!(source.name, "made-up");
+    assert_eq!(source.experiment.repeat.get(), 1);
+    assert_eq!(source.experiment.load.path, "/");
+}
+
+#[test]
+fn a_missing_key_is_named() {
+    let sentence = refusal("question = \"Which?\"\n", "");
+    assert!(sentence.starts_with("experiments/made-up.toml, line 1"), "{sentence}");
+    assert!(sentence.ends_with("missing key `question`"), "{sentence}");
+    let sentence = refusal("measure = \"100ms\"", "");
+    assert!(sentence.contains("line 12, key `[load]`: missing key `measure`"), "{sentence}");
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_line_and_the_known_ones() {
+    let sentence = refusal("warm-up", "warmup");
+    assert!(sentence.contains("line 13, key `warmup`: unknown key `warmup`"), "{sentence}");
+    assert!(sentence.contains("allowed are `warm-up`, `measure`"), "{sentence}");
+}
+
+#[test]
+fn a_wrong_value_says_what_is_allowed() {
+    let sentence = refusal("\"latency\"", "\"latencies\"");
+    assert!(sentence.contains("line 4, key `charts`: unknown value `latencies`"), "{sentence}");
+    assert!(sentence.contains("`throughput`") && sentence.contains("`idle-crowd`"), "{sentence}");
+    let sentence = refusal("\"100ms\"", "\"100\"");
+    assert!(sentence.contains("key `measure`") && sentence.contains("write 300ms"), "{sentence}");
+    let sentence = refusal("[1, 10, 100]", "[1, 0]");
+    assert!(sentence.contains("line 10") && sentence.contains("nonzero"), "{sentence}");
+    let sentence = refusal("[1, 10, 100]", "[]");
+    assert!(
+        sentence.contains("key `connections`") && sentence.contains("at least one"),
+        "{sentence}"
+    );
+    let sentence = refusal("[\"slow\", \"fast\", \"starving\"]", "\"every\"");
+    assert!(sentence.contains("key `model`") && sentence.contains("\"all\""), "{sentence}");
+}
+
+#[test]
+fn text_that_is_no_toml_is_an_error_with_its_line() {
+    let sentence = refusal("question = \"Which?\"", "question = \"Which?");
+    assert!(sentence.contains("line 2"), "{sentence}");
+}
+
+#[test]
+fn an_unknown_model_is_named_with_its_line_and_the_known_ones() {
+    let source = source(&SOUND.replace("\"fast\"", "\"fats\"")).unwrap();
+    let sentence = source.check_models(&models()).unwrap_err().to_string();
+    let expected = "experiments/made-up.toml, line 8: no model `fats`; the models are slow, fast,";
+    assert!(sentence.starts_with(expected), "{sentence}");
+}
+
+#[test]
+fn a_model_that_only_a_skip_names_is_checked_too() {
+    let skip = "\n[[skip]]\nwhere = { model = \"gone\" }\nbecause = \"old\"\n";
+    let source = source(&format!("{SOUND}{skip}")).unwrap();
+    let sentence = source.check_models(&models()).unwrap_err().to_string();
+    assert!(sentence.contains("no model `gone`"), "{sentence}");
+}
+
+#[test]
+fn the_matrix_is_the_product_of_its_axes() {
+    let text = SOUND
+        .replace("[\"echo\"]", "[\"echo\", \"http\"]")
+        .replace("connections =", "size = [1, 2]\nidle = [0, 5]\nconnections =");
+    let experiment = source(&text).unwrap().experiment;
+    let cells = matrix::expand(&experiment, &models(), &Condition::default()).cells;
+    assert_eq!(cells.len(), 3 * 2 * 3 * 2 * 2);
+    let mut unique = cells.clone();
+    unique.sort();
+    unique.dedup();
+    assert_eq!(unique.len(), cells.len());
+}
+
+#[test]
+fn all_means_every_model_on_offer() {
+    let text = SOUND.replace("[\"slow\", \"fast\", \"starving\"]", "\"all\"");
+    let cells =
+        matrix::expand(&source(&text).unwrap().experiment, &models(), &Condition::default()).cells;
+    assert!(models().iter().all(|Model { name, .. }| cells.iter().any(|cell| cell.model == *name)));
+}
+
+#[test]
+fn a_skip_takes_its_cells_out_and_keeps_the_reason() {
+    let skip =
+        "\n[[skip]]\nwhere = { model = \"slow\", connections = [10, 100] }\nbecause = \"tired\"\n";
+    let experiment = source(&format!("{SOUND}{skip}")).unwrap().experiment;
+    let expansion = matrix::expand(&experiment, &models(), &Condition::default());
+    assert_eq!((expansion.cells.len(), expansion.skipped.len()), (7, 2));
+    assert!(expansion.skipped.iter().all(|(cell, why)| cell.model == "slow" && why == "tired"));
+}
+
+#[test]
+fn a_filter_keeps_what_it_names() {
+    let mut filter = Condition::default();
+    filter.add("model=slow,fast").unwrap();
+    filter.add("connections=1_0").unwrap();
+    let experiment = source(SOUND).unwrap().experiment;
+    let cells = matrix::expand(&experiment, &models(), &filter).cells;
+    assert_eq!(
+        cells.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["slow echo c=10", "fast echo c=10"]
+    );
+    let sentence = filter.add("modle=slow").unwrap_err().to_string();
+    assert!(sentence.contains("the keys are model, app, connections, idle, size"), "{sentence}");
+}
+
+#[test]
+fn every_shipped_experiment_loads_and_expands() {
+    let offered: Vec<Model> = serde_json::from_str(
+        r#"[{"name":"thread"},{"name":"select"},{"name":"poll"},{"name":"epoll-level"},{"name":"epoll-edge"},
+            {"name":"epoll-oneshot"},{"name":"reactors"},{"name":"portable"}]"#,
+    )
+    .unwrap();
+    let shipped = support::shipped();
+    assert!(shipped.len() >= 5);
+    for path in shipped {
+        let source = Source::read(&path).unwrap();
+        source.check_models(&offered).unwrap();
+        let expansion = matrix::expand(&source.experiment, &offered, &Condition::default());
+        assert!(!expansion.cells.is_empty(), "{}", path.display());
+        assert!(!source.experiment.analysis.is_empty(), "{}", path.display());
+    }
+}

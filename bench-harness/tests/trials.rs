@@ -1,0 +1,138 @@
+//! A trial never fails: whatever goes wrong becomes a row.
+
+mod support;
+
+use bench_harness::launch::Counters;
+use bench_harness::launch::fake::{Act, Script};
+use bench_harness::record::{Limit, Outcome, Row};
+use bench_harness::runner::run_trial;
+use loadgen::report::{Errors, Summary};
+use support::{setting, summary, trial, usage};
+
+/// Plays one act against one model, and makes sure that the server was stopped.
+fn play(model: &str, clients: u64, act: Act) -> Row {
+    let started = !matches!(act, Act::NoStart(_));
+    let mut script = Script::new([act]);
+    let row = run_trial(&trial(model, clients), &setting(), &mut script).row;
+    assert_eq!(*script.stopped.borrow(), usize::from(started), "a server was left behind");
+    assert_eq!((row.model.as_str(), row.connections), (model, clients));
+    row
+}
+
+fn answer(summary: Summary) -> Act {
+    Act::Answer(Box::new(summary), None)
+}
+
+fn failure(row: &Row) -> &str {
+    assert_eq!(row.outcome, Outcome::Failed);
+    row.error.as_deref().expect("a reason")
+}
+
+#[test]
+fn all_goes_well() {
+    let row = play("fast", 10, answer(summary(10, 40_000)));
+    assert_eq!((row.outcome, row.error.as_deref()), (Outcome::Ok, None));
+    assert_eq!((row.rate_per_s, row.little_ratio), (Some(40_000.0), Some(1.0)));
+    assert_eq!(row.latency_p99_us, Some(750.0));
+    assert_eq!(row.latency_p99_9_us, None, "a percentile that the sample is too small for");
+    let cpu = row.server_user_us_per_request.unwrap() + row.server_system_us_per_request.unwrap();
+    assert!((cpu - 23.75).abs() < 0.01, "0.95 s over 40,000 requests is 23.75 µs, not {cpu}");
+}
+
+#[test]
+fn a_server_that_does_not_start_is_a_row() {
+    let row = play("fast", 10, Act::NoStart("port taken".into()));
+    assert_eq!(failure(&row), "the server did not start: port taken");
+    assert_eq!(row.rate_per_s, None);
+}
+
+#[test]
+fn a_server_that_dies_is_a_row_even_when_it_had_answered() {
+    let row = play("fast", 10, Act::Died(Box::new(summary(10, 40_000)), "signal 11".into()));
+    assert_eq!(failure(&row), "the server failed: signal 11");
+}
+
+#[test]
+fn a_load_generator_that_fails_is_a_row() {
+    let row = play("fast", 10, Act::NoLoad("too few descriptors".into()));
+    assert_eq!(failure(&row), "the load generator failed: too few descriptors");
+}
+
+#[test]
+fn output_that_is_no_summary_is_a_row() {
+    for garbage in ["", "{", "[1, 2]", "Segmentation fault"] {
+        let row = play("fast", 10, Act::Print(garbage.into()));
+        assert!(failure(&row).starts_with("no summary from loadgen"), "{row:?}");
+    }
+}
+
+#[test]
+fn wrong_answers_are_no_rate() {
+    let errors = Errors { mismatch: 3, ..Errors::default() };
+    let row = play("fast", 10, answer(Summary { errors, ..summary(10, 40_000) }));
+    assert_eq!(failure(&row), "wrong answers: mismatch 3");
+}
+
+#[test]
+fn failed_requests_are_counted_and_marked() {
+    let errors = Errors { timeout: 2, reset: 1, ..Errors::default() };
+    let row = play("fast", 10, answer(Summary { errors, ..summary(10, 40_000) }));
+    assert_eq!(row.outcome, Outcome::Errors);
+    assert_eq!(row.error.as_deref(), Some("10 of 10 clients served; reset 1, timeout 2"));
+}
+
+#[test]
+fn unserved_clients_are_starved_only_where_the_model_says_so() {
+    let mut unserved = summary(10, 40_000);
+    unserved.connections.served = 1;
+    let row = play("starving", 10, answer(unserved.clone()));
+    assert_eq!(
+        (row.outcome, row.error.as_deref()),
+        (Outcome::Starved, Some("1 of 10 clients served"))
+    );
+    assert_eq!(play("fast", 10, answer(unserved)).outcome, Outcome::Errors);
+}
+
+#[test]
+fn clients_turned_away_are_refused_only_where_the_model_says_so() {
+    let mut fewer = summary(10, 40_000);
+    fewer.connections.served = 7;
+    fewer.errors.closed = 3;
+    let counters = Some(Counters { refused: 3, ..Counters::default() });
+    let row = play("small", 10, Act::Answer(Box::new(fewer.clone()), counters));
+    assert_eq!(row.outcome, Outcome::Refused);
+    assert_eq!(row.error.as_deref(), Some("7 of 10 clients served; 3 turned away"));
+    let row = play("fast", 10, Act::Answer(Box::new(fewer), counters));
+    assert_eq!(row.outcome, Outcome::Errors);
+}
+
+#[test]
+fn the_limit_is_the_side_whose_cpu_was_used_up() {
+    let limit = |client, server| {
+        let summary =
+            Summary { client: usage(client), server: Some(usage(server)), ..summary(10, 40_000) };
+        play("fast", 10, answer(summary)).limited_by
+    };
+    assert_eq!(limit(500, 950), Some(Limit::Server));
+    assert_eq!(limit(980, 600), Some(Limit::Client));
+    assert_eq!(limit(980, 950), Some(Limit::Both));
+    assert_eq!(limit(500, 600), Some(Limit::Neither));
+}
+
+#[test]
+fn system_calls_are_those_the_server_counted() {
+    let counters =
+        Counters { answered: 100, waits: 20, reads: 100, writes: 100, ..Counters::default() };
+    let row = play("fast", 10, Act::Answer(Box::new(summary(10, 40_000)), Some(counters)));
+    assert_eq!(row.server_calls_per_request, Some(2.2));
+}
+
+#[test]
+fn workers_are_the_cpus_of_the_server_unless_a_worker_is_a_clients() {
+    let mut script = Script::new([answer(summary(10, 1)), answer(summary(10, 1))]);
+    for model in ["fast", "pooled"] {
+        run_trial(&trial(model, 10), &setting(), &mut script);
+    }
+    let workers: Vec<_> = script.served.iter().map(|plan| plan.workers).collect();
+    assert_eq!(workers, [Some(2), None]);
+}
