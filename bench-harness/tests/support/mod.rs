@@ -1,5 +1,6 @@
 //! Made-up experiments and runs, small enough to know what has to come out.
 #![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(clippy::unwrap_used, reason = "only tests use it")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
