@@ -49,6 +49,7 @@ every_model! {{
     leaves_at_the_second_signal
     gives_up_on_slow_heads_and_idle_clients
     says_why_before_it_closes_on_a_sender
+    says_why_before_the_body_comes
     sends_files_whole
     counts_what_it_does
 }}
@@ -290,4 +291,16 @@ fn counts_what_it_does(model: &str) {
         assert!(counters[name].as_u64().unwrap() >= least, "{name} in {counters}");
     }
     assert_eq!((&counters["accepted"], &counters["open"]), (&counters["closed"], &0.into()));
+}
+
+/// The refusal of a head alone, before any of the body has come.
+fn says_why_before_the_body_comes(model: &str) {
+    let server = Server::start(model, "http", &["--body-max", "1000"]);
+    let mut stream = server.connect();
+    stream.write_all(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n").unwrap();
+    std::thread::sleep(Duration::from_millis(50));
+    // The server has shut its direction down and drops this; a reset would swallow the answer.
+    stream.write_all(&pattern(100_000)).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    assert!(read_to_close(&mut stream).starts_with("HTTP/1.1 413 "));
 }

@@ -31,7 +31,8 @@ pub enum Status {
 pub enum Stage {
     /// Between two messages. A peer may stay here as long as the idle time-out allows.
     Between,
-    /// Inside a message whose head has been read. A peer must go on sending.
+    /// Inside a message whose head has been read. A peer must go on sending. When the protocol is over,
+    /// this says that it gave up on a message that the peer may still be sending.
     Within,
 }
 

@@ -51,6 +51,8 @@ pub struct Server<S> {
     /// Empty lines before the current request.
     empty_lines: u32,
     closing: bool,
+    /// A request was given up before its end, so the client may still be sending it.
+    abandoned: bool,
     answered: u64,
 }
 
@@ -81,7 +83,15 @@ impl<S: Service> Server<S> {
     /// A server at the start of a connection.
     pub fn new(service: S, limits: Limits) -> Self {
         let phase = Phase::Head(RequestHead::default());
-        Self { service, limits, phase, empty_lines: 0, closing: false, answered: 0 }
+        Self {
+            service,
+            limits,
+            phase,
+            empty_lines: 0,
+            closing: false,
+            abandoned: false,
+            answered: 0,
+        }
     }
 
     /// The service.
@@ -123,6 +133,7 @@ impl<S: Service> Server<S> {
         let body = Body::new(request.body_length(), &self.limits);
         let head_length = request.length();
         input.consume(head_length);
+        self.abandoned = plan.skips_body;
         self.phase = if plan.skips_body || body.is_over() {
             Phase::Answering(plan)
         } else if plan.wants_body() {
@@ -210,6 +221,7 @@ impl<S: Service> Server<S> {
 
     /// Answers with an error, or breaks off if an answer has begun.
     fn fail(&mut self, error: Error) {
+        self.abandoned = true;
         self.phase = match self.take_phase() {
             Phase::Head(head) => Phase::Answering(Plan::error(error, head.asks_for_head())),
             Phase::Dropping(_, plan) | Phase::Echoing(_, plan) if !plan.begun => {
@@ -238,6 +250,7 @@ impl<S: Service> Protocol for Server<S> {
 
     fn stage(&self) -> Stage {
         match self.phase {
+            Phase::Finished if self.abandoned => Stage::Within,
             Phase::Head(_) | Phase::Finished => Stage::Between,
             _ => Stage::Within,
         }
