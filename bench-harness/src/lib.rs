@@ -1,9 +1,9 @@
 //! Runs experiments over I/O models and says what came out.
 //!
 //! An experiment is a TOML file: a question, an expectation that can be wrong, a matrix of
-//! conditions. Each point of the matrix is a trial: start a server, put it under load, stop it, and
-//! write down a row. Servers and load generator are processes of their own, so that CPU time, memory
-//! and limits are counted per role.
+//! conditions. Each point of the matrix is a trial: start a server, put it under load, stop it,
+//! and write down a row. Servers and load generator are processes of their own, so that CPU time,
+//! memory and limits are counted per role.
 //!
 //! ```text
 //! experiment ──▶ runner ──▶ record ──▶ stats ──▶ plot, report

@@ -10,7 +10,8 @@ use crate::launch::process::Binaries;
 use crate::probe::date;
 use crate::probe::host::Host;
 
-/// The version of the layout of a run's folder: it changes when a file or column changes its meaning.
+/// The version of the layout of a run's folder: it changes when a file or column changes its
+/// meaning.
 pub const SCHEMA: u32 = 1;
 
 /// The file `manifest.toml`.

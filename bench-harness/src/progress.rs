@@ -1,8 +1,8 @@
 //! What a run says while it runs.
 //!
-//! On a terminal: one line with a bar, renewed before and after each trial. Elsewhere: a plain line a
-//! trial, without control characters. Nothing is printed while load is on, since that would cost CPU
-//! time that a trial may need.
+//! On a terminal: one line with a bar, renewed before and after each trial. Elsewhere: a plain
+//! line a trial, without control characters. Nothing is printed while load is on, since that would
+//! cost CPU time that a trial may need.
 
 use std::fmt;
 use std::io::{IsTerminal, Write, stderr};
@@ -25,8 +25,8 @@ pub enum Style {
 }
 
 impl Style {
-    /// The style that fits the standard error of this process. `NO_COLOR` and `TERM=dumb` ask for no
-    /// control characters.
+    /// The style that fits the standard error of this process. `NO_COLOR` and `TERM=dumb` ask for
+    /// no control characters.
     #[must_use]
     pub fn of_this_terminal() -> Self {
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());

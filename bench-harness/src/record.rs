@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 use crate::experiment::{App, Trial};
 use crate::launch::Counters;
 use crate::launch::pinning::Pinning;
+use crate::probe::quiet::DISTURBANCE;
+
+/// From this share on, in percent, stolen CPU time counts as a disturbance.
+const STEAL: f64 = 2.0;
 
 /// How a trial ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,7 +24,9 @@ pub enum Outcome {
     Starved,
     /// The model holds fewer clients than asked; the others were turned away.
     Refused,
-    /// There is a rate, but some requests failed, or clients went unserved for no known reason.
+    /// The model serves all clients at once, but some had no answer in the whole measuring phase.
+    Unfair,
+    /// There is a rate, but some requests failed.
     Errors,
     /// There is no rate to speak of: `error` says why.
     #[default]
@@ -47,6 +53,7 @@ impl Outcome {
             Self::Ok => "ok",
             Self::Starved => "starved",
             Self::Refused => "refused",
+            Self::Unfair => "unfair",
             Self::Errors => "errors",
             Self::Failed => "failed",
         }
@@ -134,6 +141,7 @@ pub struct Row {
     pub client_resident_octets: Option<u64>,
     pub little_ratio: Option<f64>,
     pub host_steal_percent: Option<f64>,
+    pub host_others_cpus: Option<f64>,
 }
 
 impl Row {
@@ -153,6 +161,13 @@ impl Row {
             size_octets: cell.size,
             ..Self::default()
         }
+    }
+
+    /// Whether other programs, or other machines on the same hardware, took part in the trial.
+    #[must_use]
+    pub fn disturbed(&self) -> bool {
+        self.host_others_cpus.is_some_and(|cpus| cpus >= DISTURBANCE)
+            || self.host_steal_percent.is_some_and(|percent| percent >= STEAL)
     }
 
     /// Whether the row belongs to this app.
@@ -250,8 +265,9 @@ impl Row {
     }
 }
 
-/// Little's law: rate × mean latency over the clients served. It is 1 in a closed loop whose clients
-/// always wait for an answer; far from 1, some time was neither measured nor spent waiting.
+/// Little's law: rate × mean latency over the clients served. It is 1 in a closed loop whose
+/// clients always wait for an answer; far from 1, some time was neither measured nor spent
+/// waiting.
 fn little(summary: &Summary) -> Option<f64> {
     let served = summary.connections.served;
     (served > 0).then(|| summary.rate * summary.latency.mean_ns / 1e9 / served as f64)

@@ -1,7 +1,8 @@
 //! The folder of a run. It is never overwritten.
 //!
-//! Rows are appended and flushed one by one, so that a run that is killed keeps what it has measured.
-//! Every other file is written beside its place and renamed, so that nobody ever reads half of one.
+//! Rows are appended and flushed one by one, so that a run that is killed keeps what it has
+//! measured. Every other file is written beside its place and renamed, so that nobody ever reads
+//! half of one.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};

@@ -10,7 +10,7 @@ use crate::experiment::model::{AtOnce, Model};
 use crate::experiment::{Load, Trial};
 use crate::launch::pinning::Pinning;
 use crate::launch::{Counters, Launcher, LoadPlan, ServerPlan};
-use crate::probe::steal::Steal;
+use crate::probe::quiet::Interval;
 use crate::record::{Limit, Outcome, Row};
 
 /// From this share on, the load generator's CPU counts as used up.
@@ -49,9 +49,11 @@ pub fn run_trial(trial: &Trial, setting: &Setting, launcher: &mut dyn Launcher) 
     let server = server_plan(trial, setting);
     row.workers = server.workers;
     row.reconnect_every = setting.load.reconnect_every.map(Into::into);
-    let steal = Steal::start();
+    let interval = Interval::start();
     let result = attempt(&server, &load_plan(trial, &setting.load), launcher);
-    row.host_steal_percent = steal.percent();
+    let others = interval.end();
+    row.host_steal_percent = others.steal_percent;
+    row.host_others_cpus = others.cpus;
     match result {
         Ok((summary, counters)) => measured(row, &summary, counters, setting),
         Err(error) => failed(row, &error),
@@ -116,8 +118,8 @@ impl Setting {
     }
 }
 
-/// Workers are the CPUs of the server, so that no model has more of the machine than another. Not so
-/// where a worker is a client's for as long as it stays: there the number is the model's own.
+/// Workers are the CPUs of the server, so that no model has more of the machine than another. Not
+/// so where a worker is a client's for as long as it stays: there the number is the model's own.
 fn server_plan(trial: &Trial, setting: &Setting) -> ServerPlan {
     let asked = setting.load.workers.map(Into::into);
     let cpus = u32::try_from(setting.pinning.server.len()).ok();
@@ -163,8 +165,10 @@ fn judge(
         (Outcome::Refused, Some(format!("{served}; {refused} turned away")))
     } else if at_once.starves() && unserved > 0 {
         (Outcome::Starved, Some(served))
-    } else if errors.total() + before.total() > 0 || unserved > 0 {
+    } else if errors.total() + before.total() > 0 {
         (Outcome::Errors, Some(format!("{served}; {}", classes(summary))))
+    } else if unserved > 0 {
+        (Outcome::Unfair, Some(served))
     } else {
         (Outcome::Ok, None)
     }

@@ -53,7 +53,7 @@ fn format_md_explains_each_column_and_no_other() {
 fn the_first_columns_say_what_was_asked() {
     let folder = tempfile::tempdir().unwrap();
     let header = header(&finished_run(folder.path())).join(",");
-    let start = "run,trial,block,experiment,model,app,connections,idle,size_octets,reconnect_every,workers,outcome,";
+    let start = "run,trial,block,experiment,model,app,connections,idle,size_octets,";
     assert!(header.starts_with(start), "{header}");
 }
 

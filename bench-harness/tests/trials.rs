@@ -90,7 +90,7 @@ fn unserved_clients_are_starved_only_where_the_model_says_so() {
         (row.outcome, row.error.as_deref()),
         (Outcome::Starved, Some("1 of 10 clients served"))
     );
-    assert_eq!(play("fast", 10, answer(unserved)).outcome, Outcome::Errors);
+    assert_eq!(play("fast", 10, answer(unserved)).outcome, Outcome::Unfair);
 }
 
 #[test]

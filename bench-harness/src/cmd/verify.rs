@@ -1,7 +1,8 @@
 //! `verify`: each model answers correctly, before anything is timed.
 //!
 //! A server that answers quickly and wrongly wins every benchmark. So the load generator compares
-//! each octet of each echo and parses each HTTP reply, here as in every trial; this is the short form.
+//! each octet of each echo and parses each HTTP reply, here as in every trial; this is the short
+//! form.
 
 use std::time::Duration;
 

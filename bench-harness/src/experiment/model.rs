@@ -1,6 +1,7 @@
 //! The models on offer, as `servers list --format json` tells them.
 //!
-//! The harness has no list of its own: a model added to the servers is in every experiment that says
+//! The harness has no list of its own: a model added to the servers is in every experiment that
+//! says
 //! `model = "all"`.
 
 use std::fmt;

@@ -1,4 +1,5 @@
-//! A launcher that follows a script: what a server or a load generator can do wrong, done on purpose.
+//! A launcher that follows a script: what a server or a load generator can do wrong, done on
+//! purpose.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

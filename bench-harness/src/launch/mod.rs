@@ -177,8 +177,9 @@ mod tests {
     fn the_command_line_says_everything_that_the_plan_says() {
         let address = "127.0.0.1:7000".parse().unwrap();
         let line = plan(App::Echo, Some(64)).arguments(address, 42).join(" ");
-        let expected = "--target tcp://127.0.0.1:7000 --connections 8 --idle 2 --size 64 --reconnect-every 1 \
-            --warm-up 300ms --duration 2000ms --timeout 5000ms --watch 42 --format json --progress none";
+        let expected = "--target tcp://127.0.0.1:7000 --connections 8 --idle 2 --size 64 \
+            --reconnect-every 1 --warm-up 300ms --duration 2000ms --timeout 5000ms --watch 42 \
+            --format json --progress none";
         assert_eq!(line, expected);
     }
 

@@ -1,7 +1,7 @@
 //! Which CPUs the server gets and which the load generator.
 //!
-//! Both on the same CPUs would make the server's rate depend on how much CPU the generator needs, so
-//! each gets half of what there is.
+//! Both on the same CPUs would make the server's rate depend on how much CPU the generator needs,
+//! so each gets half of what there is.
 
 use std::io;
 
@@ -20,8 +20,8 @@ pub struct Pinning {
 }
 
 impl Pinning {
-    /// The first half of these CPUs for the server and the rest for the load generator. One CPU alone
-    /// is shared by both.
+    /// The first half of these CPUs for the server and the rest for the load generator. One CPU
+    /// alone is shared by both.
     #[must_use]
     pub fn halves(cpus: &[usize]) -> Self {
         match cpus {

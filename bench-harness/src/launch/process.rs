@@ -42,7 +42,8 @@ impl Binaries {
         let find = |name: &str| match folder.join(name) {
             path if path.is_file() => Ok(path),
             _ => usage(format!(
-                "no program `{name}` in {}; build it with `cargo build --release`, or name its folder with --bin-dir",
+                "no program `{name}` in {}; build it with `cargo build --release`, \
+                 or name its folder with --bin-dir",
                 folder.display()
             )),
         };

@@ -1,7 +1,7 @@
 //! A sheet to draw on: the few strokes that figures are made of, over any backend of plotters.
 //!
-//! Places and sizes are in units of the sheet. The PNG has two pixels a unit, so that it is sharp on a
-//! dense screen; the SVG has one.
+//! Places and sizes are in units of the sheet. The PNG has two pixels a unit, so that it is sharp
+//! on a dense screen; the SVG has one.
 
 use anyhow::{Result, anyhow};
 use plotters::coord::Shift;
@@ -75,8 +75,8 @@ pub(super) struct Canvas<'a, DB: DrawingBackend> {
 }
 
 impl<'a, DB: DrawingBackend> Canvas<'a, DB> {
-    /// An empty sheet with so many pixels a unit. Backends differ in what they take for the middle of a
-    /// text; `drop` says by how much of its size text has to be lowered.
+    /// An empty sheet with so many pixels a unit. Backends differ in what they take for the middle
+    /// of a text; `drop` says by how much of its size text has to be lowered.
     pub(super) fn new(area: &'a DrawingArea<DB, Shift>, zoom: f64, drop: f64) -> Result<Self> {
         area.fill(&PAPER).map_err(failed)?;
         Ok(Self { area, zoom, drop })

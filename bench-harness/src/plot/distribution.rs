@@ -54,8 +54,8 @@ fn quantile(histogram: &Histogram<u64>, quantile: f64) -> f64 {
     histogram.value_at_quantile(quantile) as f64 / 1e3
 }
 
-/// Counts in classes of equal ratio between the two quantiles, smoothed over neighbours; the densest
-/// class has 1.
+/// Counts in classes of equal ratio between the two quantiles, smoothed over neighbours; the
+/// densest class has 1.
 fn shape(histogram: &Histogram<u64>) -> Vec<(f64, f64)> {
     let (low, high) =
         (quantile(histogram, INSIDE.0).max(0.001), quantile(histogram, INSIDE.1) * 1.001);

@@ -1,7 +1,8 @@
 //! What a figure says, computed from its numbers; and what it must not say.
 //!
-//! Only models that served every client are compared. Models whose trials overlap are not ranked, and
-//! a ratio whose larger side was held down by the load generator is a lower bound.
+//! Only models that served every client on an undisturbed host are compared. Models whose trials
+//! overlap are not ranked, and a ratio whose larger side was held down by the load generator is a
+//! lower bound.
 
 use std::collections::BTreeMap;
 
@@ -41,13 +42,13 @@ impl Contrast<'_> {
     }
 }
 
-/// The models with the most and the least of a column, of those that served everybody. `None` when
-/// there are not two of them.
+/// The models with the most and the least of a column, of those that served everybody and were not
+/// disturbed. `None` when there are not two of them.
 pub(super) fn contrast<'a>(
     points: &[&Point<'a>],
     column: impl Fn(&Row) -> Option<f64>,
 ) -> Option<Contrast<'a>> {
-    let full = points.iter().filter(|point| point.outcome().full());
+    let full = points.iter().filter(|point| point.outcome().full() && !point.disturbed());
     let mut ranked: Vec<_> = full
         .filter_map(|point| Some((point.median(&column)?, point)))
         .filter(|(v, _)| *v > 0.0)
@@ -71,7 +72,8 @@ pub(super) fn connections(count: u64) -> String {
     format!("{} connection{plural}", grouped(count as f64))
 }
 
-/// The notes that every figure needs: what hollow marks mean, what is missing, how often was measured.
+/// The notes that every figure needs: what hollow marks mean, what is missing, how often was
+/// measured.
 pub(super) fn notes(points: &[&Point<'_>], hollow: &str) -> Vec<String> {
     let mut notes = Vec::new();
     let unserved = by_model(points, |point| shortfall(point));
@@ -85,6 +87,7 @@ pub(super) fn notes(points: &[&Point<'_>], hollow: &str) -> Vec<String> {
             listed(&missing)
         ));
     }
+    notes.extend(disturbance(points));
     notes.push(repeats(points));
     notes
 }
@@ -97,15 +100,24 @@ pub(super) fn arrow_note(points: &[&Point<'_>]) -> Option<String> {
 
 fn repeats(points: &[&Point<'_>]) -> String {
     let counts = points.iter().map(|point| point.rows.len());
+    let strokes = "thin strokes reach from the smallest to the largest";
     match (counts.clone().min().unwrap_or(0), counts.max().unwrap_or(0)) {
         (_, 0 | 1) => "One trial a point: small differences mean nothing.".into(),
-        (low, high) if low == high => format!(
-            "Medians of {high} trials; thin strokes reach from the smallest to the largest."
-        ),
-        (low, high) => format!(
-            "Medians of {low} to {high} trials; thin strokes reach from the smallest to the largest."
-        ),
+        (low, high) if low == high => format!("Medians of {high} trials; {strokes}."),
+        (low, high) => format!("Medians of {low} to {high} trials; {strokes}."),
     }
+}
+
+/// A warning that the numbers are not those of the models alone.
+fn disturbance(points: &[&Point<'_>]) -> Option<String> {
+    let rows = || points.iter().flat_map(|point| &point.rows);
+    let disturbed = rows().filter(|row| row.disturbed()).count();
+    (disturbed > 0).then(|| {
+        let all = rows().count();
+        format!(
+            "Other programs used the host in {disturbed} of {all} trials: these are not ranked."
+        )
+    })
 }
 
 fn shortfall(point: &Point<'_>) -> Option<String> {
@@ -114,6 +126,11 @@ fn shortfall(point: &Point<'_>) -> Option<String> {
         Outcome::Starved => Some(format!("serves {} at once", grouped(served as f64))),
         Outcome::Refused => Some(format!(
             "served {} of {} and turned the rest away",
+            grouped(served as f64),
+            grouped(point.connections as f64)
+        )),
+        Outcome::Unfair => Some(format!(
+            "{} of {} had an answer in time",
             grouped(served as f64),
             grouped(point.connections as f64)
         )),
@@ -197,6 +214,17 @@ mod tests {
         let rows = [row("a", 10.0, Outcome::Ok), limited];
         let points = points(&rows, App::Echo, &[]);
         assert!(contrast(&points.iter().collect::<Vec<_>>(), rate).unwrap().at_least);
+    }
+
+    #[test]
+    fn the_disturbed_are_not_compared_and_said_to_be() {
+        let disturbed = Row { host_others_cpus: Some(0.5), ..row("b", 40.0, Outcome::Ok) };
+        let rows = [row("a", 10.0, Outcome::Ok), disturbed];
+        let points = points(&rows, App::Echo, &[]);
+        let all: Vec<_> = points.iter().collect();
+        assert_eq!(contrast(&all, rate), None);
+        let said = "Other programs used the host in 1 of 2 trials: these are not ranked.";
+        assert!(notes(&all, "Hollow:").iter().any(|note| note == said));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! What idle connections cost the active ones: the classical picture of select and poll against epoll.
+//! What idle connections cost the active ones: the classical picture of select and poll against
+//! epoll.
 
 use super::Evidence;
 use super::cpu::both;

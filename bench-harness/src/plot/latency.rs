@@ -50,7 +50,7 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
         name: evidence.name("latency"),
         finding: finding(evidence, &points, count),
         subtitle: vec![conditions(evidence, count)],
-        notes: notes(&points, "Beside it in trials.csv:"),
+        notes: notes(&points, "Star:"),
         body: Body::Lines(lines),
     })
 }

@@ -1,7 +1,7 @@
 //! Lines over an axis, each with its name at its end.
 //!
-//! Ten lines in a legend send the reader to and fro; a name beside a line does not. Names that would
-//! lie on each other are moved apart, with a thin line to where they belong.
+//! Ten lines in a legend send the reader to and fro; a name beside a line does not. Names that
+//! would lie on each other are moved apart, with a thin line to where they belong.
 
 use anyhow::Result;
 use plotters::prelude::{DrawingBackend, RGBColor};
@@ -217,8 +217,8 @@ fn faded(RGBColor(red, green, blue): RGBColor) -> RGBColor {
     RGBColor(fade(red), fade(green), fade(blue))
 }
 
-/// Moves places apart until neighbours have a gap, as near to where they were as a sweep down and one
-/// up can keep them. The places have to be in ascending order.
+/// Moves places apart until neighbours have a gap, as near to where they were as a sweep down and
+/// one up can keep them. The places have to be in ascending order.
 fn apart(wanted: &[f64], gap: f64, top: f64, bottom: f64) -> Vec<f64> {
     let mut places = wanted.to_vec();
     let mut least = top;

@@ -1,7 +1,7 @@
 //! From the rows of a run to figures.
 //!
-//! A figure is built first, as data with a title that says what was found, and drawn afterwards. So a
-//! test can ask whether the title is right, and SVG and PNG come from one drawing function.
+//! A figure is built first, as data with a title that says what was found, and drawn afterwards.
+//! So a test can ask whether the title is right, and SVG and PNG come from one drawing function.
 
 mod bars;
 mod canvas;
@@ -50,7 +50,8 @@ struct Evidence<'a> {
 }
 
 impl Evidence<'_> {
-    /// The place of a model among all, which is what its colour comes from: the same in each figure.
+    /// The place of a model among all, which is what its colour comes from: the same in each
+    /// figure.
     fn style_of(&self, model: &str) -> usize {
         self.run.manifest.models.iter().position(|name| name == model).unwrap_or(usize::MAX)
     }

@@ -3,8 +3,8 @@
 use anyhow::{Result, anyhow};
 use plotters::style::{FontStyle, RGBColor, register_font};
 
-/// The family that text is set in. A browser takes its own sans-serif face for the SVG; PNGs take the
-/// embedded one, which is wider than most, so that what fits here fits there.
+/// The family that text is set in. A browser takes its own sans-serif face for the SVG; PNGs take
+/// the embedded one, which is wider than most, so that what fits here fits there.
 pub(super) const FAMILY: &str = "sans-serif";
 
 const REGULAR: &[u8] = include_bytes!("../../assets/DejaVuSans.subset.ttf");

@@ -90,7 +90,7 @@ fn finding(evidence: &Evidence<'_>, points: &[&Point<'_>], asked: &[u64]) -> Str
         contrast(&there, |row| row.rate_per_s).map(|found| (count, found))
     };
     let Some((count, found)) = asked.iter().rev().find_map(|count| at(*count)) else {
-        return format!("{app}: no two models served all clients");
+        return format!("{app}: requests answered a second (no two models can be compared)");
     };
     let place = connections(count);
     if found.clear() {

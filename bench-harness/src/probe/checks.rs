@@ -5,7 +5,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use super::host::Host;
-use super::steal::Steal;
+use super::quiet::{DISTURBANCE, Interval};
 use crate::launch::pinning::Pinning;
 
 /// How long to watch for stolen time.
@@ -66,11 +66,13 @@ fn check(
 /// All checks; it takes half a second, since stolen time has to be watched.
 #[must_use]
 pub fn all(host: &Host, pinning: &Pinning) -> Vec<Check> {
-    let steal = Steal::start();
+    let interval = Interval::start();
     sleep(WATCH);
+    let others = interval.end();
     vec![
         cpus(host.cpus, pinning),
-        stolen(steal.percent()),
+        stolen(others.steal_percent),
+        others_busy(others.cpus),
         load(&fs::read_to_string("/proc/loadavg").unwrap_or_default()),
         governor(&host.governor),
         clock(&host.clocksource),
@@ -99,6 +101,16 @@ fn stolen(percent: Option<f64>) -> Check {
     check("stolen CPU time", value, verdict, advice)
 }
 
+fn others_busy(cpus: Option<f64>) -> Check {
+    let verdict = match cpus {
+        None => Verdict::Unknown,
+        Some(cpus) if cpus < DISTURBANCE => Verdict::Fine,
+        Some(_) => Verdict::Warn,
+    };
+    let value = cpus.map_or_else(|| "unknown".into(), |cpus| format!("{cpus:.2} CPUs"));
+    check("used by other programs", value, verdict, "trials will be marked as disturbed; stop them")
+}
+
 fn load(loadavg: &str) -> Check {
     let value = loadavg.split_whitespace().next().unwrap_or("unknown");
     let verdict = match value.parse::<f64>() {
@@ -115,7 +127,7 @@ fn governor(value: &str) -> Check {
         "unknown" => Verdict::Unknown,
         _ => Verdict::Warn,
     };
-    let advice = "the clock rate may change with the load; `cpupower frequency-set -g performance`, on the host of a virtual machine";
+    let advice = "the clock rate may change with the load; set `performance`, on the real host";
     check("frequency governor", value, verdict, advice)
 }
 
@@ -159,6 +171,7 @@ mod tests {
     #[test]
     fn unknown_is_not_fine() {
         assert_eq!(stolen(None).verdict, Verdict::Unknown);
+        assert_eq!(others_busy(None).verdict, Verdict::Unknown);
         assert_eq!(governor("unknown").verdict, Verdict::Unknown);
         assert_eq!(load("").verdict, Verdict::Unknown);
     }

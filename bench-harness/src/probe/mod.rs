@@ -3,4 +3,4 @@
 pub mod checks;
 pub mod date;
 pub mod host;
-pub mod steal;
+pub mod quiet;

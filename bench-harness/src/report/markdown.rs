@@ -94,7 +94,8 @@ fn costs(run: &Run) -> String {
         let rows: Vec<_> =
             points.iter().filter(|p| p.connections == count && p.rate().is_some()).collect();
         let _ = writeln!(text, "**{app}**, {count} connections\n");
-        text += "| model | idle | size | p50 | p99 | user µs | system µs | calls | memory | limited by |\n";
+        text += "| model | idle | size | p50 | p99 | user µs | system µs | calls | memory |";
+        text += " limited by |\n";
         text += "|---|--:|--:|--:|--:|--:|--:|--:|--:|---|\n";
         rows.iter().for_each(|point| text += &cost(point));
         text.push('\n');
@@ -187,8 +188,9 @@ fn repeat(run: &Run) -> String {
     let manifest = &run.manifest;
     let measure = span::flag(std::time::Duration::from_millis(manifest.measure_ms));
     format!(
-        "## To repeat it\n\n    cargo build --release\n    target/release/bench-harness run {} --seed {} --repeat {} --duration {measure}\n\n\
-         The file `trials.csv` has a row a trial; `bench-harness/FORMAT.md` explains its columns.\n",
+        "## To repeat it\n\n    cargo build --release\n    target/release/bench-harness run {} \
+         --seed {} --repeat {} --duration {measure}\n\n\
+         `trials.csv` has a row a trial; `bench-harness/FORMAT.md` explains its columns.\n",
         manifest.experiment, manifest.seed, manifest.repeat
     )
 }

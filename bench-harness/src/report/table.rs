@@ -9,15 +9,16 @@ use crate::stats::cell::{Point, distinct, points};
 
 /// What the marks behind numbers mean.
 pub const LEGEND: &str = "* not every client was served   > the load generator was the limit   \
-    ! some requests failed   - no number";
+    ! some requests failed   ~ disturbed by other programs   - no number";
 
 /// A cell of the table: the rate, and a mark where it needs one.
 #[must_use]
 pub fn rate(point: &Point<'_>) -> String {
     let Some(rate) = point.rate() else { return "-".into() };
     let mark = match point.outcome() {
-        Outcome::Starved | Outcome::Refused => "*",
+        Outcome::Starved | Outcome::Refused | Outcome::Unfair => "*",
         Outcome::Errors | Outcome::Failed => "!",
+        Outcome::Ok if point.disturbed() => "~",
         Outcome::Ok if point.client_limited() => ">",
         Outcome::Ok => "",
     };

@@ -63,6 +63,12 @@ impl<'a> Point<'a> {
         2 * limited > self.rows.len()
     }
 
+    /// Whether other programs took part in any of the trials.
+    #[must_use]
+    pub fn disturbed(&self) -> bool {
+        self.rows.iter().any(|row| row.disturbed())
+    }
+
     fn holds(&self, row: &Row) -> bool {
         self.model == row.model
             && (self.connections, self.idle, self.size)
@@ -75,8 +81,8 @@ impl<'a> Point<'a> {
     }
 }
 
-/// The cells of one app, by model in the order given, then by connections, idle ones and size. Models
-/// that the order does not know come last.
+/// The cells of one app, by model in the order given, then by connections, idle ones and size.
+/// Models that the order does not know come last.
 #[must_use]
 pub fn points<'a>(rows: &'a [Row], app: App, order: &[String]) -> Vec<Point<'a>> {
     let mut points: Vec<Point<'a>> = Vec::new();

@@ -20,8 +20,8 @@ pub fn decode(text: &str) -> Result<Histogram<u64>> {
         .context("a histogram that is no HdrHistogram")
 }
 
-/// Decodes all of them on all CPUs: the run is over, so nobody is disturbed. One that can't be read is
-/// left out; the row of its trial has the percentiles.
+/// Decodes all of them on all CPUs: the run is over, so nobody is disturbed. One that can't be
+/// read is left out; the row of its trial has the percentiles.
 #[must_use]
 pub fn decode_all(records: &[results::Histogram]) -> Vec<(usize, Histogram<u64>)> {
     let read = |record: &results::Histogram| Some((record.trial, decode(&record.latency_ns).ok()?));

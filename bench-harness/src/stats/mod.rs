@@ -1,8 +1,8 @@
 //! From rows to numbers that can be shown: the median over the repeats of a cell.
 //!
-//! The median rather than the mean, since one trial that a neighbour on the host disturbed should not
-//! move it; beside it stand the smallest and the largest value, and no interval that three repeats
-//! can't support.
+//! The median rather than the mean, since one trial that a neighbour on the host disturbed should
+//! not move it; beside it stand the smallest and the largest value, and no interval that three
+//! repeats can't support.
 
 pub mod cell;
 pub mod latency;
