@@ -1,5 +1,7 @@
 //! Experiment files: what is wrong with one is said in one sentence; the shipped ones are right.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic anywhere")]
+
 mod support;
 
 use bench_harness::experiment::condition::Condition;

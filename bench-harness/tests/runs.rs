@@ -1,5 +1,7 @@
 //! The folder of a run: its rows, its manifest, its report, its figures.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic anywhere")]
+
 mod support;
 
 use std::collections::BTreeSet;
