@@ -2,13 +2,14 @@
 
 use super::Evidence;
 use super::bars::{Bar, Bars, Part};
+use super::cpu::both;
 use super::figure::{Body, Figure};
 use super::finding::{connections, contrast, notes};
 use super::latency::{chosen, conditions};
 use super::lines::Axis;
 use super::scale::Scale;
 use super::style::USER;
-use crate::report::number::{short, time, times};
+use crate::report::number::{short, three, time, times};
 use crate::stats::cell::{Point, representative};
 
 pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
@@ -26,7 +27,7 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
         name: evidence.name("churn"),
         finding: finding(evidence, &points, count),
         subtitle: vec![conditions(evidence, count)],
-        notes: notes(&points, "Pale:"),
+        notes: bounds_note(&points).into_iter().chain(notes(&points, "Pale:")).collect(),
         body: Body::Bars(Bars {
             axis: Axis::round(title, scale, short),
             parts: vec![Part { name: "rate", colour: USER }],
@@ -35,12 +36,20 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
     })
 }
 
+/// How `≥` is to be read, where there is one.
+fn bounds_note(points: &[&Point<'_>]) -> Option<String> {
+    let any = points.iter().any(|point| point.client_limited());
+    let words = "≥: the load generator was at its limit; the model can do more. Compare CPU times.";
+    any.then(|| words.into())
+}
+
 fn bar(point: &Point<'_>) -> Option<Bar> {
     let rate = point.rate()?;
     let p99 = point.median(|row| row.latency_p99_us);
     let p99 = p99.map_or_else(String::new, |p99| format!(", p99 {}", time(p99)));
+    let cpu = point.median(both).map_or_else(String::new, |us| format!(", {} µs CPU", three(us)));
     let bound = if point.client_limited() { "≥ " } else { "" };
-    let text = format!("{bound}{}{p99}", short(rate));
+    let text = format!("{bound}{}{cpu}{p99}", short(rate));
     Some(Bar { label: point.model.into(), parts: vec![rate], text, full: point.outcome().full() })
 }
 
@@ -49,12 +58,14 @@ fn finding(evidence: &Evidence<'_>, points: &[&Point<'_>], count: u64) -> String
     let Some(found) = contrast(points, |row| row.rate_per_s) else {
         return format!("{app}: a connection per request, {place} at a time");
     };
-    if found.clear() {
+    if found.clear_rate() {
         let bound = if found.at_least { "at least " } else { "" };
         let (most, least, ratio) = (found.most.0, found.least.0, times(found.ratio()));
         format!(
             "{app}: with a connection per request, {most} serves {bound}{ratio} as many as {least}"
         )
+    } else if found.unbounded {
+        format!("{app}: with a connection per request, the load generator is at its limit first")
     } else {
         let percent = found.percent();
         format!(

@@ -24,6 +24,8 @@ pub(super) struct Contrast<'a> {
     pub(super) apart: bool,
     /// Whether the larger side may be larger still.
     pub(super) at_least: bool,
+    /// Whether the smaller side is a lower bound: a rate there says nothing about the order.
+    pub(super) unbounded: bool,
 }
 
 impl Contrast<'_> {
@@ -34,6 +36,11 @@ impl Contrast<'_> {
     /// Whether the two ends differ by more than this run can't tell apart.
     pub(super) fn clear(&self) -> bool {
         self.apart && self.ratio() >= ALIKE
+    }
+
+    /// Whether that holds of a rate, which the load generator may have held down on either side.
+    pub(super) fn clear_rate(&self) -> bool {
+        self.clear() && !self.unbounded
     }
 
     /// The difference in percent, for those that are alike.
@@ -62,7 +69,8 @@ pub(super) fn contrast<'a>(
         least: (least.model, low),
         models: ranked.len(),
         apart: bottom_of_most > top_of_least,
-        at_least: most.client_limited() && !least.client_limited(),
+        at_least: most.client_limited(),
+        unbounded: least.client_limited(),
     })
 }
 
@@ -213,7 +221,16 @@ mod tests {
         let limited = Row { limited_by: Some(Limit::Client), ..row("b", 40.0, Outcome::Ok) };
         let rows = [row("a", 10.0, Outcome::Ok), limited];
         let points = points(&rows, App::Echo, &[]);
-        assert!(contrast(&points.iter().collect::<Vec<_>>(), rate).unwrap().at_least);
+        let found = contrast(&points.iter().collect::<Vec<_>>(), rate).unwrap();
+        assert!(found.at_least && found.clear_rate());
+    }
+
+    #[test]
+    fn a_rate_that_the_load_generator_held_down_is_not_called_the_lowest() {
+        let limited = Row { limited_by: Some(Limit::Client), ..row("a", 10.0, Outcome::Ok) };
+        let rows = [limited, row("b", 40.0, Outcome::Ok)];
+        let points = points(&rows, App::Echo, &[]);
+        assert!(!contrast(&points.iter().collect::<Vec<_>>(), rate).unwrap().clear_rate());
     }
 
     #[test]

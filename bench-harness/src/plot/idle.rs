@@ -9,7 +9,7 @@ use super::lines::{Axis, Lines};
 use super::scale::Scale;
 use super::throughput::series;
 use crate::record::Row;
-use crate::report::number::{grouped, short, three};
+use crate::report::number::{grouped, short, three, times};
 use crate::stats::cell::{Point, distinct};
 
 /// Two figures: the rate, and the CPU time of the server for one request.
@@ -110,11 +110,11 @@ fn loss(changes: &[Change<'_>], idle: u64) -> String {
 fn price(changes: &[Change<'_>], idle: u64) -> String {
     match changes {
         [least, .., most] => format!(
-            "with {} idle clients a request costs {} × the CPU time with {}, {} × with {}",
+            "{} idle clients make a request {} as dear with {}, {} with {}",
             grouped(idle as f64),
-            three(most.0),
+            times(most.0),
             most.1,
-            three(least.0),
+            times(least.0),
             least.1
         ),
         _ => "CPU time for one request among idle clients".into(),

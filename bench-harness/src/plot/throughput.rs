@@ -93,11 +93,14 @@ fn finding(evidence: &Evidence<'_>, points: &[&Point<'_>], asked: &[u64]) -> Str
         return format!("{app}: requests answered a second (no two models can be compared)");
     };
     let place = connections(count);
-    if found.clear() {
+    if found.clear_rate() {
         let bound = if found.at_least { "at least " } else { "" };
         let (most, least, ratio) = (found.most.0, found.least.0, times(found.ratio()));
         format!("{app}: {most} answers {bound}{ratio} as many requests as {least} at {place}")
     } else {
+        if found.unbounded {
+            return format!("{app}: no ranking at {place}, the load generator was at its limit");
+        }
         let (models, percent) = (found.models, found.percent());
         format!("{app}: no clear winner at {place}; {models} models lie within {percent:.0} %")
     }

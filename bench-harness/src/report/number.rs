@@ -62,6 +62,7 @@ pub fn octets(value: f64) -> String {
 pub fn times(ratio: f64) -> String {
     match ratio {
         r if r >= 9.95 => format!("{r:.0} ×"),
+        r if r < 0.1 => format!("{r:.3} ×"),
         r if r >= 1.95 => format!("{r:.1} ×"),
         r => format!("{r:.2} ×"),
     }
