@@ -45,8 +45,10 @@ pub struct Counters {
     pub octets_in: Counter,
     /// Octets written.
     pub octets_out: Counter,
-    /// Calls that wait: select, poll, epoll_wait.
+    /// Waits for any of many sockets.
     pub waits: Counter,
+    /// System calls that those were made of: one each, for who calls the kernel himself.
+    pub wait_calls: Counter,
     /// Calls that change what is waited for: epoll_ctl.
     pub controls: Counter,
     /// Calls that accept.
@@ -79,6 +81,8 @@ pub struct Totals {
     #[allow(missing_docs)]
     pub waits: u64,
     #[allow(missing_docs)]
+    pub wait_calls: u64,
+    #[allow(missing_docs)]
     pub controls: u64,
     #[allow(missing_docs)]
     pub accepts: u64,
@@ -105,6 +109,7 @@ impl Counters {
             octets_in: self.octets_in.value(),
             octets_out: self.octets_out.value(),
             waits: self.waits.value(),
+            wait_calls: self.wait_calls.value(),
             controls: self.controls.value(),
             accepts: self.accepts.value(),
             reads: self.reads.value(),
@@ -125,6 +130,7 @@ impl std::iter::Sum for Totals {
             octets_in: sum.octets_in + one.octets_in,
             octets_out: sum.octets_out + one.octets_out,
             waits: sum.waits + one.waits,
+            wait_calls: sum.wait_calls + one.wait_calls,
             controls: sum.controls + one.controls,
             accepts: sum.accepts + one.accepts,
             reads: sum.reads + one.reads,

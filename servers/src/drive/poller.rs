@@ -91,6 +91,9 @@ pub trait Poller: Sized {
     /// When it reports a descriptor.
     const TRIGGER: Trigger;
 
+    /// System calls that one [`wait`](Self::wait) makes.
+    const CALLS_PER_WAIT: u64 = 1;
+
     /// Descriptors from this one on are beyond it.
     const CEILING: Option<RawFd> = None;
 

@@ -129,6 +129,7 @@ impl<'a, P: Poller> Reactor<'a, P> {
         let block = if self.unfinished.is_empty() { Block::Yes } else { Block::No };
         let mut events = std::mem::take(&mut self.events);
         self.worker.counters.waits.count();
+        self.worker.counters.wait_calls.add(P::CALLS_PER_WAIT);
         self.poller.wait(&mut events, block)?;
         let unfinished = std::mem::take(&mut self.unfinished);
         for Event { token, ready } in events.drain(..) {

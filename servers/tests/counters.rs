@@ -1,0 +1,82 @@
+//! The counters against a witness: strace(1) counts the same system calls from outside.
+
+#![allow(clippy::unwrap_used, reason = "that is how a test fails")]
+
+mod process;
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::Write;
+use std::process::Command;
+
+use process::{SERVERS, Server, eventually, expect};
+use servers::models::MODELS;
+
+const ROUNDS: u64 = 500;
+/// The keeper's part: it ticks ten times a second, and each tick is a wake-up.
+const SPARE: u64 = 250;
+
+/// What a kind of counter may be made of.
+const KINDS: [(&str, &[&str]); 3] = [
+    ("reads", &["recvfrom"]),
+    ("writes", &["sendto"]),
+    (
+        "wait_calls",
+        &[
+            "epoll_wait",
+            "epoll_pwait",
+            "select",
+            "pselect6",
+            "poll",
+            "epoll_ctl",
+            "timerfd_settime",
+            "read",
+        ],
+    ),
+];
+
+#[test]
+fn agree_with_strace_for_every_model() {
+    if Command::new("strace").arg("-V").output().is_err() {
+        return eprintln!("SKIPPED: strace is not installed");
+    }
+    for model in MODELS {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("calls");
+        // With -D the server is our child, and strace is beside it.
+        let traced = ["strace", "-D", "-f", "-c", "-o", file.to_str().unwrap(), SERVERS];
+        let mut server = Server::start_by(&traced, model.name, "echo", &["--workers", "1"]);
+        let mut client = server.connect();
+        for _ in 0..ROUNDS {
+            client.write_all(b"hello").unwrap();
+            expect(&mut client, b"hello");
+        }
+        drop(client);
+        let counters = server.stop();
+        let mut table = String::new();
+        eventually("strace has written its table", || {
+            table = fs::read_to_string(&file).unwrap();
+            table.contains("total")
+        });
+        let calls = calls(&table);
+        for (kind, names) in KINDS {
+            let seen = names.iter().filter_map(|name| calls.get(*name)).sum::<u64>();
+            let counted = counters[kind].as_u64().unwrap()
+                + if kind == "wait_calls" { counters["controls"].as_u64().unwrap() } else { 0 };
+            assert!(
+                seen.abs_diff(counted) < SPARE,
+                "{}: {kind} are {counted}, and strace sees {seen}",
+                model.name
+            );
+        }
+    }
+}
+
+/// How often each system call was made, from the table of `strace -c`.
+fn calls(table: &str) -> HashMap<String, u64> {
+    let lines = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    lines
+        .filter(|columns| columns.len() >= 5)
+        .filter_map(|columns| Some((columns.last()?.to_string(), columns[3].parse().ok()?)))
+        .collect()
+}
