@@ -50,7 +50,12 @@ fn bar(point: &Point<'_>) -> Option<Bar> {
     let cpu = point.median(both).map_or_else(String::new, |us| format!(", {} µs CPU", three(us)));
     let bound = if point.client_limited() { "≥ " } else { "" };
     let text = format!("{bound}{}{cpu}{p99}", short(rate));
-    Some(Bar { label: point.model.into(), parts: vec![rate], text, full: point.outcome().full() })
+    Some(Bar {
+        label: point.model.into(),
+        parts: vec![rate],
+        text,
+        full: point.outcome().full() && !point.disturbed(),
+    })
 }
 
 fn finding(evidence: &Evidence<'_>, points: &[&Point<'_>], count: u64) -> String {

@@ -51,7 +51,7 @@ fn bar(point: &Point<'_>) -> Option<Bar> {
         label: point.model.into(),
         parts: vec![user, system],
         text: format!("{} µs{calls}", three(user + system)),
-        full: point.outcome().full(),
+        full: point.outcome().full() && !point.disturbed(),
     })
 }
 

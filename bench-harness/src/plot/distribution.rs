@@ -45,7 +45,7 @@ fn spread(evidence: &Evidence<'_>, point: &Point<'_>, histogram: &Histogram<u64>
         style: evidence.style_of(point.model),
         shape: shape(histogram),
         marks: vec![(quantile(histogram, 0.5), "50 %"), (quantile(histogram, 0.99), "99 %")],
-        full: point.outcome().full(),
+        full: point.outcome().full() && !point.disturbed(),
     }
 }
 
@@ -86,7 +86,7 @@ fn finding(
     count: u64,
 ) -> Option<String> {
     let spread = |h: &Histogram<u64>| quantile(h, 0.99) / quantile(h, 0.5).max(0.001);
-    let full = known.iter().filter(|(point, _)| point.outcome().full());
+    let full = known.iter().filter(|(p, _)| p.outcome().full() && !p.disturbed());
     let mut ranked: Vec<_> = full.map(|(point, h)| (spread(h), point.model)).collect();
     ranked.sort_by(|(a, _), (b, _)| a.total_cmp(b));
     let (app, place) = (evidence.app, connections(count));

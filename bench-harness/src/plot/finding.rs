@@ -122,9 +122,7 @@ fn disturbance(points: &[&Point<'_>]) -> Option<String> {
     let disturbed = rows().filter(|row| row.disturbed()).count();
     (disturbed > 0).then(|| {
         let all = rows().count();
-        format!(
-            "Other programs used the host in {disturbed} of {all} trials: these are not ranked."
-        )
+        format!("Faint: other programs used the host ({disturbed} of {all} trials); not ranked.")
     })
 }
 
@@ -240,7 +238,7 @@ mod tests {
         let points = points(&rows, App::Echo, &[]);
         let all: Vec<_> = points.iter().collect();
         assert_eq!(contrast(&all, rate), None);
-        let said = "Other programs used the host in 1 of 2 trials: these are not ranked.";
+        let said = "Faint: other programs used the host (1 of 2 trials); not ranked.";
         assert!(notes(&all, "Hollow:").iter().any(|note| note == said));
     }
 

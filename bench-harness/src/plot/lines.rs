@@ -52,6 +52,8 @@ pub(super) enum Mark {
     None,
     /// All clients were served.
     Full,
+    /// All were, but other programs used the host.
+    Faint,
     /// Not all were.
     Hollow,
 }
@@ -170,7 +172,11 @@ impl Lines {
         let look = look(series.style);
         for dot in series.dots.iter().filter(|dot| dot.mark != Mark::None) {
             let (x, y) = self.place(frame, dot);
-            let inside = if dot.mark == Mark::Hollow { PAPER } else { look.colour };
+            let inside = match dot.mark {
+                Mark::Hollow => PAPER,
+                Mark::Faint => faded(look.colour),
+                Mark::Full | Mark::None => look.colour,
+            };
             if dot.at_least {
                 let pen = Pen { colour: look.colour, width: 1.5, dashed: false };
                 canvas.line(&[(x, y), (x, y - 15.0)], pen)?;

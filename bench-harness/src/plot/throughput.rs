@@ -77,7 +77,11 @@ pub(super) fn series(
 }
 
 fn dot(point: &Point<'_>, x: f64, y: f64, range: Option<(f64, f64)>) -> Dot {
-    let mark = if point.outcome().full() { Mark::Full } else { Mark::Hollow };
+    let mark = match (point.outcome().full(), point.disturbed()) {
+        (false, _) => Mark::Hollow,
+        (true, true) => Mark::Faint,
+        (true, false) => Mark::Full,
+    };
     let range = range.filter(|_| point.rows.len() > 1);
     Dot { x, y, range, mark, at_least: point.client_limited() }
 }
