@@ -1,7 +1,7 @@
 //! What all workers of a server share: whether to go on, what time it is, what has been counted.
 
 use std::io;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -89,6 +89,7 @@ pub struct Control {
     complained: AtomicU32,
     started: Instant,
     wakers: Mutex<Vec<Arc<Waker>>>,
+    reactors: AtomicUsize,
     /// How long peers may take.
     pub patience: Patience,
     /// The most octets that a connection holds in each direction.
@@ -100,9 +101,9 @@ pub struct Control {
 }
 
 impl Control {
-    /// The control of a server with `workers` workers.
+    /// The control of a server that begins to serve.
     #[must_use]
-    pub fn new(workers: usize, patience: Patience, buffer_octets: usize) -> Self {
+    pub fn new(patience: Patience, buffer_octets: usize) -> Self {
         let control = Self {
             phase: AtomicU8::new(Phase::Serving as u8),
             ticks: AtomicU32::new(0),
@@ -110,10 +111,11 @@ impl Control {
             complained: AtomicU32::new(0),
             started: Instant::now(),
             wakers: Mutex::default(),
+            reactors: AtomicUsize::new(0),
             patience,
             buffer_octets,
             crowd: Crowd::default(),
-            stats: Stats::new(workers),
+            stats: Stats::default(),
         };
         control.tick();
         control
@@ -165,6 +167,23 @@ impl Control {
         let waker = Arc::new(Waker::new()?);
         self.wakers.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&waker));
         Ok(waker)
+    }
+
+    /// Notes that there is one more reactor; says whether it is the first.
+    pub fn join_reactors(&self) -> bool {
+        self.reactors.fetch_add(1, Ordering::AcqRel) == 0
+    }
+
+    /// Notes that there is one reactor less, and lets the others know.
+    pub fn leave_reactors(&self) {
+        self.reactors.fetch_sub(1, Ordering::AcqRel);
+        self.wake_all();
+    }
+
+    /// How many reactors there are.
+    #[must_use]
+    pub fn reactors(&self) -> usize {
+        self.reactors.load(Ordering::Acquire)
     }
 
     /// Says on standard error that something is wrong with the host, at most once a second.

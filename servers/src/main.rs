@@ -14,12 +14,9 @@ use servers::apps::{App, Echo, Http, Root};
 use servers::cli::{AppName, Cli, Command, Run};
 use servers::control::{Control, Patience};
 use servers::keeper::Keeper;
-use servers::models::{Listeners, Model, Site, Workers};
+use servers::models::{Family, Listeners, Model, Site, Workers};
 use servers::progress::Progress;
 use servers::{listener, listing};
-
-/// Counters of a model with a thread for each connection: enough that two threads seldom meet.
-const SHARDS: usize = 16;
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
@@ -36,10 +33,11 @@ fn main() -> ExitCode {
 }
 
 fn serve(run: &Run) -> anyhow::Result<()> {
-    let keeper = Keeper::new().context("cannot watch for signals")?;
+    let progress = run.progress.then(Progress::start);
+    let keeper = Keeper::new(progress).context("cannot watch for signals")?;
     raise_descriptor_limit();
     let workers = workers(run.model, run.workers.map(usize::from));
-    let control = Arc::new(control(run, workers));
+    let control = Arc::new(control(run));
     let app = app(run, &control)?;
     let listeners = match run.model.listeners {
         Listeners::One => 1,
@@ -51,28 +49,32 @@ fn serve(run: &Run) -> anyhow::Result<()> {
         listeners: &listeners,
         app: app.as_ref(),
         control: &control,
+        keeper: &keeper,
         workers,
         stack_octets: run.limits.stack as usize,
     };
-    let served = keep_and_serve(&keeper, run, &site);
+    let served = keep_and_serve(run.model, &site);
     if let Some(path) = &run.counters {
         write_counters(path, &control)?;
     }
     served.with_context(|| format!("the model {} gave up", run.model.name))
 }
 
-fn keep_and_serve(keeper: &Keeper, run: &Run, site: &Site<'_>) -> io::Result<()> {
+/// Serves until the server stops. Blocking models need somebody beside them who keeps the time.
+fn keep_and_serve(model: &Model, site: &Site<'_>) -> io::Result<()> {
+    if model.family != Family::Blocking {
+        return (model.serve)(site);
+    }
     let done = AtomicBool::new(false);
-    let progress = run.progress.then(Progress::start);
     std::thread::scope(|scope| {
-        scope.spawn(|| keeper.keep(site.control, &done, progress));
-        let served = (run.model.serve)(site);
+        scope.spawn(|| site.keeper.keep_until(&done, site.control));
+        let served = (model.serve)(site);
         done.store(true, Ordering::Release);
         served
     })
 }
 
-fn control(run: &Run, workers: usize) -> Control {
+fn control(run: &Run) -> Control {
     let limits = &run.limits;
     let patience = Patience {
         head: limits.head_timeout.into(),
@@ -82,8 +84,7 @@ fn control(run: &Run, workers: usize) -> Control {
         linger: std::time::Duration::from_secs(2).into(),
         drain: limits.drain_timeout.into(),
     };
-    let shards = if run.model.workers == Workers::PerConnection { SHARDS } else { workers };
-    Control::new(shards, patience, limits.buffer as usize)
+    Control::new(patience, limits.buffer as usize)
 }
 
 fn app(run: &Run, control: &Arc<Control>) -> anyhow::Result<Box<dyn App>> {

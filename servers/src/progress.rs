@@ -53,10 +53,11 @@ fn line(before: &Totals, now: &Totals, by_worker: &str, elapsed: Duration) -> St
 }
 
 fn open_by_worker(stats: &Stats) -> String {
-    if !(2..=WORKERS_SHOWN_MAX).contains(&stats.workers()) {
+    let workers = stats.each();
+    if !(2..=WORKERS_SHOWN_MAX).contains(&workers.len()) {
         return String::new();
     }
-    let open = stats.each().map(|worker| worker.open.to_string()).collect::<Vec<_>>();
+    let open = workers.iter().map(|worker| worker.open.to_string()).collect::<Vec<_>>();
     format!(" ({})", open.join(" + "))
 }
 
@@ -66,11 +67,12 @@ mod tests {
 
     #[test]
     fn shows_connections_by_worker_and_the_rate() {
-        let stats = Stats::new(2);
-        stats.of(0).accepted.add(3);
-        stats.of(1).accepted.add(4);
-        stats.of(1).closed.add(2);
-        stats.of(1).answered.add(50);
+        let stats = Stats::default();
+        let (one, other) = (stats.lease(), stats.lease());
+        one.accepted.add(3);
+        other.accepted.add(4);
+        other.closed.add(2);
+        other.answered.add(50);
         let line = line(
             &Totals::default(),
             &stats.totals(),

@@ -1,20 +1,23 @@
 //! What a server counts, for each worker by itself.
 //!
-//! A worker adds to counters that nobody else adds to, on a cache line that nobody else writes; so
-//! counting costs the same few nanoseconds in every model. Readers add the workers up.
+//! A worker has counters that nobody else adds to, on cache lines that nobody else writes. So adding
+//! needs no locked instruction (five of those for a request would be two per cent of what it costs),
+//! and counting costs the same in every model. Readers add the workers up.
 
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-/// A number that only grows.
+/// A number that only grows. One thread adds to it, any thread may read it.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
 impl Counter {
     /// Adds `count`.
     pub fn add(&self, count: u64) {
-        self.0.fetch_add(count, Relaxed);
+        self.0.store(self.0.load(Relaxed) + count, Relaxed);
     }
 
     /// Adds one.
@@ -140,38 +143,68 @@ impl std::iter::Sum for Totals {
 }
 
 /// The counters of all workers.
+#[derive(Debug, Default)]
+pub struct Stats {
+    /// Those of whoever accepts for others.
+    pub acceptor: Counters,
+    rows: Mutex<Rows>,
+}
+
+/// One row for each worker there is, or was: the next worker goes on with what it finds.
+#[derive(Debug, Default)]
+struct Rows {
+    all: Vec<Arc<Counters>>,
+    free: Vec<Arc<Counters>>,
+}
+
+/// The counters of one worker, for as long as there is that worker.
 #[derive(Debug)]
-pub struct Stats(Box<[Counters]>);
+pub struct Lease<'a> {
+    stats: &'a Stats,
+    counters: Arc<Counters>,
+}
 
 impl Stats {
-    /// Counters for `workers` workers, at least one.
+    /// Counters for one more worker.
     #[must_use]
-    pub fn new(workers: usize) -> Self {
-        Self((0..workers.max(1)).map(|_| Counters::default()).collect())
+    pub fn lease(&self) -> Lease<'_> {
+        let mut rows = self.rows();
+        let counters = rows.free.pop().unwrap_or_else(|| {
+            let counters = Arc::<Counters>::default();
+            rows.all.push(Arc::clone(&counters));
+            counters
+        });
+        Lease { stats: self, counters }
     }
 
-    /// Those of one worker. Numbers past the end wrap round: a model with a thread for each
-    /// connection spreads its threads over them.
+    /// Each worker's, in the order in which they came.
     #[must_use]
-    pub fn of(&self, worker: usize) -> &Counters {
-        &self.0[worker % self.0.len()]
+    pub fn each(&self) -> Vec<Totals> {
+        self.rows().all.iter().map(|counters| counters.totals()).collect()
     }
 
-    /// How many workers there are counters for.
-    #[must_use]
-    pub fn workers(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Each worker's, in order.
-    pub fn each(&self) -> impl Iterator<Item = Totals> + '_ {
-        self.0.iter().map(Counters::totals)
-    }
-
-    /// All workers' added up.
+    /// All workers' added up, and the acceptor's.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        self.each().sum()
+        self.each().into_iter().chain([self.acceptor.totals()]).sum()
+    }
+
+    fn rows(&self) -> MutexGuard<'_, Rows> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Deref for Lease<'_> {
+    type Target = Counters;
+
+    fn deref(&self) -> &Counters {
+        &self.counters
+    }
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        self.stats.rows().free.push(Arc::clone(&self.counters));
     }
 }
 
@@ -181,11 +214,23 @@ mod tests {
 
     #[test]
     fn totals_add_the_workers_up() {
-        let stats = Stats::new(2);
-        stats.of(0).accepted.add(3);
-        stats.of(1).accepted.add(4);
-        stats.of(3).closed.count();
+        let stats = Stats::default();
+        let (one, other) = (stats.lease(), stats.lease());
+        one.accepted.add(3);
+        other.accepted.add(4);
+        other.closed.count();
+        stats.acceptor.refused.add(2);
         let totals = stats.totals();
         assert_eq!((totals.accepted, totals.closed, totals.open), (7, 1, 6));
+        assert_eq!(totals.refused, 2);
+    }
+
+    #[test]
+    fn a_row_that_is_free_is_used_again_and_nothing_in_it_is_lost() {
+        let stats = Stats::default();
+        stats.lease().answered.add(3);
+        stats.lease().answered.add(4);
+        assert_eq!(stats.each().len(), 1);
+        assert_eq!(stats.totals().answered, 7);
     }
 }

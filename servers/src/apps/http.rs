@@ -29,6 +29,8 @@ use crate::session::{Served, Serves, Session};
 use crate::worker::Worker;
 
 const HELLO: Content = Content::Static(b"Hello, world!\n");
+/// The most workers that `/stats` shows one by one.
+const WORKERS_MAX: usize = 64;
 /// The longest work that a client may ask for.
 const WORK_MAX: Duration = Duration::from_secs(1);
 
@@ -87,7 +89,9 @@ impl Service for Routes {
 impl Routes {
     fn stats(&self) -> Answer {
         let stats = &self.site.control.stats;
-        let workers = stats.each().collect::<Vec<_>>();
+        let mut workers = stats.each();
+        // A model with a thread for each connection has as many as it has had clients at once.
+        workers.truncate(WORKERS_MAX);
         let report = json!({ "totals": stats.totals(), "workers": workers });
         let text = format!("{report:#}\n").into_bytes();
         Answer::new(StatusCode::OK, "application/json", Content::Owned(text))

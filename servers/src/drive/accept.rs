@@ -27,7 +27,7 @@ fn next(site: &Site<'_>, listener: &Listener) -> Option<TcpStream> {
         if stopping && listener.unblock().is_err() {
             return None;
         }
-        site.control.stats.of(0).accepts.count();
+        site.control.stats.acceptor.accepts.count();
         match listener.accept(Blocking::Yes) {
             Ok(client) => return Some(client),
             Err(Refusal::Nobody) if stopping => return None,

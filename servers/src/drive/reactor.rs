@@ -8,7 +8,7 @@
 
 use std::io;
 use std::net::TcpStream;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Arc;
 
 use crate::apps::App;
@@ -16,6 +16,7 @@ use crate::connection::{Flow, Interest};
 use crate::control::{Phase, Ticks};
 use crate::drive::poller::{Block, Event, Poller, Ready, Token, Trigger};
 use crate::drive::slots::{Slots, Tenant};
+use crate::keeper::Keeper;
 use crate::listener::{Blocking, Inbox, Listener, Refusal};
 use crate::models::Site;
 use crate::session::Session;
@@ -31,6 +32,7 @@ const EDGE_READS_MAX: u32 = 16;
 
 const LISTENER: Token = Token { slot: u32::MAX, generation: 0 };
 const WAKER: Token = Token { slot: u32::MAX - 1, generation: 0 };
+const KEEPER: Token = Token { slot: u32::MAX - 2, generation: 0 };
 
 /// Where a reactor's connections come from.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +70,8 @@ pub struct Reactor<'a, P> {
     app: &'a dyn App,
     worker: Worker<'a>,
     waker: Arc<Waker>,
+    /// The first reactor of a server does the keeper's work.
+    keeper: Option<&'a Keeper>,
     slots: Slots,
     events: Vec<Event>,
     unfinished: Vec<Token>,
@@ -75,12 +79,12 @@ pub struct Reactor<'a, P> {
 }
 
 impl<'a, P: Poller> Reactor<'a, P> {
-    /// A reactor for the connections that come from `source`, as worker number `index`.
+    /// A reactor for the connections that come from `source`.
     ///
     /// # Errors
     /// When there is no descriptor for it, or no room in the kernel.
-    pub fn new(site: &Site<'a>, source: Source<'a>, index: usize) -> io::Result<Self> {
-        let worker = Worker::new(site.control, index);
+    pub fn new(site: &Site<'a>, source: Source<'a>) -> io::Result<Self> {
+        let worker = Worker::new(site.control);
         let waker = match source {
             Source::Listener(_) => worker.control.waker()?,
             Source::Inbox(inbox) => inbox.waker(),
@@ -92,12 +96,16 @@ impl<'a, P: Poller> Reactor<'a, P> {
             app: site.app,
             worker,
             waker,
+            keeper: site.control.join_reactors().then_some(site.keeper),
             slots: Slots::default(),
             events: Vec::new(),
             unfinished: Vec::new(),
             earliest: Ticks::NEVER,
         };
         reactor.poller.add(reactor.waker.as_fd(), WAKER, Interest::Read)?;
+        if let Some(keeper) = reactor.keeper {
+            reactor.poller.add(keeper.as_fd(), KEEPER, Interest::Read)?;
+        }
         reactor.open_gate();
         Ok(reactor)
     }
@@ -108,13 +116,15 @@ impl<'a, P: Poller> Reactor<'a, P> {
     /// When the kernel refuses to wait. Then the whole server stops: without this worker, some clients
     /// would wait for ever.
     pub fn run(mut self) -> io::Result<()> {
-        while self.goes_on() {
-            if let Err(error) = self.turn() {
-                self.worker.control.enter(Phase::Closing);
-                return Err(error);
-            }
+        let mut result = Ok(());
+        while result.is_ok() && self.goes_on() {
+            result = self.turn();
         }
-        Ok(())
+        if result.is_err() {
+            self.worker.control.enter(Phase::Closing);
+        }
+        self.worker.control.leave_reactors();
+        result
     }
 
     fn goes_on(&self) -> bool {
@@ -122,7 +132,9 @@ impl<'a, P: Poller> Reactor<'a, P> {
             Source::Listener(_) => self.gate != Gate::Closed,
             Source::Inbox(inbox) => !inbox.is_closed(),
         };
-        self.worker.control.phase() != Phase::Closing && (expects_more || self.slots.len() > 0)
+        let keeps = self.keeper.is_some() && self.worker.control.reactors() > 1;
+        let busy = expects_more || self.slots.len() > 0 || keeps;
+        self.worker.control.phase() != Phase::Closing && busy
     }
 
     fn turn(&mut self) -> io::Result<()> {
@@ -146,6 +158,7 @@ impl<'a, P: Poller> Reactor<'a, P> {
         match token {
             LISTENER => self.accept(),
             WAKER => self.wake_up(),
+            KEEPER => self.keep(),
             _ => self.serve(token, ready),
         }
     }
@@ -251,13 +264,26 @@ impl<'a, P: Poller> Reactor<'a, P> {
         }
     }
 
+    fn keep(&mut self) {
+        let Some(keeper) = self.keeper else { return };
+        keeper.keep(self.worker.control);
+        self.ask_again(keeper.as_fd(), KEEPER);
+    }
+
+    /// Watches again what is never taken out.
+    fn ask_again(&mut self, fd: BorrowedFd<'_>, token: Token) {
+        if P::TRIGGER == Trigger::Oneshot {
+            self.worker.counters.controls.count();
+            // It was added at the start, so it can be asked for again.
+            let _ = self.poller.modify(fd, token, Interest::Read);
+        }
+    }
+
     /// The clock has ticked, an acceptor has brought somebody, or the server is to stop.
     fn wake_up(&mut self) {
-        self.waker.rest();
-        if P::TRIGGER == Trigger::Oneshot {
-            // It was added at the start and is never taken out, so it can be asked for again.
-            let _ = self.poller.modify(self.waker.as_fd(), WAKER, Interest::Read);
-        }
+        let waker = Arc::clone(&self.waker);
+        waker.rest();
+        self.ask_again(waker.as_fd(), WAKER);
         if let Source::Inbox(inbox) = self.source {
             inbox.take().into_iter().for_each(|stream| self.admit(stream));
         }

@@ -32,9 +32,9 @@ pub(super) const MODEL: Model = Model {
 fn serve(site: &Site<'_>) -> io::Result<()> {
     let inboxes =
         (0..site.workers).map(|_| Inbox::new(site.control)).collect::<io::Result<Vec<_>>>()?;
-    let workers = (0..)
-        .zip(&inboxes)
-        .map(|(index, inbox)| Reactor::<Epoll<Edge>>::new(site, Source::Inbox(inbox), index))
+    let workers = inboxes
+        .iter()
+        .map(|inbox| Reactor::<Epoll<Edge>>::new(site, Source::Inbox(inbox)))
         .collect::<io::Result<Vec<_>>>()?;
     thread::scope(|scope| {
         let workers = workers.into_iter().map(|worker| scope.spawn(|| worker.run())).collect();

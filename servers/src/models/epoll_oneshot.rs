@@ -22,5 +22,5 @@ pub(super) const MODEL: Model = Model {
 };
 
 fn serve(site: &Site<'_>) -> io::Result<()> {
-    Reactor::<Epoll<Oneshot>>::new(site, Source::Listener(&site.listeners[0]), 0)?.run()
+    Reactor::<Epoll<Oneshot>>::new(site, Source::Listener(&site.listeners[0]))?.run()
 }

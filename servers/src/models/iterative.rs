@@ -25,7 +25,7 @@ pub(super) const MODEL: Model = Model {
 };
 
 fn serve(site: &Site<'_>) -> io::Result<()> {
-    let mut worker = Worker::new(site.control, 0);
+    let mut worker = Worker::new(site.control);
     for client in clients(site)? {
         let session = site.app.open(client, &worker);
         blocking::run(session, &mut worker);

@@ -24,6 +24,7 @@ use serde::Serialize;
 use crate::apps::App;
 use crate::control::Control;
 use crate::drive::poller::Trigger;
+use crate::keeper::Keeper;
 use crate::listener::Listener;
 
 pub use epoll::{Edge, Epoll, Level, Oneshot};
@@ -129,6 +130,8 @@ pub struct Site<'a> {
     pub app: &'a dyn App,
     /// What all workers share.
     pub control: &'a Control,
+    /// The clock and the signals, for the first reactor to watch.
+    pub keeper: &'a Keeper,
     /// How many workers there are to be.
     pub workers: usize,
     /// The stack of a thread that serves one client, in octets.

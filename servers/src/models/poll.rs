@@ -39,7 +39,7 @@ pub struct Poll {
 }
 
 fn serve(site: &Site<'_>) -> io::Result<()> {
-    Reactor::<Poll>::new(site, Source::Listener(&site.listeners[0]), 0)?.run()
+    Reactor::<Poll>::new(site, Source::Listener(&site.listeners[0]))?.run()
 }
 
 impl Poller for Poll {

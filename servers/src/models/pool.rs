@@ -34,11 +34,11 @@ fn serve(site: &Site<'_>) -> io::Result<()> {
     let (queue, waiting) = sync_channel(QUEUE_MAX);
     let waiting = Mutex::new(waiting);
     std::thread::scope(|scope| {
-        for index in 0..site.workers {
+        for _ in 0..site.workers {
             let waiting = &waiting;
             std::thread::Builder::new()
                 .stack_size(site.stack_octets)
-                .spawn_scoped(scope, move || work(site, index, waiting))?;
+                .spawn_scoped(scope, move || work(site, waiting))?;
         }
         for client in clients(site)? {
             // The threads end only after the queue has.
@@ -49,8 +49,8 @@ fn serve(site: &Site<'_>) -> io::Result<()> {
     })
 }
 
-fn work(site: &Site<'_>, index: usize, waiting: &Mutex<Receiver<TcpStream>>) {
-    let mut worker = Worker::new(site.control, index);
+fn work(site: &Site<'_>, waiting: &Mutex<Receiver<TcpStream>>) {
+    let mut worker = Worker::new(site.control);
     loop {
         let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(client) = next else { return };

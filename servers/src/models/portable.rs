@@ -41,7 +41,7 @@ pub struct Portable {
 }
 
 fn serve(site: &Site<'_>) -> io::Result<()> {
-    Reactor::<Portable>::new(site, Source::Listener(&site.listeners[0]), 0)?.run()
+    Reactor::<Portable>::new(site, Source::Listener(&site.listeners[0]))?.run()
 }
 
 impl Poller for Portable {

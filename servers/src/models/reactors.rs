@@ -25,11 +25,17 @@ pub(super) const MODEL: Model = Model {
 };
 
 fn serve(site: &Site<'_>) -> io::Result<()> {
-    let reactors = (0..)
-        .zip(site.listeners)
-        .map(|(index, own)| Reactor::<Epoll<Level>>::new(site, Source::Listener(own), index))
+    let reactors = site
+        .listeners
+        .iter()
+        .map(|own| Reactor::<Epoll<Level>>::new(site, Source::Listener(own)))
         .collect::<io::Result<Vec<_>>>()?;
+    let mut reactors = reactors.into_iter();
+    let first = reactors.next();
     thread::scope(|scope| {
-        join(reactors.into_iter().map(|reactor| scope.spawn(|| reactor.run())).collect())
+        let others = reactors.map(|reactor| scope.spawn(|| reactor.run())).collect();
+        let served = first.map_or(Ok(()), Reactor::run);
+        let others = join(others);
+        served.and(others)
     })
 }

@@ -45,7 +45,7 @@ pub struct Select {
 }
 
 fn serve(site: &Site<'_>) -> io::Result<()> {
-    Reactor::<Select>::new(site, Source::Listener(&site.listeners[0]), 0)?.run()
+    Reactor::<Select>::new(site, Source::Listener(&site.listeners[0]))?.run()
 }
 
 impl Poller for Select {

@@ -39,15 +39,15 @@ fn serve(site: &Site<'_>) -> io::Result<()> {
     let threads_max = threads_max();
     let alive = AtomicUsize::new(0);
     std::thread::scope(|scope| {
-        for (number, client) in clients(site)?.enumerate() {
+        for client in clients(site)? {
             let room = alive.load(Ordering::Relaxed) < threads_max;
             let spawned = if room {
-                spawn(scope, site, client, number, &alive)
+                spawn(scope, site, client, &alive)
             } else {
                 Err(io::Error::other("vm.max_map_count leaves no room for another thread's stack"))
             };
             if let Err(error) = spawned {
-                site.control.stats.of(number).refused.count();
+                site.control.stats.acceptor.refused.count();
                 site.control.complain("no thread for a client", &error);
             }
         }
@@ -59,13 +59,12 @@ fn spawn<'scope>(
     scope: &'scope Scope<'scope, '_>,
     site: &Site<'scope>,
     client: TcpStream,
-    number: usize,
     alive: &'scope AtomicUsize,
 ) -> io::Result<()> {
     let site = *site;
     alive.fetch_add(1, Ordering::Relaxed);
     let spawned = Builder::new().stack_size(site.stack_octets).spawn_scoped(scope, move || {
-        let mut worker = Worker::new(site.control, number);
+        let mut worker = Worker::new(site.control);
         let session = site.app.open(client, &worker);
         blocking::run(session, &mut worker);
         alive.fetch_sub(1, Ordering::Relaxed);
