@@ -256,7 +256,7 @@ impl Row {
     pub fn take_counters(&mut self, counters: &Counters) {
         self.server_refused = Some(counters.refused);
         self.server_answered = Some(counters.answered);
-        self.server_calls_wait = Some(counters.waits);
+        self.server_calls_wait = Some(counters.wait_calls);
         self.server_calls_read = Some(counters.reads);
         self.server_calls_write = Some(counters.writes);
         self.server_calls_control = Some(counters.controls);

@@ -122,7 +122,7 @@ fn the_limit_is_the_side_whose_cpu_was_used_up() {
 #[test]
 fn system_calls_are_those_the_server_counted() {
     let counters =
-        Counters { answered: 100, waits: 20, reads: 100, writes: 100, ..Counters::default() };
+        Counters { answered: 100, wait_calls: 20, reads: 100, writes: 100, ..Counters::default() };
     let row = play("fast", 10, Act::Answer(Box::new(summary(10, 40_000)), Some(counters)));
     assert_eq!(row.server_calls_per_request, Some(2.2));
 }

@@ -1,10 +1,8 @@
 //! Who keeps the time, hears the signals and shows the progress.
 //!
 //! It is one descriptor that becomes readable ten times a second, and at a signal. In the readiness
-//! models the first reactor watches it beside its sockets: a thread for it alone would make every
-//! process multi-threaded, and then the kernel counts references to a descriptor in every call (two
-//! per cent of a request, measured). The blocking models have no place to watch anything; they have
-//! threads already, and get one more.
+//! models the first reactor watches it beside its sockets, so that a model of one thread is a process
+//! of one thread. The blocking models have no place to watch anything, and get a thread for it.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};

@@ -1,8 +1,7 @@
 //! What a server counts, for each worker by itself.
 //!
 //! A worker has counters that nobody else adds to, on cache lines that nobody else writes. So adding
-//! needs no locked instruction (five of those for a request would be two per cent of what it costs),
-//! and counting costs the same in every model. Readers add the workers up.
+//! needs no locked instruction, and counting costs the same in every model. Readers add the workers up.
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

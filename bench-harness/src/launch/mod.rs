@@ -103,8 +103,8 @@ pub struct Counters {
     pub refused: u64,
     /// Requests answered.
     pub answered: u64,
-    /// Calls that wait: select, poll, `epoll_wait`.
-    pub waits: u64,
+    /// Calls that waits were made of: select, poll, `epoll_wait`, and what a library adds to them.
+    pub wait_calls: u64,
     /// Calls that read.
     pub reads: u64,
     /// Calls that write.
@@ -119,7 +119,7 @@ impl Counters {
     /// All counted system calls.
     #[must_use]
     pub fn calls(&self) -> u64 {
-        self.waits + self.reads + self.writes + self.controls + self.accepts
+        self.wait_calls + self.reads + self.writes + self.controls + self.accepts
     }
 }
 

@@ -17,7 +17,7 @@ use super::plan::Plan;
 use super::request::RequestHead;
 use super::response::{CHUNK_LINE, write_chunk_line};
 use super::sending::Sending;
-use super::{Answer, Content, Error, Limits, Request};
+use super::{Answer, Error, Limits, Request};
 use crate::{Buffer, Protocol, Stage, Status};
 
 /// Empty lines that may stand before a request line, left by a careless client (RFC 9112, 2.2).
@@ -110,13 +110,13 @@ impl<S: Service> Server<S> {
             Phase::Head(_) => self.read_head(input, output),
             Phase::Dropping(..) => self.drop_body(input),
             Phase::Echoing(..) => self.echo_body(input, output),
-            Phase::Answering(_) => Ok(self.write_head(output)),
-            Phase::Sending(_) => Ok(self.send(output)),
+            Phase::Answering(_) => Ok(self.answer_planned(output)),
+            Phase::Sending(_) => Ok(self.send_rest(output)),
             Phase::Finished => Ok(Step::Wait),
         }
     }
 
-    fn read_head(&mut self, input: &mut Buffer, output: &Buffer) -> Result<Step, Error> {
+    fn read_head(&mut self, input: &mut Buffer, output: &mut Buffer) -> Result<Step, Error> {
         let Phase::Head(head) = &mut self.phase else { return Ok(Step::Again) };
         while self.empty_lines < EMPTY_LINES && input.filled().starts_with(b"\r\n") {
             input.consume(2);
@@ -134,9 +134,10 @@ impl<S: Service> Server<S> {
         let head_length = request.length();
         input.consume(head_length);
         self.abandoned = plan.skips_body;
-        self.phase = if plan.skips_body || body.is_over() {
-            Phase::Answering(plan)
-        } else if plan.wants_body() {
+        if plan.skips_body || body.is_over() {
+            return Ok(self.answer(plan, output));
+        }
+        self.phase = if plan.wants_body() {
             Phase::Echoing(body, plan)
         } else {
             Phase::Dropping(body, plan)
@@ -188,21 +189,37 @@ impl<S: Service> Server<S> {
         Ok(Step::Again)
     }
 
-    fn write_head(&mut self, output: &mut Buffer) -> Step {
-        let Phase::Answering(plan) = &mut self.phase else { return Step::Again };
+    fn answer_planned(&mut self, output: &mut Buffer) -> Step {
+        match self.take_phase() {
+            Phase::Answering(plan) => self.answer(plan, output),
+            other => {
+                self.phase = other;
+                Step::Again
+            }
+        }
+    }
+
+    /// Writes the head and what there is room for of the content. In the usual case that is all, and
+    /// the plan never has to be kept.
+    fn answer(&mut self, mut plan: Plan, output: &mut Buffer) -> Step {
         if !output.reserve(plan.head_room()) {
+            self.phase = Phase::Answering(plan);
             return Step::Wait;
         }
         plan.write_head(self.closing, &mut self.service, output);
-        let persists = plan.persists;
-        match plan.take_content() {
-            Content::Empty | Content::RequestBody => self.complete(persists),
-            content => self.phase = Phase::Sending(Sending::new(content, persists)),
+        self.send(Sending::new(plan.take_content(), plan.persists), output)
+    }
+
+    fn send(&mut self, mut sending: Sending, output: &mut Buffer) -> Step {
+        if !sending.send(output) {
+            self.phase = Phase::Sending(sending);
+            return Step::Wait;
         }
+        self.complete(sending.persists);
         Step::Again
     }
 
-    fn send(&mut self, output: &mut Buffer) -> Step {
+    fn send_rest(&mut self, output: &mut Buffer) -> Step {
         let Phase::Sending(sending) = &mut self.phase else { return Step::Again };
         if !sending.send(output) {
             return Step::Wait;
@@ -273,8 +290,7 @@ impl<S: Service> Protocol for Server<S> {
         };
         if waits {
             self.fail(Error::TimedOut);
-            self.write_head(output);
-            self.send(output);
+            self.answer_planned(output);
         }
         self.phase = Phase::Finished;
     }
