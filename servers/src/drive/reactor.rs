@@ -2,7 +2,7 @@
 //!
 //! It is written once. What a model adds is its [`Poller`]; the one thing about a poller that this
 //! loop must know is its [`Trigger`], and the places where that matters say so by name:
-//! [`Reactor::settle`] (who must be asked for again) and [`reads_max`] (who must read to the end).
+//! `settle` (who must be asked for again) and `reads_max` (who must read to the end).
 //!
 //! Nobody is starved: each turn of a connection has a budget, and so has each round of accepting.
 
