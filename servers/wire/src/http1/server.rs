@@ -28,7 +28,7 @@ pub trait Service {
     /// Answers a request, of which only the head has been read.
     ///
     /// If the client waits for a `100 Continue`, it gets one only if the answer's content is
-    /// [`Content::RequestBody`]; otherwise it gets the answer in its place, and the connection
+    /// [`Content::RequestBody`](super::Content); otherwise it gets the answer in its place, and the connection
     /// ends.
     fn answer(&mut self, request: &Request<'_>) -> Answer;
 
