@@ -46,6 +46,13 @@ impl Outcome {
         self == Self::Ok
     }
 
+    /// Whether the server held and served all clients that were asked for, be it some of them too
+    /// late: then what the server used is worth comparing, though its rate is not.
+    #[must_use]
+    pub fn holds_all(self) -> bool {
+        matches!(self, Self::Ok | Self::Unfair)
+    }
+
     /// The word in the record.
     #[must_use]
     pub fn word(self) -> &'static str {

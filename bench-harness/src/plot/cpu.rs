@@ -3,12 +3,12 @@
 use super::Evidence;
 use super::bars::{Bar, Bars, Part};
 use super::figure::{Body, Figure};
-use super::finding::{connections, contrast, notes};
+use super::finding::{connections, contrast_of, notes};
 use super::latency::{chosen, conditions};
 use super::lines::Axis;
 use super::scale::Scale;
 use super::style::{SYSTEM, USER};
-use crate::record::Row;
+use crate::record::{Outcome, Row};
 use crate::report::number::{three, times};
 use crate::stats::cell::{Point, representative};
 
@@ -61,7 +61,7 @@ fn total(bar: &Bar) -> f64 {
 
 fn finding(evidence: &Evidence<'_>, points: &[&Point<'_>], count: u64) -> String {
     let (app, place) = (evidence.app, connections(count));
-    let Some(found) = contrast(points, both) else {
+    let Some(found) = contrast_of(points, Outcome::holds_all, both) else {
         return format!("{app}: CPU time of the server for one request at {place}");
     };
     let (dear, cheap) = (found.most, found.least);

@@ -10,8 +10,10 @@ use crate::record::{Outcome, Row};
 use crate::report::number::grouped;
 use crate::stats::cell::Point;
 
-/// Below this ratio the models are called alike, in a run whose trials can't tell more.
+/// Below this ratio the models are called alike, where several trials a point are apart.
 const ALIKE: f64 = 1.10;
+/// The same where there is one trial a point, and nothing to tell how far two of them lie apart.
+const ALIKE_ONCE: f64 = 1.25;
 
 /// The two ends of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,6 +24,8 @@ pub(super) struct Contrast<'a> {
     pub(super) models: usize,
     /// Whether the trials of the two ends lie apart.
     pub(super) apart: bool,
+    /// Whether there are several trials of each.
+    pub(super) repeated: bool,
     /// Whether the larger side may be larger still.
     pub(super) at_least: bool,
     /// Whether the smaller side is a lower bound: a rate there says nothing about the order.
@@ -35,7 +39,7 @@ impl Contrast<'_> {
 
     /// Whether the two ends differ by more than this run can't tell apart.
     pub(super) fn clear(&self) -> bool {
-        self.apart && self.ratio() >= ALIKE
+        self.apart && self.ratio() >= if self.repeated { ALIKE } else { ALIKE_ONCE }
     }
 
     /// Whether that holds of a rate, which the load generator may have held down on either side.
@@ -55,7 +59,16 @@ pub(super) fn contrast<'a>(
     points: &[&Point<'a>],
     column: impl Fn(&Row) -> Option<f64>,
 ) -> Option<Contrast<'a>> {
-    let full = points.iter().filter(|point| point.outcome().full() && !point.disturbed());
+    contrast_of(points, Outcome::full, column)
+}
+
+/// The same, of those whose outcome is `worth` comparing.
+pub(super) fn contrast_of<'a>(
+    points: &[&Point<'a>],
+    worth: impl Fn(Outcome) -> bool,
+    column: impl Fn(&Row) -> Option<f64>,
+) -> Option<Contrast<'a>> {
+    let full = points.iter().filter(|point| worth(point.outcome()) && !point.disturbed());
     let mut ranked: Vec<_> = full
         .filter_map(|point| Some((point.median(&column)?, point)))
         .filter(|(v, _)| *v > 0.0)
@@ -69,6 +82,7 @@ pub(super) fn contrast<'a>(
         least: (least.model, low),
         models: ranked.len(),
         apart: bottom_of_most > top_of_least,
+        repeated: least.rows.len() > 1 && most.rows.len() > 1,
         at_least: most.client_limited(),
         unbounded: least.client_limited(),
     })

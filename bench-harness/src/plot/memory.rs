@@ -2,11 +2,11 @@
 
 use super::Evidence;
 use super::figure::{Body, Figure};
-use super::finding::{contrast, notes};
+use super::finding::{contrast_of, notes};
 use super::lines::{Axis, Lines};
 use super::scale::Scale;
 use super::throughput::series;
-use crate::record::Row;
+use crate::record::{Outcome, Row};
 use crate::report::number::{grouped, octets};
 use crate::stats::cell::{Point, distinct};
 
@@ -71,7 +71,7 @@ fn finding(evidence: &Evidence<'_>, points: &[&Point<'_>], asked: &[u64]) -> Str
     let app = evidence.app;
     let most = asked.last().copied().unwrap_or_default();
     let there: Vec<_> = points.iter().filter(|p| p.connections == most).copied().collect();
-    let Some(found) = contrast(&there, resident) else {
+    let Some(found) = contrast_of(&there, Outcome::holds_all, resident) else {
         return format!("{app}: memory of the server over connections");
     };
     let (more, less) = (found.most, found.least);
