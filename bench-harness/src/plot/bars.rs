@@ -10,7 +10,8 @@ use super::style::{FAINT, GREY, INK};
 
 const TEXT: f64 = 13.0;
 const LEFT: f64 = 118.0;
-const RIGHT: f64 = 210.0;
+/// Room behind the longest text.
+const RIGHT: f64 = 22.0;
 const ABOVE: f64 = 34.0;
 const BELOW: f64 = 52.0;
 
@@ -56,7 +57,7 @@ impl Bars {
         let frame = Frame {
             left: outer.left + LEFT,
             top: outer.top + ABOVE,
-            right: outer.right - RIGHT,
+            right: outer.right - self.widest_text() - RIGHT,
             bottom: outer.bottom - BELOW,
         };
         self.axis(canvas, frame)?;
@@ -66,6 +67,11 @@ impl Bars {
             self.bar(canvas, frame, bar, frame.top + row * (n as f64 + 0.5), row)?;
         }
         canvas.line(&[(frame.left, frame.top), (frame.left, frame.bottom)], Pen::fine(GREY))
+    }
+
+    fn widest_text(&self) -> f64 {
+        let widths = self.bars.iter().map(|bar| Type::plain(TEXT, INK).width(&bar.text));
+        widths.fold(0.0, f64::max)
     }
 
     fn axis<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>, frame: Frame) -> Result<()> {

@@ -116,7 +116,7 @@ impl<E: Exchange> Worker<'_, E> {
     pub(super) fn fail(&mut self, index: usize, fault: Fault) {
         self.look_at_clock();
         if self.slots[index].state == State::Asking {
-            self.in_flight -= 1;
+            self.has_come(index);
             self.last_event = self.now;
             self.lost(fault);
         } else if self.phase != Phase::Draining {

@@ -8,8 +8,12 @@
 //! - At most 50 µs, whatever the latency.
 //!
 //! A saturated closed loop does not even see that: with N connections and a server that gives X
-//! answers a second, the mean latency is N / X (Little's law), wherever the requests wait. And
-//! while a single request is out, the pause is over before its answer can be there.
+//! answers a second, the mean latency is N / X (Little's law), wherever the requests wait.
+//!
+//! A server that is not saturated but waits for *us* would see it: one that serves a client to its
+//! end before it turns to the next stands still while we pause. So only requests whose connection has
+//! had an answer before are waited for; those of starved or brand-new connections don't count. And
+//! while a single request is out, there is no pause.
 
 use std::hint;
 
@@ -47,9 +51,9 @@ impl Gather {
         self.mean_ns = mean + (latency_ns.min(u64::MAX / 2) >> WEIGHT);
     }
 
-    /// Pauses, if that can help: the last batch was small and more requests than that are out.
-    pub(crate) fn pause(&self, batch: usize, in_flight: u64, now: Moment) {
-        let until = self.pause_ns(batch, in_flight);
+    /// Pauses, if that can help: the last batch was small and more answers than that are expected.
+    pub(crate) fn pause(&self, batch: usize, expected: u64, now: Moment) {
+        let until = self.pause_ns(batch, expected);
         if until > 0 {
             while Moment::now().nanos_since(now) < until {
                 hint::spin_loop();
@@ -57,8 +61,8 @@ impl Gather {
         }
     }
 
-    fn pause_ns(&self, batch: usize, in_flight: u64) -> u64 {
-        let small = batch > 0 && batch < ENOUGH && in_flight > batch as u64;
+    fn pause_ns(&self, batch: usize, expected: u64) -> u64 {
+        let small = batch > 0 && batch < ENOUGH && expected > batch as u64;
         match self.coalesce {
             Coalesce::Auto if small => (self.mean_ns / PART).min(LONGEST_NS),
             Coalesce::Auto | Coalesce::Off => 0,

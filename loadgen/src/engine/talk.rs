@@ -48,6 +48,7 @@ impl<E: Exchange> Worker<'_, E> {
         slot.unsent = self.common.exchange.request(&slot.dialogue).len();
         self.recorder.counts.requests.sent += 1;
         self.in_flight += 1;
+        self.expected += u64::from(slot.answered_here > 0);
         self.send(index);
     }
 
@@ -173,12 +174,18 @@ impl<E: Exchange> Worker<'_, E> {
             Step::Failed(fault, Then::Close) => return self.fail(index, fault),
             Step::Partial => return,
         };
-        self.in_flight -= 1;
+        self.has_come(index);
         self.last_event = self.now;
         let slot = &mut self.slots[index];
         slot.answered_here = slot.answered_here.saturating_add(1);
         slot.fruitless = 0;
         self.proceed(index, then);
+    }
+
+    /// A request is no longer out.
+    pub(super) fn has_come(&mut self, index: usize) {
+        self.in_flight -= 1;
+        self.expected -= u64::from(self.slots[index].answered_here > 0);
     }
 
     fn answered(&mut self, index: usize) {

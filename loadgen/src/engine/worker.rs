@@ -57,6 +57,8 @@ pub(crate) struct Worker<'a, E: Exchange> {
     pub(super) unfinished: usize,
     /// Requests that are out.
     pub(super) in_flight: u64,
+    /// Those of them whose connection has had an answer before, so that the server is at it.
+    pub(super) expected: u64,
     /// Slots to be dialled as soon as fewer than the limit are being dialled.
     pub(super) waiting: VecDeque<u32>,
     /// Slots to be dialled at a later time.
@@ -106,6 +108,7 @@ impl<'a, E: Exchange> Worker<'a, E> {
             now,
             unfinished: shared::share(plan.connections, plan.threads, which),
             in_flight: 0,
+            expected: 0,
             waiting: (0..slots.len() as u32).collect(),
             retries: BinaryHeap::new(),
             dialling: 0,
@@ -211,7 +214,7 @@ impl<'a, E: Exchange> Worker<'a, E> {
             self.sweep();
         }
         self.publish();
-        self.gather.pause(count, self.in_flight, self.now);
+        self.gather.pause(count, self.expected, self.now);
     }
 
     /// Nanoseconds until something is due that no event announces.
