@@ -94,3 +94,49 @@ impl Slots {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{TcpListener, TcpStream};
+
+    use crate::session::Served;
+
+    fn tenant() -> Tenant {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let session = Served::new(stream, wire::echo::Echo::default(), Ticks::default());
+        Tenant { session: Box::new(session), registered: Interest::Read }
+    }
+
+    fn move_in(slots: &mut Slots, deadline: Ticks) -> Token {
+        let token = slots.next();
+        slots.insert(tenant(), deadline);
+        token
+    }
+
+    #[test]
+    fn the_name_of_who_has_moved_out_is_nobodys() {
+        let mut slots = Slots::default();
+        let first = move_in(&mut slots, Ticks::NEVER);
+        assert!(slots.remove(first).is_some());
+        let second = move_in(&mut slots, Ticks::NEVER);
+        assert_eq!(first.slot, second.slot, "the slot is used again");
+        assert!(slots.of(first).is_none() && slots.remove(first).is_none());
+        assert!(slots.of(second).is_some());
+        assert_eq!(slots.len(), 1);
+    }
+
+    #[test]
+    fn the_overdue_are_those_whose_deadline_has_come() {
+        let mut slots = Slots::default();
+        let (soon, later) = (Ticks::default(), Ticks::default().after(crate::control::TICK.into()));
+        let hasty = move_in(&mut slots, soon);
+        let patient = move_in(&mut slots, later);
+        assert_eq!(slots.earliest(), soon);
+        assert_eq!(slots.overdue(soon), [hasty]);
+        assert_eq!(slots.overdue(later), [hasty, patient]);
+        slots.remove(hasty);
+        assert_eq!((slots.earliest(), slots.tokens()), (later, vec![patient]));
+    }
+}
