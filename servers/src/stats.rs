@@ -29,116 +29,73 @@ impl Counter {
     }
 }
 
-/// The counters of one worker.
-#[derive(Debug, Default)]
-#[repr(align(128))] // two lines: x86 prefetches lines in pairs
-pub struct Counters {
-    /// Connections taken on.
-    pub accepted: Counter,
-    /// Connections over.
-    pub closed: Counter,
-    /// Connections turned away: no thread, no descriptor, or one that the model cannot hold.
-    pub refused: Counter,
-    /// Connections ended because a deadline passed.
-    pub expired: Counter,
-    /// Messages answered.
-    pub answered: Counter,
-    /// Octets read.
-    pub octets_in: Counter,
-    /// Octets written.
-    pub octets_out: Counter,
-    /// Waits for any of many sockets.
-    pub waits: Counter,
-    /// System calls that those were made of: one each, for who calls the kernel himself.
-    pub wait_calls: Counter,
-    /// Calls that change what is waited for: epoll_ctl.
-    pub controls: Counter,
-    /// Calls that accept.
-    pub accepts: Counter,
-    /// Calls that read.
-    pub reads: Counter,
-    /// Calls that write.
-    pub writes: Counter,
-}
-
-/// The counters at one moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Totals {
-    /// See [`Counters::accepted`], and so on for the others.
-    pub accepted: u64,
-    #[allow(missing_docs)]
-    pub closed: u64,
-    /// Connections open now: those taken on less those over.
-    pub open: u64,
-    #[allow(missing_docs)]
-    pub refused: u64,
-    #[allow(missing_docs)]
-    pub expired: u64,
-    #[allow(missing_docs)]
-    pub answered: u64,
-    #[allow(missing_docs)]
-    pub octets_in: u64,
-    #[allow(missing_docs)]
-    pub octets_out: u64,
-    #[allow(missing_docs)]
-    pub waits: u64,
-    #[allow(missing_docs)]
-    pub wait_calls: u64,
-    #[allow(missing_docs)]
-    pub controls: u64,
-    #[allow(missing_docs)]
-    pub accepts: u64,
-    #[allow(missing_docs)]
-    pub reads: u64,
-    #[allow(missing_docs)]
-    pub writes: u64,
-}
-
-impl Counters {
-    /// Reads all of them.
-    #[must_use]
-    pub fn totals(&self) -> Totals {
-        // `closed` first: a connection that ends in between must not make `open` negative.
-        let closed = self.closed.value();
-        let accepted = self.accepted.value();
-        Totals {
-            accepted,
-            closed,
-            open: accepted - closed,
-            refused: self.refused.value(),
-            expired: self.expired.value(),
-            answered: self.answered.value(),
-            octets_in: self.octets_in.value(),
-            octets_out: self.octets_out.value(),
-            waits: self.waits.value(),
-            wait_calls: self.wait_calls.value(),
-            controls: self.controls.value(),
-            accepts: self.accepts.value(),
-            reads: self.reads.value(),
-            writes: self.writes.value(),
+/// Writes down once what is counted: the counters of a worker, and what they were at one moment.
+macro_rules! counted {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// The counters of one worker.
+        #[derive(Debug, Default)]
+        #[repr(align(128))] // two lines: x86 prefetches lines in pairs
+        pub struct Counters {
+            $($(#[$doc])* pub $name: Counter,)*
         }
-    }
+
+        /// The counters at one moment.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+        pub struct Totals {
+            /// Connections open now: those taken on less those over.
+            pub open: u64,
+            $($(#[$doc])* pub $name: u64,)*
+        }
+
+        impl Counters {
+            /// Reads all of them, in the order in which they are written down.
+            #[must_use]
+            pub fn totals(&self) -> Totals {
+                let mut totals = Totals { open: 0, $($name: self.$name.value(),)* };
+                totals.open = totals.accepted - totals.closed;
+                totals
+            }
+        }
+
+        impl std::iter::Sum for Totals {
+            fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+                all.fold(Self::default(), |sum, one| Self {
+                    open: sum.open + one.open,
+                    $($name: sum.$name + one.$name,)*
+                })
+            }
+        }
+    };
 }
 
-impl std::iter::Sum for Totals {
-    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
-        all.fold(Self::default(), |sum, one| Self {
-            accepted: sum.accepted + one.accepted,
-            closed: sum.closed + one.closed,
-            open: sum.open + one.open,
-            refused: sum.refused + one.refused,
-            expired: sum.expired + one.expired,
-            answered: sum.answered + one.answered,
-            octets_in: sum.octets_in + one.octets_in,
-            octets_out: sum.octets_out + one.octets_out,
-            waits: sum.waits + one.waits,
-            wait_calls: sum.wait_calls + one.wait_calls,
-            controls: sum.controls + one.controls,
-            accepts: sum.accepts + one.accepts,
-            reads: sum.reads + one.reads,
-            writes: sum.writes + one.writes,
-        })
-    }
+counted! {
+    /// Connections over. Read before `accepted`: one that ends in between must not make the
+    /// difference negative.
+    closed,
+    /// Connections taken on.
+    accepted,
+    /// Connections turned away: no thread, no descriptor, or one that the model cannot hold.
+    refused,
+    /// Connections ended because a deadline passed.
+    expired,
+    /// Messages answered.
+    answered,
+    /// Octets read.
+    octets_in,
+    /// Octets written.
+    octets_out,
+    /// Waits for any of many sockets.
+    waits,
+    /// System calls that those were made of: one each, for who calls the kernel himself.
+    wait_calls,
+    /// Calls that change what is waited for: epoll_ctl.
+    controls,
+    /// Calls that accept.
+    accepts,
+    /// Calls that read.
+    reads,
+    /// Calls that write.
+    writes,
 }
 
 /// The counters of all workers.

@@ -17,9 +17,7 @@ use crate::control::Phase;
 use crate::session::Session;
 use crate::worker::Worker;
 
-/// Drives `session` until it is over.
-///
-/// `socket` is the session's own, apart from it, so that the session can be borrowed meanwhile.
+/// Drives `session` until it is over, and drops it.
 pub fn run(mut session: Box<dyn Session>, worker: &mut Worker<'_>) {
     worker.counters.accepted.count();
     let taken = worker.control.crowd.sit(session.socket());
@@ -30,6 +28,7 @@ pub fn run(mut session: Box<dyn Session>, worker: &mut Worker<'_>) {
             break;
         }
     }
+    // The seat is left before the socket is closed, for its number may be another's right after.
     drop(taken);
     worker.counters.closed.count();
 }
