@@ -99,17 +99,15 @@ impl Spreads {
             Side::Right,
             Type::plain(TEXT, INK),
         )?;
-        for (value, name) in &spread.marks {
+        for (order, (value, name)) in spread.marks.iter().enumerate() {
             let x = self.x(frame, *value);
             let pen = Pen { colour: INK, width: 1.5, dashed: false };
             canvas.line(&[(x, floor - row * 0.5), (x, floor)], pen)?;
             if n == 0 {
-                canvas.text(
-                    name,
-                    (x, frame.top - 10.0),
-                    Side::Centre,
-                    Type::plain(TEXT - 1.0, GREY),
-                )?;
+                // The first name stands before its mark and the others behind theirs, for the marks
+                // may lie close together.
+                let side = if order == 0 { Side::Right } else { Side::Left };
+                canvas.text(name, (x, frame.top - 10.0), side, Type::plain(TEXT - 1.0, GREY))?;
             }
         }
         Ok(())
