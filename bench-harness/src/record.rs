@@ -291,7 +291,7 @@ fn per(total: u64, count: u64) -> Option<f64> {
 
 fn percentile(latency: &Latency, percent: f64) -> Option<f64> {
     let point = latency.percentiles.iter().find(|point| (point.percent - percent).abs() < 1e-9);
-    point.map(|point| microseconds(point.value_ns))
+    point.and_then(|point| point.value_ns).map(microseconds)
 }
 
 fn microseconds(ns: u64) -> f64 {

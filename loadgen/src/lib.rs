@@ -11,17 +11,26 @@
 //! [`Summary`](report::Summary). Before the first socket is opened, [`limits`] and [`sources`] have
 //! made sure that the host can give what the plan needs.
 
+pub mod calibrate;
 pub mod cli;
 pub mod clock;
 pub mod engine;
 pub mod exchange;
 pub mod failure;
 pub mod fault;
+pub mod hostile;
 pub mod limits;
+pub mod merge;
 pub mod plan;
 pub mod progress;
 pub mod recorder;
+pub mod records;
 pub mod report;
+pub mod run;
+pub mod schedule;
+pub mod search;
 pub mod sources;
+pub mod statistics;
 pub mod target;
 pub mod usage;
+pub mod verdict;

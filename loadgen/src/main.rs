@@ -4,16 +4,15 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
-use loadgen::cli::{Arguments, Format};
+use loadgen::cli::{Command, CommandLine, Format, RunArguments};
 use loadgen::failure::Failure;
-use loadgen::plan::Plan;
 use loadgen::progress::Progress;
 use loadgen::report::{self, Folder, Summary};
-use loadgen::sources::{self, Sources};
-use loadgen::{engine, limits};
+use loadgen::run::measure;
+use loadgen::{calibrate, hostile, merge};
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
+    match obey(&CommandLine::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("loadgen: {failure}");
@@ -22,26 +21,24 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments) -> Result<(), Failure> {
+fn obey(line: &CommandLine) -> Result<(), Failure> {
+    match &line.command {
+        Some(Command::Calibrate(arguments)) => calibrate::run(arguments),
+        Some(Command::Merge(arguments)) => merge::run(arguments),
+        Some(Command::Hostile(arguments)) => hostile::run(arguments),
+        None => run(&line.run),
+    }
+}
+
+fn run(arguments: &RunArguments) -> Result<(), Failure> {
     let plan = arguments.plan(std::env::args().collect())?;
     let folder = arguments.out.as_deref().map(|path| Folder::reserve(path, plan.connections));
     let folder = folder.transpose()?;
-    let sources = prepare_host(&plan)?;
-    let found = engine::run(&plan, &sources, &mut Progress::new(arguments.progress))?;
-    let summary = report::summarise(&plan, &found);
+    let (summary, found) = measure(&plan, &mut Progress::new(arguments.progress))?;
     if let Some(folder) = folder {
         folder.write(&summary, &found)?;
     }
     print(&summary, arguments.format)
-}
-
-/// Everything the host could refuse is asked for before the first connection is opened.
-fn prepare_host(plan: &Plan) -> Result<Sources, Failure> {
-    limits::admit(plan)?;
-    if !plan.cpus.is_empty() {
-        engine::pin(&plan.cpus)?;
-    }
-    Sources::new(plan, sources::local_ports())
 }
 
 fn print(summary: &Summary, format: Format) -> Result<(), Failure> {

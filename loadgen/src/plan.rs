@@ -1,8 +1,11 @@
 //! The validated workload: all that a run needs to know, and nothing about how it was asked for.
 
 use std::num::NonZeroU64;
+use std::str::FromStr;
 use std::time::Duration;
 
+use crate::cli::parse_duration;
+use crate::schedule::Schedule;
 use crate::target::Target;
 
 /// What is to be done.
@@ -14,7 +17,7 @@ pub struct Plan {
     pub target: Target,
     /// What is said to it.
     pub work: Work,
-    /// When a connection sends its next request.
+    /// When requests are sent.
     pub load: Load,
     /// Connections that send requests.
     pub connections: usize,
@@ -30,6 +33,10 @@ pub struct Plan {
     pub stop: Stop,
     /// A new connection takes the place of one that has carried this many requests.
     pub reconnect_every: Option<NonZeroU64>,
+    /// Requests that may be out on one connection at once.
+    pub depth: usize,
+    /// How long before a planned send the engine stops sleeping and spins.
+    pub spin: Duration,
     /// How long to wait for a connection and for an answer.
     pub patience: Patience,
     /// Whether replies may gather for a moment before they are fetched.
@@ -38,11 +45,36 @@ pub struct Plan {
     pub watch: Option<i32>,
 }
 
-/// When a connection sends its next request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// When requests are sent.
+#[derive(Clone, Debug, PartialEq)]
 pub enum Load {
-    /// As soon as it has the answer to the last one. So a slow server is asked less often.
-    Closed,
+    /// As soon as a connection has the answer to its last one, or a while later. So a slow server
+    /// is asked less often.
+    Closed(Think),
+    /// As a schedule says, whatever the server does.
+    Open(Schedule),
+}
+
+/// The pause between an answer and the next request of that connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Think {
+    /// None.
+    None,
+    /// Always this long.
+    Constant(Duration),
+    /// Exponentially distributed with this mean.
+    Exponential(Duration),
+}
+
+impl FromStr for Think {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.strip_prefix("exp:") {
+            Some(mean) => parse_duration(mean).map(Self::Exponential),
+            None => parse_duration(text).map(Self::Constant),
+        }
+    }
 }
 
 /// When a run is over.

@@ -65,8 +65,14 @@ pub struct Counts {
 /// What one thread records.
 #[derive(Clone, Debug, Default)]
 pub struct Recorder {
-    /// From the send of a request to the end of its reply.
+    /// Response times: from when a request was to be sent to the end of its reply.
     pub latency: Times,
+    /// Service times: from when it was sent. Only in an open loop.
+    pub service: Times,
+    /// From when it was to be sent, and a connection was free, to when it was sent.
+    pub lag: Times,
+    /// From when it was to be sent to when a connection was free, of those that had to wait.
+    pub queue: Times,
     /// From connect(2) to an established connection, over the whole run.
     pub connect: Times,
     /// Everything else.
@@ -78,6 +84,9 @@ impl Recorder {
     /// times of connecting stay.
     pub fn restart(&mut self, outstanding: u64) -> Counts {
         self.latency.reset();
+        self.service.reset();
+        self.lag.reset();
+        self.queue.reset();
         let mut fresh = Counts::default();
         fresh.requests.sent = outstanding;
         std::mem::replace(&mut self.counts, fresh)
@@ -99,6 +108,9 @@ impl Recorder {
     /// Adds all that another thread recorded.
     pub fn merge(&mut self, other: &Self) {
         self.latency.merge(&other.latency);
+        self.service.merge(&other.service);
+        self.lag.merge(&other.lag);
+        self.queue.merge(&other.queue);
         self.connect.merge(&other.connect);
         self.counts.merge(&other.counts);
     }

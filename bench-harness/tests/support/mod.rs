@@ -68,8 +68,11 @@ pub(crate) fn trial(model: &str, connections: u64) -> Trial {
 /// A second in which every client was served.
 pub(crate) fn summary(clients: u64, rate: u64) -> Summary {
     let mean_ns = clients as f64 / rate as f64 * 1e9;
-    let percentiles = [(50.0, 1.0), (99.0, 3.0)]
-        .map(|(percent, times)| Percentile { percent, value_ns: (mean_ns * times) as u64 });
+    let percentiles = [(50.0, 1.0), (99.0, 3.0)].map(|(percent, times)| Percentile {
+        percent,
+        value_ns: Some((mean_ns * times) as u64),
+        ..Percentile::default()
+    });
     Summary {
         connections: Connections {
             asked: clients,
@@ -82,6 +85,7 @@ pub(crate) fn summary(clients: u64, rate: u64) -> Summary {
             answered: rate,
             failed: 0,
             outstanding: clients,
+            ..Requests::default()
         },
         elapsed_ns: 1_000_000_000,
         rate: rate as f64,

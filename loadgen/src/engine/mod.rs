@@ -41,8 +41,9 @@ use crate::failure::Failure;
 use crate::plan::{Plan, Stop, Work};
 use crate::progress::Progress;
 use crate::recorder::{Counts, Recorder};
-use crate::report::Usage;
+use crate::report::{ThreadUse, Usage};
 use crate::sources::Sources;
+use crate::statistics::Slices;
 use crate::usage::Meters;
 
 pub use slot::Tally;
@@ -68,6 +69,45 @@ pub struct Found {
     pub client: Usage,
     /// What the watched process used in it.
     pub server: Option<Usage>,
+    /// What each thread did in it.
+    pub threads: Vec<ThreadUse>,
+    /// Answers that came in it, to whichever request: the throughput.
+    pub answers: u64,
+    /// Active connections that were open at its end.
+    pub alive: u64,
+    /// The sum over all requests of the time for which they were out in it: divided by its length
+    /// that is the mean number of requests in flight.
+    pub in_flight_ns: u128,
+    /// Its first sends, at most [`SENDS_KEPT`] of them, in nanoseconds since it began, in order.
+    pub sends: Vec<u64>,
+    /// Latencies by time.
+    pub slices: Slices,
+    /// Its full seconds.
+    pub seconds: Vec<Second>,
+    /// Requests that waited for a connection at once, at most, summed over the threads.
+    pub queue_longest: u64,
+    /// Whether the wall clock was set while measuring, and by how much at most.
+    pub clock_step_ns: u64,
+}
+
+/// How many send times are kept for a look at the gaps between them.
+pub const SENDS_KEPT: usize = 131_072;
+
+/// One second of the measuring phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Second {
+    /// Requests that were answered.
+    pub answered: u64,
+    /// Requests that were lost.
+    pub failed: u64,
+    /// The mean response time.
+    pub mean_ns: f64,
+    /// The median of the response times.
+    pub p50_ns: u64,
+    /// Their 99th percentile.
+    pub p99_ns: u64,
+    /// The longest of them.
+    pub max_ns: u64,
 }
 
 /// Carries out a plan.
@@ -174,6 +214,15 @@ fn unite(plan: &Plan, yields: Vec<Yield>, measured: Option<Measured>) -> Result<
         idle: all.idle,
         client,
         server,
+        threads: Vec::new(),
+        answers: 0,
+        alive: 0,
+        in_flight_ns: 0,
+        sends: Vec::new(),
+        slices: Slices::default(),
+        seconds: Vec::new(),
+        queue_longest: 0,
+        clock_step_ns: 0,
     })
 }
 

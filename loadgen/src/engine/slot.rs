@@ -63,6 +63,8 @@ pub struct Tally {
     pub octets_sent: u64,
     /// The sum of the latencies of the answered requests.
     pub latency_ns: u64,
+    /// The longest time of the measuring phase in which a request was out and no answer came.
+    pub silence_ns: u64,
     /// Just before its first connect(2).
     pub opened: Option<Moment>,
     /// When its last connection was closed; none while one is open.

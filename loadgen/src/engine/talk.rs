@@ -216,8 +216,8 @@ impl<E: Exchange> Worker<'_, E> {
         } else if over {
             self.renew(index);
         } else {
-            match self.common.plan.load {
-                Load::Closed => self.ask(index),
+            match &self.common.plan.load {
+                Load::Closed(_) | Load::Open(_) => self.ask(index),
             }
         }
     }

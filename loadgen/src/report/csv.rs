@@ -89,7 +89,7 @@ fn columns(summary: &Summary) -> Vec<(String, String)> {
     columns.add("latency_max_ns", summary.latency.max_ns);
     for percent in super::summarise::PERCENTILES {
         let found = summary.latency.percentiles.iter().find(|one| one.percent == percent);
-        columns.maybe(&format!("latency_p{percent}_ns"), found.map(|one| one.value_ns));
+        columns.maybe(&format!("latency_p{percent}_ns"), found.and_then(|one| one.value_ns));
     }
     columns.add("calls_per_request", calls.per_request(requests.answered));
     columns.add("client_user_ns", client.user_ns);
@@ -133,6 +133,7 @@ mod tests {
             answered: 4,
             octets_sent: 60,
             latency_ns: 2_000_000,
+            silence_ns: 0,
             opened: Some(Moment::from_nanos(5)),
             closed: Some(Moment::from_nanos(1_500_000_005)),
         };

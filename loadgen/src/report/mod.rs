@@ -8,7 +8,9 @@ mod text;
 
 pub use folder::Folder;
 pub use summarise::summarise;
-pub use summary::{Calls, Connections, Errors, Latency, Percentile, Requests, Summary, Usage};
+pub use summary::{
+    Calls, Connections, Errors, Latency, Pace, Percentile, Requests, Summary, ThreadUse, Usage,
+};
 pub use text::text;
 
 /// The summary as one JSON object, with a new line at its end.

@@ -9,9 +9,10 @@ use super::{Connections, Latency, Percentile, Summary};
 use crate::engine::Found;
 use crate::plan::Plan;
 use crate::recorder::Times;
+use crate::verdict;
 
 /// The version of the record's layout.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 /// The percentiles of a summary, in percent.
 pub(super) const PERCENTILES: [f64; 8] = [50.0, 75.0, 90.0, 95.0, 99.0, 99.9, 99.99, 99.999];
@@ -41,8 +42,12 @@ pub fn summarise(plan: &Plan, found: &Found) -> Summary {
         latency: latency(&found.recorder.latency),
         connect: latency(&found.recorder.connect),
         calls: counts.calls,
+        service: None,
+        pace: None,
+        threads: found.threads.clone(),
         client: found.client,
         server: found.server,
+        verdict: verdict::judge(plan, found),
     }
 }
 
@@ -69,7 +74,8 @@ fn latency(times: &Times) -> Latency {
         percentiles: supported
             .map(|&percent| Percentile {
                 percent,
-                value_ns: histogram.value_at_quantile(percent / 100.0),
+                value_ns: Some(histogram.value_at_quantile(percent / 100.0)),
+                ..Percentile::default()
             })
             .collect(),
         histogram: encode(histogram),

@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::verdict::Verdict;
+
 /// What one run of the load generator found.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
@@ -29,8 +31,15 @@ pub struct Summary {
     pub octets_sent: u64,
     /// Octets received in the measuring phase.
     pub octets_received: u64,
-    /// Time from the send of a request to the end of its reply.
+    /// Response time: from when a request was to be sent to the end of its reply. In a closed loop
+    /// that is the moment when it was sent.
     pub latency: Latency,
+    /// Open loop: service time, from when a request was sent to the end of its reply.
+    #[serde(default)]
+    pub service: Option<Latency>,
+    /// Open loop: the schedule, and how well it was kept.
+    #[serde(default)]
+    pub pace: Option<Pace>,
     /// Time from connect(2) to an established connection.
     pub connect: Latency,
     /// System calls of the load generator in the measuring phase.
@@ -41,8 +50,43 @@ pub struct Summary {
     pub errors_before: Errors,
     /// What the load generator itself used in the measuring phase.
     pub client: Usage,
+    /// What each thread of the load generator did in the measuring phase.
+    #[serde(default)]
+    pub threads: Vec<ThreadUse>,
     /// What the watched process (`--watch PID`) used in the measuring phase.
     pub server: Option<Usage>,
+    /// Whether all this can be believed.
+    #[serde(default)]
+    pub verdict: Verdict,
+}
+
+/// How well a schedule was kept.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Pace {
+    /// The pattern as on the command line: `poisson`, `bursts:10`.
+    pub arrivals: String,
+    /// Requests a second that were asked for.
+    pub rate: f64,
+    /// The seed.
+    pub seed: u64,
+    /// How late the load generator itself was: from when a request was to be sent and a connection
+    /// was free to when it was sent.
+    pub lag: Latency,
+    /// Time that requests waited because every connection was busy; only of those that did.
+    pub queue: Latency,
+    /// The most requests that waited at once, summed over the threads.
+    pub queue_longest: u64,
+}
+
+/// What one thread of the load generator did in the measuring phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadUse {
+    /// CPU time.
+    pub cpu_ns: u64,
+    /// The part of it that was spent spinning on purpose.
+    pub spun_ns: u64,
+    /// Time for which it was ready to run, but had no CPU (proc_pid_schedstat).
+    pub delayed_ns: u64,
 }
 
 /// Client connections.
@@ -74,8 +118,21 @@ pub struct Requests {
     pub answered: u64,
     /// Lost to an error; each is counted in [`Errors`] too.
     pub failed: u64,
-    /// Still without an answer at the end.
+    /// Still without an answer at the end: of measuring in a closed loop, of draining in an open one.
     pub outstanding: u64,
+    /// Of those, the ones that had no answer while draining either.
+    #[serde(default)]
+    pub lost: u64,
+    /// Open loop: planned, but never sent, since no connection became free. These are not in `sent`.
+    #[serde(default)]
+    pub unsent: u64,
+    /// Open loop: of the answered ones, those that were planned in the measuring phase and answered
+    /// after it.
+    #[serde(default)]
+    pub late: u64,
+    /// Replies that nobody had asked for.
+    #[serde(default)]
+    pub unasked: u64,
 }
 
 /// Errors by class. One that happens while a request is out fails that request; `connect` ones and
@@ -107,6 +164,10 @@ impl Requests {
         self.answered += other.answered;
         self.failed += other.failed;
         self.outstanding += other.outstanding;
+        self.lost += other.lost;
+        self.unsent += other.unsent;
+        self.late += other.late;
+        self.unasked += other.unasked;
     }
 }
 
@@ -185,7 +246,8 @@ pub struct Latency {
     /// The standard deviation.
     pub stdev_ns: f64,
     /// Value at each percentile: 50, 75, 90, 95, 99, 99.9, 99.99, 99.999. One that the sample is
-    /// too small for (fewer than 368 for p99, 3,688 for p99.9, …) is left out.
+    /// too small for (fewer than 368 for p99, 3,688 for p99.9, …) is left out. Requests that had no
+    /// answer count as slower than all that had one.
     pub percentiles: Vec<Percentile>,
     /// The whole histogram, HdrHistogram V2 with deflate in base64, for merging and for charts.
     pub histogram: String,
@@ -196,8 +258,14 @@ pub struct Latency {
 pub struct Percentile {
     /// In percent: 99.9.
     pub percent: f64,
-    /// The value in nanoseconds.
-    pub value_ns: u64,
+    /// The value in nanoseconds; none if it lies among the requests that had no answer.
+    pub value_ns: Option<u64>,
+    /// The lower end of its 95 % confidence interval.
+    #[serde(default)]
+    pub low_ns: Option<u64>,
+    /// The upper end of it; none if it lies among the requests that had no answer.
+    #[serde(default)]
+    pub high_ns: Option<u64>,
 }
 
 /// What a process used between the start and the end of the measuring phase.

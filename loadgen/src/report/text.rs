@@ -54,7 +54,9 @@ impl Page {
         self.line(name, mean);
         self.line("", format!("{:>10} min", time(latency.min_ns as f64)));
         for percentile in &latency.percentiles {
-            let value = time(percentile.value_ns as f64);
+            let value = percentile
+                .value_ns
+                .map_or_else(|| "no answer".to_owned(), |nanos| time(nanos as f64));
             self.line("", format!("{value:>10} p{}", percentile.percent));
         }
         self.line("", format!("{:>10} max", time(latency.max_ns as f64)));
@@ -146,7 +148,8 @@ mod tests {
 
     #[test]
     fn says_what_became_of_all_requests() {
-        let requests = Requests { sent: 10, answered: 7, failed: 2, outstanding: 1 };
+        let requests =
+            Requests { sent: 10, answered: 7, failed: 2, outstanding: 1, ..Requests::default() };
         let errors = Errors { closed: 2, ..Errors::default() };
         let text = text(&Summary { requests, errors, ..Summary::default() });
         assert!(

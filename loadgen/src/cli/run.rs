@@ -4,10 +4,13 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::{Args, ValueEnum};
+
+use super::load::LoadArguments;
+use super::parse_duration;
 
 use crate::failure::Failure;
-use crate::plan::{Coalesce, Load, Message, Patience, Plan, Request, Stop, Work};
+use crate::plan::{Coalesce, Message, Patience, Plan, Request, Stop, Work};
 use crate::progress::Style;
 use crate::target::{Scheme, Target};
 
@@ -23,27 +26,23 @@ const SIZE: usize = 64;
 /// The largest message or body: one gibibyte.
 const LARGEST: usize = 1 << 30;
 
-/// Puts a server under load, checks every reply and records every latency.
-///
-/// In the closed loop each connection sends its next request as soon as it has the answer to the
-/// last one.
-#[derive(Clone, Debug, Parser)]
-#[command(version, after_help = AFTER_HELP)]
-pub struct Arguments {
+/// A run.
+#[derive(Clone, Debug, Args)]
+pub struct RunArguments {
     /// What to put under load: tcp://HOST:PORT (echo) or http://HOST:PORT/PATH
-    #[arg(long)]
-    target: Target,
+    #[arg(value_name = "TARGET", required_unless_present = "target_option")]
+    target: Option<Target>,
+    /// The same, as an option
+    #[arg(long = "target", value_name = "TARGET", conflicts_with = "target", hide = true)]
+    target_option: Option<Target>,
     /// Connections that send requests
-    #[arg(long, value_name = "N")]
+    #[arg(short, long, value_name = "N", default_value_t = 10)]
     connections: usize,
     /// Threads, each with an equal share of the connections
-    #[arg(long, value_name = "T", default_value_t = 1)]
+    #[arg(short, long, value_name = "T", default_value_t = 1)]
     threads: usize,
-    /// Closed loop: the answer to a request is the signal for the next one (default)
-    #[arg(long)]
-    closed: bool,
     /// How long to measure (default 10s)
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, conflicts_with = "count")]
+    #[arg(short, long, value_name = "TIME", value_parser = parse_duration, conflicts_with = "count")]
     duration: Option<Duration>,
     /// Requests of each connection, in place of a duration; nothing is warmed up then
     #[arg(long, value_name = "N", conflicts_with = "warm_up")]
@@ -51,6 +50,8 @@ pub struct Arguments {
     /// How long to put the server under load before measuring (default 1s)
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     warm_up: Option<Duration>,
+    #[command(flatten)]
+    load: LoadArguments,
     /// Echo: the text to send
     #[arg(long, value_name = "TEXT", conflicts_with = "size")]
     message: Option<String>,
@@ -96,7 +97,7 @@ pub struct Arguments {
     pub progress: Style,
 }
 
-const AFTER_HELP: &str = "\
+pub(super) const AFTER_HELP: &str = "\
 Times are given as 10s, 500ms, 250us, 1.5s or 2m.
 Exit status: 0 fine; 1 it failed, as when no connection could be made; 2 wrong usage; 4 this host \
 can't do it.";
@@ -119,7 +120,7 @@ enum OnOff {
 #[derive(Clone, Debug)]
 struct Cpus(Vec<usize>);
 
-impl Arguments {
+impl RunArguments {
     /// The plan they ask for.
     ///
     /// # Errors
@@ -130,19 +131,21 @@ impl Arguments {
             Some(count) => Stop::Each(count),
             None => Stop::After(self.duration.unwrap_or(DURATION)),
         };
-        let warm_up = if self.count.is_some() { Duration::ZERO } else { WARM_UP };
+        let warm_up = self.warm_up.unwrap_or_else(|| self.usual_warm_up());
         Ok(Plan {
             command,
-            target: self.target.clone(),
+            target: self.target()?.clone(),
             work: self.work()?,
-            load: Load::Closed,
+            load: self.load.load(warm_up, self.duration.unwrap_or(DURATION))?,
             connections: self.connections,
             idle: self.idle,
             threads: self.threads,
             cpus: self.cpus.clone().map_or_else(Vec::new, |cpus| cpus.0),
-            warm_up: self.warm_up.unwrap_or(warm_up),
+            warm_up,
             stop,
             reconnect_every: self.reconnect_every,
+            depth: usize::from(self.load.pipeline),
+            spin: self.load.spin,
             patience: Patience { answer: self.timeout, connect: self.connect_timeout },
             coalesce: match self.coalesce {
                 OnOff::Auto => Coalesce::Auto,
@@ -150,6 +153,15 @@ impl Arguments {
             },
             watch: self.watch,
         })
+    }
+
+    fn usual_warm_up(&self) -> Duration {
+        if self.count.is_some() { Duration::ZERO } else { WARM_UP }
+    }
+
+    fn target(&self) -> Result<&Target, Failure> {
+        let given = self.target.as_ref().or(self.target_option.as_ref());
+        given.ok_or_else(|| Failure::Usage("a target is needed: http://HOST:PORT/".to_owned()))
     }
 
     fn check(&self) -> Result<(), Failure> {
@@ -173,7 +185,7 @@ impl Arguments {
     }
 
     fn work(&self) -> Result<Work, Failure> {
-        match self.target.scheme {
+        match self.target()?.scheme {
             Scheme::Tcp => self.message().map(Work::Echo),
             Scheme::Http => self.request().map(Work::Http),
         }
@@ -201,7 +213,7 @@ impl Arguments {
         if method.is_empty() || !method.bytes().all(is_token) {
             return Err(Failure::Usage(format!("--method {method:?} is not a token")));
         }
-        let (host, path) = (self.target.host.clone(), self.target.path.clone());
+        let (host, path) = (self.target()?.host.clone(), self.target()?.path.clone());
         Ok(Request { method, host, path, body: self.body_size })
     }
 }
@@ -209,21 +221,6 @@ impl Arguments {
 /// RFC 9110, section 5.6.2.
 fn is_token(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&octet)
-}
-
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    let split = text.find(|c: char| c.is_ascii_alphabetic() || c == 'µ').unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let second = match unit {
-        "us" | "µs" => 1e-6,
-        "ms" => 1e-3,
-        "s" => 1.0,
-        "m" | "min" => 60.0,
-        "h" => 3600.0,
-        _ => return Err("a time is a number with a unit: 500ms, 10s, 2m".to_owned()),
-    };
-    let number: f64 = number.parse().map_err(|_| format!("{number:?} is not a number"))?;
-    Duration::try_from_secs_f64(number * second).map_err(|error| error.to_string())
 }
 
 fn parse_cpus(text: &str) -> Result<Cpus, String> {
@@ -241,25 +238,16 @@ fn parse_cpus(text: &str) -> Result<Cpus, String> {
 /// The plan of a command line, for tests.
 #[cfg(test)]
 pub(crate) fn plan_of(line: &str) -> Result<Plan, String> {
+    use clap::Parser;
+
     let words = std::iter::once("loadgen").chain(line.split_whitespace());
-    let arguments = Arguments::try_parse_from(words).map_err(|error| error.to_string())?;
-    arguments.plan(Vec::new()).map_err(|failure| failure.to_string())
+    let line = super::CommandLine::try_parse_from(words).map_err(|error| error.to_string())?;
+    line.run.plan(Vec::new()).map_err(|failure| failure.to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn reads_times() {
-        let cases = [("10s", 10_000_000), ("1.5s", 1_500_000), ("250us", 250), ("7µs", 7)];
-        for (text, micros) in cases.into_iter().chain([("2m", 120_000_000), ("500ms", 500_000)]) {
-            assert_eq!(parse_duration(text), Ok(Duration::from_micros(micros)), "{text}");
-        }
-        for text in ["", "10", "s", "-1s", "1 s", "1day", "infs", "1e40h"] {
-            assert!(parse_duration(text).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn reads_lists_of_cpus() {

@@ -1,0 +1,56 @@
+//! The options that say when requests are sent.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::parse_duration;
+use crate::failure::Failure;
+use crate::plan::{Load, Think};
+use crate::schedule::{Pattern, Schedule};
+
+/// When requests are sent.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "When requests are sent")]
+pub(super) struct LoadArguments {
+    /// Closed loop: the answer to a request is the signal for the next one (default)
+    #[arg(long, conflicts_with = "rate")]
+    closed: bool,
+    /// Closed loop: a pause between an answer and the next request; exp:TIME for exponential ones
+    #[arg(long, value_name = "TIME", conflicts_with = "rate")]
+    think: Option<Think>,
+    /// Open loop: that many requests a second over all connections, whatever the server does
+    #[arg(short = 'R', long, value_name = "N", value_parser = parse_rate)]
+    pub(super) rate: Option<f64>,
+    /// Open loop: constant, poisson, bursts:N, pareto:ALPHA, ramp:FROM, trace:FILE
+    #[arg(long, value_name = "PATTERN", default_value = "constant")]
+    arrivals: Pattern,
+    /// Of the schedule and of think times: the same seed gives the same times
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(super) seed: u64,
+    /// Requests that may be out on one connection at once
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(super) pipeline: u16,
+    /// Open loop: wake up this much before a request is due, and spin for the rest
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "0us")]
+    pub(super) spin: Duration,
+}
+
+impl LoadArguments {
+    pub(super) fn load(&self, lead: Duration, length: Duration) -> Result<Load, Failure> {
+        let Some(rate) = self.rate else {
+            return Ok(Load::Closed(self.think.unwrap_or(Think::None)));
+        };
+        let pattern = self.arrivals.clone();
+        Ok(Load::Open(Schedule { pattern, rate, seed: self.seed, lead, length }))
+    }
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().map_err(|_| format!("{text:?} is not a number"))?;
+    if rate.is_finite() && (1e-6..=1e9).contains(&rate) {
+        Ok(rate)
+    } else {
+        Err("a rate is between 0.000001 and 1000000000 requests a second".to_owned())
+    }
+}

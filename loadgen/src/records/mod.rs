@@ -1,0 +1,1 @@
+//! Records that other programs read: interval logs, percentile files, a log of every request.
