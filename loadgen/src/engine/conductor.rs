@@ -76,7 +76,7 @@ impl Conductor<'_> {
         while missing > 0 {
             match self.reported.recv_timeout(progress.until_next()) {
                 Ok(established) => (missing, sum) = (missing - 1, sum + established),
-                Err(RecvTimeoutError::Timeout) => progress.show(shared::so_far(self.pulses)),
+                Err(RecvTimeoutError::Timeout) => progress.show_counts(shared::so_far(self.pulses)),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
@@ -92,7 +92,7 @@ impl Conductor<'_> {
             let next = progress.until_next();
             thread::sleep(left.min(next));
             if next <= left {
-                progress.show(shared::so_far(self.pulses));
+                progress.show_counts(shared::so_far(self.pulses));
             }
         }
     }
