@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::descriptors::Descriptors;
 use crate::listener::parse_address;
 use crate::models::{MODELS, Model};
 
@@ -23,6 +25,8 @@ Examples:
   servers list
   servers run --model epoll-edge --app http --listen 127.0.0.1:8080 --workers 2
   servers run --model thread --app echo --listen '[fe80::1%eth0]:7000' --progress
+  servers run --model reactors --app echo --listen 127.0.0.1:7000 \
+              --descriptors own --workers 56 --clients 1000000
 
 Exit status: 0 fine, 1 failed, 2 wrong usage.";
 
@@ -70,6 +74,13 @@ pub struct Run {
     /// Threads that serve [default: what the model takes: 1, 10 for the pool, or one for each CPU]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,
+    /// Who shares a descriptor table. The hard limit of RLIMIT_NOFILE holds for each table
+    #[arg(long, value_enum, default_value = "shared")]
+    pub descriptors: Descriptors,
+    /// Clients to have room for at once: where the descriptor limit leaves no room for so many, say
+    /// what to change, and do not start
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub clients: Option<u32>,
     /// Serve the files below this directory as /files/… (HTTP)
     #[arg(long, value_name = "DIR")]
     pub root: Option<PathBuf>,
@@ -82,6 +93,36 @@ pub struct Run {
     /// Limits and deadlines.
     #[command(flatten)]
     pub limits: Limits,
+}
+
+impl Cli {
+    /// Reads the command line; a wrong one ends the program.
+    #[must_use]
+    pub fn read() -> Self {
+        let cli = Self::parse();
+        if let Command::Run(run) = &cli.command
+            && let Err(words) = run.check()
+        {
+            Self::command().error(ErrorKind::ArgumentConflict, words).exit();
+        }
+        cli
+    }
+}
+
+impl Run {
+    /// What the flags say together.
+    fn check(&self) -> Result<(), String> {
+        if self.descriptors == Descriptors::Shared || self.model.shares_nothing() {
+            return Ok(());
+        }
+        let name = self.model.name;
+        let able = MODELS.iter().filter(|model| model.shares_nothing());
+        let able = able.map(|model| model.name).collect::<Vec<_>>().join(", ");
+        Err(format!(
+            "--descriptors own is for workers that accept for themselves, and those of {name} do \
+             not; with --model {able} they do"
+        ))
+    }
 }
 
 /// What to do for clients.
@@ -156,7 +197,6 @@ mod tests {
 
     #[test]
     fn the_definition_is_consistent() {
-        use clap::CommandFactory;
         Cli::command().debug_assert();
     }
 

@@ -8,6 +8,7 @@
 //! | [`session`]    | what a driver drives: a socket and the conversation over it             |
 //! | [`connection`] | the life of one connection, with no socket in it                        |
 //! | [`listener`]   | the one place where listening sockets get their options                 |
+//! | [`descriptors`] | who shares a descriptor table, and how many clients it has room for    |
 //! | [`control`]    | what all workers share: whether to go on, the time, the counters        |
 //! | [`stats`]      | counters: connections, answers, system calls, for each worker           |
 //!
@@ -18,6 +19,7 @@ pub mod buffers;
 pub mod cli;
 pub mod connection;
 pub mod control;
+pub mod descriptors;
 pub mod drive;
 pub mod keeper;
 pub mod listener;

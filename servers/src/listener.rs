@@ -5,7 +5,7 @@
 
 use std::io;
 use std::net::{SocketAddr, SocketAddrV6, TcpStream, ToSocketAddrs};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -86,6 +86,19 @@ impl Listener {
     /// When the kernel refuses.
     pub fn unblock(&self) -> io::Result<()> {
         self.0.set_nonblocking(true)
+    }
+}
+
+impl AsRawFd for Listener {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+impl From<OwnedFd> for Listener {
+    /// A descriptor that is a listening socket already.
+    fn from(fd: OwnedFd) -> Self {
+        Self(fd.into())
     }
 }
 

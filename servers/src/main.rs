@@ -8,18 +8,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
-use clap::Parser;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use servers::apps::{App, Echo, Http, Root};
 use servers::cli::{AppName, Cli, Command, Run};
 use servers::control::{Control, Patience};
+use servers::descriptors::Room;
 use servers::keeper::Keeper;
+use servers::listener::Listener;
 use servers::models::{Family, Listeners, Model, Site, Workers};
 use servers::progress::Progress;
-use servers::{listener, listing};
+use servers::{descriptors, listener, listing};
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let done = match Cli::read().command {
         Command::List(list) => listing::write(&mut io::stdout().lock(), list.format),
         Command::Run(run) => serve(&run),
     };
@@ -35,8 +35,9 @@ fn main() -> ExitCode {
 fn serve(run: &Run) -> anyhow::Result<()> {
     let progress = run.progress.then(Progress::start);
     let keeper = Keeper::new(progress).context("cannot watch for signals")?;
-    raise_descriptor_limit();
     let workers = workers(run.model, run.workers.map(usize::from));
+    let room = Room { table: descriptors::raise_limit(), descriptors: run.descriptors, workers };
+    run.clients.map_or(Ok(()), |clients| room.check(clients.into()))?;
     let control = Arc::new(control(run));
     let app = app(run, &control)?;
     let listeners = match run.model.listeners {
@@ -46,14 +47,14 @@ fn serve(run: &Run) -> anyhow::Result<()> {
     let listeners = listener::listen(run.listen, run.limits.backlog, listeners)?;
     announce(&listeners)?;
     let site = Site {
-        listeners: &listeners,
         app: app.as_ref(),
         control: &control,
         keeper: &keeper,
         workers,
+        descriptors: run.descriptors,
         stack_octets: run.limits.stack as usize,
     };
-    let served = keep_and_serve(run.model, &site);
+    let served = keep_and_serve(run.model, &site, listeners);
     if let Some(path) = &run.counters {
         write_counters(path, &control)?;
     }
@@ -61,14 +62,14 @@ fn serve(run: &Run) -> anyhow::Result<()> {
 }
 
 /// Serves until the server stops. Blocking models need somebody beside them who keeps the time.
-fn keep_and_serve(model: &Model, site: &Site<'_>) -> io::Result<()> {
+fn keep_and_serve(model: &Model, site: &Site<'_>, listeners: Vec<Listener>) -> io::Result<()> {
     if model.family != Family::Blocking {
-        return (model.serve)(site);
+        return (model.serve)(site, listeners);
     }
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| site.keeper.keep_until(&done, site.control));
-        let served = (model.serve)(site);
+        let served = (model.serve)(site, listeners);
         done.store(true, Ordering::Release);
         served
     })
@@ -113,16 +114,8 @@ fn workers(model: &Model, asked: Option<usize>) -> usize {
     }
 }
 
-/// As many descriptors as we may have without asking anybody.
-fn raise_descriptor_limit() {
-    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
-        // If it fails, the limit stays as it is; clients beyond it are counted.
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
-    }
-}
-
 /// Tells whoever started us where we listen, as soon as clients may come.
-fn announce(listeners: &[listener::Listener]) -> anyhow::Result<()> {
+fn announce(listeners: &[Listener]) -> anyhow::Result<()> {
     let address = listener::address_of(listeners)?;
     let mut out = io::stdout().lock();
     writeln!(out, "listening {address}")?;
@@ -132,7 +125,7 @@ fn announce(listeners: &[listener::Listener]) -> anyhow::Result<()> {
 fn write_counters(path: &Path, control: &Control) -> anyhow::Result<()> {
     let write = || -> anyhow::Result<()> {
         let mut file = File::create(path)?;
-        serde_json::to_writer_pretty(&mut file, &control.stats.totals())?;
+        serde_json::to_writer_pretty(&mut file, &control.stats.report())?;
         Ok(writeln!(file)?)
     };
     write().with_context(|| format!("cannot write the counters to {}", path.display()))

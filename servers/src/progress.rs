@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::stats::{Stats, Totals};
 
 const PERIOD: Duration = Duration::from_secs(1);
-/// More workers than this are shown only in all.
+/// Of more workers than this, only the fewest and the most connections of one are shown.
 const WORKERS_SHOWN_MAX: usize = 16;
 
 /// Shows what has changed since it showed the last time.
@@ -54,11 +54,18 @@ fn line(before: &Totals, now: &Totals, by_worker: &str, elapsed: Duration) -> St
 
 fn open_by_worker(stats: &Stats) -> String {
     let workers = stats.each();
-    if !(2..=WORKERS_SHOWN_MAX).contains(&workers.len()) {
-        return String::new();
+    let open = workers.iter().map(|worker| worker.open);
+    match workers.len() {
+        0 | 1 => String::new(),
+        2..=WORKERS_SHOWN_MAX => {
+            let open = open.map(|open| open.to_string()).collect::<Vec<_>>();
+            format!(" ({})", open.join(" + "))
+        }
+        _ => {
+            let (least, most) = (open.clone().min(), open.max());
+            format!(" ({} to {} a worker)", least.unwrap_or(0), most.unwrap_or(0))
+        }
     }
-    let open = workers.iter().map(|worker| worker.open.to_string()).collect::<Vec<_>>();
-    format!(" ({})", open.join(" + "))
 }
 
 #[cfg(test)]
@@ -80,5 +87,13 @@ mod tests {
             Duration::from_millis(500),
         );
         assert_eq!(line, "5 connected (3 + 2), 7 accepted, 100 answers/s");
+    }
+
+    #[test]
+    fn shows_how_unevenly_many_workers_are_used() {
+        let stats = Stats::default();
+        let workers = (0..=WORKERS_SHOWN_MAX).map(|_| stats.lease()).collect::<Vec<_>>();
+        (7..).zip(&workers).for_each(|(count, worker)| worker.accepted.add(count));
+        assert_eq!(open_by_worker(&stats), " (7 to 23 a worker)");
     }
 }

@@ -98,6 +98,20 @@ counted! {
     writes,
 }
 
+/// What a server has counted at its end.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Report {
+    /// All workers' counters added up.
+    #[serde(flatten)]
+    totals: Totals,
+    /// How many workers there were at once.
+    workers: usize,
+    /// How many connections the worker with the fewest of them took on.
+    accepted_least: u64,
+    /// How many connections the worker with the most of them took on.
+    accepted_most: u64,
+}
+
 /// The counters of all workers.
 #[derive(Debug, Default)]
 pub struct Stats {
@@ -145,6 +159,19 @@ impl Stats {
         self.each().into_iter().chain([self.acceptor.totals()]).sum()
     }
 
+    /// The totals, and how evenly the connections were spread.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        let each = self.each();
+        let accepted = each.iter().map(|worker| worker.accepted);
+        Report {
+            totals: self.totals(),
+            workers: each.len(),
+            accepted_least: accepted.clone().min().unwrap_or(0),
+            accepted_most: accepted.max().unwrap_or(0),
+        }
+    }
+
     fn rows(&self) -> MutexGuard<'_, Rows> {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -179,6 +206,8 @@ mod tests {
         let totals = stats.totals();
         assert_eq!((totals.accepted, totals.closed, totals.open), (7, 1, 6));
         assert_eq!(totals.refused, 2);
+        let report = stats.report();
+        assert_eq!((report.workers, report.accepted_least, report.accepted_most), (2, 3, 4));
     }
 
     #[test]

@@ -61,8 +61,8 @@ enum Turn {
 
 /// A readiness loop with everything it needs from the kernel.
 ///
-/// A server makes all of its reactors before the first of them runs: one that is made later may find
-/// that the clients of the others have taken the last descriptor.
+/// Reactors that share a descriptor table are made before the first of them runs: one that is made
+/// later may find that the clients of the others have taken the last descriptor.
 pub struct Reactor<'a, P> {
     poller: P,
     source: Source<'a>,
@@ -84,17 +84,24 @@ impl<'a, P: Poller> Reactor<'a, P> {
     /// # Errors
     /// When there is no descriptor for it, or no room in the kernel.
     pub fn new(site: &Site<'a>, source: Source<'a>) -> io::Result<Self> {
-        let worker = Worker::new(site.control);
         let waker = match source {
-            Source::Listener(_) => worker.control.waker()?,
+            Source::Listener(_) => site.control.waker()?,
             Source::Inbox(inbox) => inbox.waker(),
         };
+        Self::woken_by(waker, site, source)
+    }
+
+    /// The same with a waker that the server's control has made before.
+    ///
+    /// # Errors
+    /// When there is no descriptor for it, or no room in the kernel.
+    pub fn woken_by(waker: Arc<Waker>, site: &Site<'a>, source: Source<'a>) -> io::Result<Self> {
         let mut reactor = Self {
             poller: P::new()?,
             source,
             gate: Gate::Paused,
             app: site.app,
-            worker,
+            worker: Worker::new(site.control),
             waker,
             keeper: site.control.join_reactors().then_some(site.keeper),
             slots: Slots::default(),

@@ -14,7 +14,7 @@ use std::thread;
 
 use crate::drive::accept::clients;
 use crate::drive::reactor::{Reactor, Source};
-use crate::listener::Inbox;
+use crate::listener::{Inbox, Listener};
 use crate::models::{
     AtOnce, Edge, Epoll, Family, Listeners, Model, Site, TriggerName, Workers, join,
 };
@@ -29,7 +29,7 @@ pub(super) const MODEL: Model = Model {
     serve,
 };
 
-fn serve(site: &Site<'_>) -> io::Result<()> {
+fn serve(site: &Site<'_>, listeners: Vec<Listener>) -> io::Result<()> {
     let inboxes =
         (0..site.workers).map(|_| Inbox::new(site.control)).collect::<io::Result<Vec<_>>>()?;
     let workers = inboxes
@@ -38,15 +38,15 @@ fn serve(site: &Site<'_>) -> io::Result<()> {
         .collect::<io::Result<Vec<_>>>()?;
     thread::scope(|scope| {
         let workers = workers.into_iter().map(|worker| scope.spawn(|| worker.run())).collect();
-        let dealt = deal(site, &inboxes);
+        let dealt = deal(site, &listeners[0], &inboxes);
         inboxes.iter().for_each(Inbox::close);
         let worked = join(workers);
         dealt.and(worked)
     })
 }
 
-fn deal(site: &Site<'_>, inboxes: &[Inbox]) -> io::Result<()> {
-    for (client, inbox) in clients(site)?.zip(inboxes.iter().cycle()) {
+fn deal(site: &Site<'_>, listener: &Listener, inboxes: &[Inbox]) -> io::Result<()> {
+    for (client, inbox) in clients(site, listener)?.zip(inboxes.iter().cycle()) {
         // It was accepted for a reader who waits.
         client.set_nonblocking(true)?;
         inbox.put(client);

@@ -9,6 +9,7 @@
 use std::io;
 
 use crate::drive::reactor::{Reactor, Source};
+use crate::listener::Listener;
 use crate::models::{AtOnce, Epoll, Family, Level, Listeners, Model, Site, TriggerName, Workers};
 
 pub(super) const MODEL: Model = Model {
@@ -21,6 +22,6 @@ pub(super) const MODEL: Model = Model {
     serve,
 };
 
-fn serve(site: &Site<'_>) -> io::Result<()> {
-    Reactor::<Epoll<Level>>::new(site, Source::Listener(&site.listeners[0]))?.run()
+fn serve(site: &Site<'_>, listeners: Vec<Listener>) -> io::Result<()> {
+    Reactor::<Epoll<Level>>::new(site, Source::Listener(&listeners[0]))?.run()
 }

@@ -11,6 +11,7 @@ use std::io;
 
 use crate::drive::accept::clients;
 use crate::drive::blocking;
+use crate::listener::Listener;
 use crate::models::{AtOnce, Family, Listeners, Model, Site, Workers};
 use crate::worker::Worker;
 
@@ -24,9 +25,9 @@ pub(super) const MODEL: Model = Model {
     serve,
 };
 
-fn serve(site: &Site<'_>) -> io::Result<()> {
+fn serve(site: &Site<'_>, listeners: Vec<Listener>) -> io::Result<()> {
     let mut worker = Worker::new(site.control);
-    for client in clients(site)? {
+    for client in clients(site, &listeners[0])? {
         let session = site.app.open(client, &worker);
         blocking::run(session, &mut worker);
     }

@@ -23,6 +23,7 @@ use serde::Serialize;
 
 use crate::apps::App;
 use crate::control::Control;
+use crate::descriptors::Descriptors;
 use crate::drive::poller::Trigger;
 use crate::keeper::Keeper;
 use crate::listener::Listener;
@@ -47,8 +48,16 @@ pub struct Model {
     pub workers: Workers,
     /// How many listening sockets it wants.
     pub listeners: Listeners,
-    /// Serves until the server stops.
-    pub serve: fn(&Site<'_>) -> io::Result<()>,
+    /// Serves the clients of these listeners until the server stops.
+    pub serve: fn(&Site<'_>, Vec<Listener>) -> io::Result<()>,
+}
+
+impl Model {
+    /// Whether no worker touches a descriptor of another's clients, from accepting to closing.
+    #[must_use]
+    pub fn shares_nothing(&self) -> bool {
+        self.listeners == Listeners::PerWorker
+    }
 }
 
 /// What a worker does while nothing happens.
@@ -121,11 +130,9 @@ pub enum Listeners {
     PerWorker,
 }
 
-/// What a model serves: where clients come in, and what is done for them.
+/// What a model serves: what is done for clients, and by whom.
 #[derive(Clone, Copy)]
 pub struct Site<'a> {
-    /// Where clients come in: one, or one for each worker.
-    pub listeners: &'a [Listener],
     /// What is done for them.
     pub app: &'a dyn App,
     /// What all workers share.
@@ -134,6 +141,8 @@ pub struct Site<'a> {
     pub keeper: &'a Keeper,
     /// How many workers there are to be.
     pub workers: usize,
+    /// Who shares a descriptor table.
+    pub descriptors: Descriptors,
     /// The stack of a thread that serves one client, in octets.
     pub stack_octets: usize,
 }

@@ -16,6 +16,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use crate::connection::Interest;
 use crate::drive::poller::{Block, Event, Poller, Ready, Token, Trigger};
 use crate::drive::reactor::{Reactor, Source};
+use crate::listener::Listener;
 use crate::models::{AtOnce, Family, Listeners, Model, Site, TriggerName, Workers};
 
 pub(super) const MODEL: Model = Model {
@@ -38,8 +39,8 @@ pub struct Poll {
     lines: Vec<u32>,
 }
 
-fn serve(site: &Site<'_>) -> io::Result<()> {
-    Reactor::<Poll>::new(site, Source::Listener(&site.listeners[0]))?.run()
+fn serve(site: &Site<'_>, listeners: Vec<Listener>) -> io::Result<()> {
+    Reactor::<Poll>::new(site, Source::Listener(&listeners[0]))?.run()
 }
 
 impl Poller for Poll {

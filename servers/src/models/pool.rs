@@ -14,6 +14,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::drive::accept::clients;
 use crate::drive::blocking;
+use crate::listener::Listener;
 use crate::models::{AtOnce, Family, Listeners, Model, Site, Workers};
 use crate::worker::Worker;
 
@@ -30,7 +31,7 @@ pub(super) const MODEL: Model = Model {
 /// How many clients wait in the queue before the acceptor waits too.
 const QUEUE_MAX: usize = 1_024;
 
-fn serve(site: &Site<'_>) -> io::Result<()> {
+fn serve(site: &Site<'_>, listeners: Vec<Listener>) -> io::Result<()> {
     let (queue, waiting) = sync_channel(QUEUE_MAX);
     let waiting = Mutex::new(waiting);
     std::thread::scope(|scope| {
@@ -40,7 +41,7 @@ fn serve(site: &Site<'_>) -> io::Result<()> {
                 .stack_size(site.stack_octets)
                 .spawn_scoped(scope, move || work(site, waiting))?;
         }
-        for client in clients(site)? {
+        for client in clients(site, &listeners[0])? {
             // The threads end only after the queue has.
             let _ = queue.send(client);
         }

@@ -18,6 +18,7 @@ use polling::{Events, PollMode, Poller as Crate};
 use crate::connection::Interest;
 use crate::drive::poller::{Block, Event, Poller, Ready, Token, Trigger};
 use crate::drive::reactor::{Reactor, Source};
+use crate::listener::Listener;
 use crate::models::{AtOnce, Family, Listeners, Model, Site, TriggerName, Workers};
 
 pub(super) const MODEL: Model = Model {
@@ -40,8 +41,8 @@ pub struct Portable {
     ready: Events,
 }
 
-fn serve(site: &Site<'_>) -> io::Result<()> {
-    Reactor::<Portable>::new(site, Source::Listener(&site.listeners[0]))?.run()
+fn serve(site: &Site<'_>, listeners: Vec<Listener>) -> io::Result<()> {
+    Reactor::<Portable>::new(site, Source::Listener(&listeners[0]))?.run()
 }
 
 impl Poller for Portable {

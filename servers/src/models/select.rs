@@ -19,6 +19,7 @@ use nix::sys::time::TimeVal;
 use crate::connection::Interest;
 use crate::drive::poller::{Block, Event, Poller, Ready, Token, Trigger};
 use crate::drive::reactor::{Reactor, Source};
+use crate::listener::Listener;
 use crate::models::{AtOnce, Family, Listeners, Model, Site, TriggerName, Workers};
 
 pub(super) const MODEL: Model = Model {
@@ -44,8 +45,8 @@ pub struct Select {
     tokens: Vec<Option<Token>>,
 }
 
-fn serve(site: &Site<'_>) -> io::Result<()> {
-    Reactor::<Select>::new(site, Source::Listener(&site.listeners[0]))?.run()
+fn serve(site: &Site<'_>, listeners: Vec<Listener>) -> io::Result<()> {
+    Reactor::<Select>::new(site, Source::Listener(&listeners[0]))?.run()
 }
 
 impl Poller for Select {

@@ -16,6 +16,7 @@ use std::thread::{Builder, Scope};
 
 use crate::drive::accept::clients;
 use crate::drive::blocking;
+use crate::listener::Listener;
 use crate::models::{AtOnce, Family, Listeners, Model, Site, Workers};
 use crate::worker::Worker;
 
@@ -35,11 +36,11 @@ const MAPPINGS_PER_THREAD: usize = 4;
 /// Mappings left for everything else in the process.
 const MAPPINGS_SPARE: usize = 1_000;
 
-fn serve(site: &Site<'_>) -> io::Result<()> {
+fn serve(site: &Site<'_>, listeners: Vec<Listener>) -> io::Result<()> {
     let threads_max = threads_max();
     let alive = AtomicUsize::new(0);
     std::thread::scope(|scope| {
-        for client in clients(site)? {
+        for client in clients(site, &listeners[0])? {
             let room = alive.load(Ordering::Relaxed) < threads_max;
             let spawned = if room {
                 spawn(scope, site, client, &alive)
