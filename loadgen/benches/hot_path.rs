@@ -8,7 +8,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use loadgen::clock::Moment;
 use loadgen::exchange::{Echo, Exchange, Http, Turn};
 use loadgen::plan::{Message, Request};
-use loadgen::recorder::Recorder;
+use loadgen::recorder::Times;
 use wire::Buffer;
 
 fn clock(criterion: &mut Criterion) {
@@ -16,13 +16,13 @@ fn clock(criterion: &mut Criterion) {
 }
 
 fn record(criterion: &mut Criterion) {
-    let mut recorder = Recorder::default();
+    let mut times = Times::default();
     let mut nanos = 1_u64;
     criterion.bench_function("record", |bencher| {
         bencher.iter(|| {
             // Some microseconds, another value each time.
             nanos = nanos.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            recorder.answered(black_box(nanos >> 46));
+            times.record(black_box(nanos >> 46));
         });
     });
 }
@@ -37,9 +37,10 @@ fn echo(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::from_parameter(size), |bencher| {
             bencher.iter(|| {
                 seed += 1;
-                echo.begin(&mut dialogue, seed, Turn::More);
+                echo.begin(&mut dialogue);
+                echo.expect(&mut dialogue, seed);
                 echo.resume(&mut dialogue, &mut input);
-                input.push(echo.request(&dialogue));
+                input.push(echo.request(seed, Turn::More));
                 echo.receive(&mut dialogue, &mut input)
             });
         });
@@ -59,7 +60,7 @@ fn http(criterion: &mut Criterion) {
     let (mut dialogue, mut input) = (Default::default(), Buffer::new(1 << 18));
     criterion.bench_function("check an HTTP reply", |bencher| {
         bencher.iter(|| {
-            http.begin(&mut dialogue, 0, Turn::More);
+            http.begin(&mut dialogue);
             http.resume(&mut dialogue, &mut input);
             input.push(reply);
             http.receive(&mut dialogue, &mut input)

@@ -40,11 +40,51 @@ impl Moment {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// This moment, that many nanoseconds later.
+    #[must_use]
+    pub const fn after_nanos(self, nanos: u64) -> Self {
+        Self(self.0.saturating_add(nanos))
+    }
+
+    /// This moment, moved into the past.
+    #[must_use]
+    pub fn before(self, lead: Duration) -> Self {
+        Self(self.0.saturating_sub(u64::try_from(lead.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
     /// This moment, moved into the future.
     #[must_use]
     pub fn after(self, wait: Duration) -> Self {
         Self(self.0.saturating_add(u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX)))
     }
+}
+
+/// Whether the wall clock was set: how far it has moved away from the clock that never jumps.
+#[derive(Clone, Copy, Debug)]
+pub struct ClockDrift {
+    offset_ns: i64,
+}
+
+impl ClockDrift {
+    /// Begins to look.
+    #[must_use]
+    pub fn begin() -> Self {
+        Self { offset_ns: wall_clock_offset_ns() }
+    }
+
+    /// By how much the wall clock was moved since then, if it was: adjusting its speed moves it by at
+    /// most half a millisecond a second (adjtime(3)).
+    #[must_use]
+    pub fn step_ns(&self) -> u64 {
+        wall_clock_offset_ns().abs_diff(self.offset_ns)
+    }
+}
+
+/// `CLOCK_REALTIME` minus `CLOCK_MONOTONIC`.
+fn wall_clock_offset_ns() -> i64 {
+    let wall = clock_gettime(ClockId::CLOCK_REALTIME).expect("every Linux has this clock");
+    let wall = wall.tv_sec() * 1_000_000_000 + wall.tv_nsec();
+    wall - Moment::now().as_nanos() as i64
 }
 
 #[cfg(test)]

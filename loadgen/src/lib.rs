@@ -23,6 +23,7 @@ pub mod limits;
 pub mod merge;
 pub mod plan;
 pub mod progress;
+pub mod random;
 pub mod recorder;
 pub mod records;
 pub mod report;

@@ -33,6 +33,10 @@ pub struct Plan {
     pub stop: Stop,
     /// A new connection takes the place of one that has carried this many requests.
     pub reconnect_every: Option<NonZeroU64>,
+    /// Of everything that is drawn at random.
+    pub seed: u64,
+    /// How long all connections stay open after their last answer, if a number of requests decides.
+    pub hold: Duration,
     /// Requests that may be out on one connection at once.
     pub depth: usize,
     /// How long before a planned send the engine stops sleeping and spins.

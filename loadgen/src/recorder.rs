@@ -2,7 +2,6 @@
 
 use hdrhistogram::Histogram;
 
-use crate::fault::Fault;
 use crate::report::{Calls, Errors, Requests};
 
 /// Longer times than this are recorded as this: one hour, in nanoseconds.
@@ -30,12 +29,18 @@ impl Times {
 
     /// Adds all of `other`.
     pub fn merge(&mut self, other: &Self) {
+        if other.0.is_empty() {
+            return;
+        }
         self.0.add(&other.0).expect("both have the same bounds");
     }
 
     /// Forgets everything.
     pub fn reset(&mut self) {
-        self.0.reset();
+        // What was never written to needs no memory, and should not begin to.
+        if !self.0.is_empty() {
+            self.0.reset();
+        }
     }
 
     /// The histogram itself, to be read.
@@ -62,7 +67,7 @@ pub struct Counts {
     pub calls: Calls,
 }
 
-/// What one thread records.
+/// All times of a measuring phase, and everything else.
 #[derive(Clone, Debug, Default)]
 pub struct Recorder {
     /// Response times: from when a request was to be sent to the end of its reply.
@@ -79,40 +84,51 @@ pub struct Recorder {
     pub counts: Counts,
 }
 
-impl Recorder {
-    /// Begins anew, with `outstanding` requests already out, and gives back what was counted. The
-    /// times of connecting stay.
-    pub fn restart(&mut self, outstanding: u64) -> Counts {
-        self.latency.reset();
-        self.service.reset();
-        self.lag.reset();
-        self.queue.reset();
-        let mut fresh = Counts::default();
-        fresh.requests.sent = outstanding;
-        std::mem::replace(&mut self.counts, fresh)
-    }
+/// What one thread records in a second of the measuring phase.
+///
+/// A thread fills one, hands it over at the end of the second, and goes on with an empty one. So
+/// nothing is recorded twice, and reading needs no lock.
+#[derive(Clone, Debug, Default)]
+pub struct Interval {
+    /// Response times.
+    pub latency: Times,
+    /// Service times.
+    pub service: Times,
+    /// Lateness of sends.
+    pub lag: Times,
+    /// Waits for a connection.
+    pub queue: Times,
+    /// Requests that were lost.
+    pub failed: u64,
+}
 
-    /// A request was answered.
-    #[inline]
-    pub fn answered(&mut self, latency_ns: u64) {
-        self.counts.requests.answered += 1;
-        self.latency.record(latency_ns);
-    }
-
-    /// A request was lost.
-    pub fn failed(&mut self, fault: Fault) {
-        self.counts.requests.failed += 1;
-        fault.count(&mut self.counts.errors);
-    }
-
-    /// Adds all that another thread recorded.
+impl Interval {
+    /// Adds what another thread recorded in the same second.
     pub fn merge(&mut self, other: &Self) {
         self.latency.merge(&other.latency);
         self.service.merge(&other.service);
         self.lag.merge(&other.lag);
         self.queue.merge(&other.queue);
-        self.connect.merge(&other.connect);
-        self.counts.merge(&other.counts);
+        self.failed += other.failed;
+    }
+
+    /// Forgets everything.
+    pub fn reset(&mut self) {
+        self.latency.reset();
+        self.service.reset();
+        self.lag.reset();
+        self.queue.reset();
+        self.failed = 0;
+    }
+}
+
+impl Recorder {
+    /// Adds the times of a second.
+    pub fn add(&mut self, interval: &Interval) {
+        self.latency.merge(&interval.latency);
+        self.service.merge(&interval.service);
+        self.lag.merge(&interval.lag);
+        self.queue.merge(&interval.queue);
     }
 }
 
@@ -150,28 +166,16 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_keeps_the_requests_that_are_out() {
-        let mut recorder = Recorder::default();
-        recorder.connect.record(5);
-        recorder.answered(10);
-        recorder.failed(Fault::Closed);
-        let before = recorder.restart(3);
-        assert_eq!((before.requests.answered, before.errors.closed), (1, 1));
-        assert_eq!(recorder.counts.requests, Requests { sent: 3, ..Requests::default() });
-        let lengths = (recorder.latency.histogram().len(), recorder.connect.histogram().len());
-        assert_eq!(lengths, (0, 1));
-    }
-
-    #[test]
     fn merging_gives_what_one_thread_would_have_found() {
         let (mut left, mut right, mut both) =
-            (Recorder::default(), Recorder::default(), Recorder::default());
+            (Interval::default(), Interval::default(), Interval::default());
         for nanos in 1..1000 {
-            if nanos % 3 == 0 { &mut left } else { &mut right }.answered(nanos * 7919);
-            both.answered(nanos * 7919);
+            if nanos % 3 == 0 { &mut left } else { &mut right }.latency.record(nanos * 7919);
+            both.latency.record(nanos * 7919);
         }
         left.merge(&right);
         assert_eq!(left.latency.histogram(), both.latency.histogram());
-        assert_eq!(left.counts.requests, both.counts.requests);
+        left.reset();
+        assert!(left.latency.histogram().is_empty());
     }
 }

@@ -12,7 +12,7 @@ use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 
 use crate::failure::Failure;
-use crate::report::Usage;
+use crate::report::{ThreadUse, Usage};
 
 /// The load generator's own meter and that of the watched process.
 #[derive(Debug)]
@@ -43,6 +43,43 @@ struct Reading {
     system_ticks: u64,
     /// Only the differences of two readings mean something in these.
     usage: Usage,
+}
+
+/// What the calling thread uses of a CPU, and how long it waits for one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ThreadClock {
+    cpu_ns: u64,
+    delayed_ns: u64,
+}
+
+impl ThreadClock {
+    /// Begins to count.
+    pub fn start(&mut self) {
+        *self = Self::read();
+    }
+
+    /// What was used since then, `spun_ns` of it for spinning on purpose.
+    #[must_use]
+    pub fn used(&self, spun_ns: u64) -> ThreadUse {
+        let now = Self::read();
+        ThreadUse {
+            cpu_ns: now.cpu_ns.saturating_sub(self.cpu_ns),
+            spun_ns,
+            delayed_ns: now.delayed_ns.saturating_sub(self.delayed_ns),
+        }
+    }
+
+    /// The second number of schedstat is the time on a run queue
+    /// (Documentation/scheduler/sched-stats.rst). A kernel without it says 0.
+    fn read() -> Self {
+        let cpu = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).ok();
+        let schedstat = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+        let delayed = schedstat.split_whitespace().nth(1).and_then(|field| field.parse().ok());
+        Self {
+            cpu_ns: cpu.map_or(0, |cpu| cpu.tv_sec() as u64 * 1_000_000_000 + cpu.tv_nsec() as u64),
+            delayed_ns: delayed.unwrap_or(0),
+        }
+    }
 }
 
 impl Meters {

@@ -47,6 +47,10 @@ pub struct RunArguments {
     /// Requests of each connection, in place of a duration; nothing is warmed up then
     #[arg(long, value_name = "N", conflicts_with = "warm_up")]
     count: Option<NonZeroU64>,
+    /// With --count: keep all connections open for this long after the last answer
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "0s")]
+    #[arg(requires = "count")]
+    hold: Duration,
     /// How long to put the server under load before measuring (default 1s)
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     warm_up: Option<Duration>,
@@ -144,6 +148,8 @@ impl RunArguments {
             warm_up,
             stop,
             reconnect_every: self.reconnect_every,
+            seed: self.load.seed,
+            hold: self.hold,
             depth: usize::from(self.load.pipeline),
             spin: self.load.spin,
             patience: Patience { answer: self.timeout, connect: self.connect_timeout },
@@ -174,6 +180,12 @@ impl RunArguments {
         }
         if self.duration.is_some_and(|duration| duration.is_zero()) {
             return wrong("--duration must be longer than nothing");
+        }
+        if self.count.is_some() && self.load.rate.is_some() {
+            return wrong("--rate needs a --duration, not a --count");
+        }
+        if self.load.pipeline == 0 {
+            return wrong("--pipeline must be at least 1");
         }
         if self.timeout.is_zero() || self.connect_timeout.is_zero() {
             return wrong("--timeout and --connect-timeout must be longer than nothing");

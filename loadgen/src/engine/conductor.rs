@@ -1,12 +1,14 @@
-//! The main thread's part of a run: it starts the phases and takes readings at their edges.
+//! The main thread's part of a run: it starts the phases, takes readings at their edges, and keeps
+//! the books.
 
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
-use std::thread;
 use std::time::Duration;
 
 use nix::sys::prctl;
 
-use super::shared::{self, Pulse, Timeline};
+use super::ledger::{Ledger, Report};
+use super::shared::{self, Signals, Timeline};
 use crate::clock::Moment;
 use crate::failure::Failure;
 use crate::plan::{Plan, Stop};
@@ -14,86 +16,151 @@ use crate::progress::Progress;
 use crate::report::Usage;
 use crate::usage::{Meters, Readings};
 
+/// How soon an interruption is noticed.
+const ATTENTION: Duration = Duration::from_millis(100);
+
 /// All that the main thread has a hand in.
 pub(super) struct Conductor<'a> {
     pub(super) plan: &'a Plan,
-    pub(super) pulses: &'a [Pulse],
+    pub(super) signals: &'a Signals,
     pub(super) meters: Meters,
     pub(super) orders: Vec<Sender<Timeline>>,
-    /// From each thread, at the end of each part, how many connections it had at the beginning.
-    pub(super) reported: Receiver<u64>,
+    pub(super) reported: Receiver<Report>,
+    pub(super) ledger: Ledger<'a>,
+    /// Threads that have not done what they were last ordered to do.
+    pub(super) busy: usize,
 }
 
 /// What the main thread knows after the measuring phase.
-pub(super) struct Measured {
+pub(super) struct Measured<'a> {
     pub(super) timeline: Timeline,
     pub(super) client: Usage,
     pub(super) server: Option<Usage>,
+    pub(super) ledger: Ledger<'a>,
+    pub(super) reported: Receiver<Report>,
 }
 
-impl Conductor<'_> {
+impl<'a> Conductor<'a> {
     /// From the connecting phase to the end of measuring. The connections stay open until the last
     /// reading has been taken; dropping the senders of orders then releases the threads.
     ///
     /// `None` if there is nothing to measure, since no connection could be made.
-    pub(super) fn conduct(self, progress: &mut Progress) -> Result<Option<Measured>, Failure> {
+    pub(super) fn conduct(
+        mut self,
+        progress: &mut Progress,
+    ) -> Result<Option<Measured<'a>>, Failure> {
         let _ = prctl::set_timerslack(1000);
-        if self.await_reports(progress) == 0 {
+        if self.await_connections(progress)? == 0 {
             return Ok(None);
         }
-        let (timeline, first) = self.begin(progress)?;
+        let (mut timeline, first) = self.begin(progress)?;
         match self.plan.stop {
-            Stop::After(_) => self.sleep_until(timeline.close, progress),
-            Stop::Each(_) => drop(self.await_reports(progress)),
+            Stop::After(_) => self.attend(timeline.close, progress),
+            Stop::Each(_) => self.await_threads(progress),
         }
+        if let Some(stopped) = self.signals.stopped() {
+            timeline.close = timeline.close.min(stopped);
+        }
+        self.hold(progress);
         let last = self.meters.read()?;
-        if matches!(self.plan.stop, Stop::After(_)) {
-            self.await_reports(progress);
-        }
+        self.await_threads(progress);
         progress.end();
         let (client, server) = first.until(&last);
-        Ok(Some(Measured { timeline, client, server }))
+        let Self { ledger, reported, .. } = self;
+        Ok(Some(Measured { timeline, client, server, ledger, reported }))
     }
 
     /// Starts the load, and takes the first reading when measuring begins: without a warm-up that is
     /// just before the first request.
-    fn begin(&self, progress: &mut Progress) -> Result<(Timeline, Readings), Failure> {
+    fn begin(&mut self, progress: &mut Progress) -> Result<(Timeline, Readings), Failure> {
         let before = self.meters.read()?;
         let timeline = Timeline::new(self.plan, Moment::now());
+        self.busy = self.orders.len();
         for order in &self.orders {
             let _ = order.send(timeline);
         }
         if self.plan.warm_up.is_zero() {
             return Ok((timeline, before));
         }
-        self.sleep_until(timeline.open, progress);
-        Ok((timeline, self.meters.read()?))
+        self.attend(timeline.open, progress);
+        match self.signals.stopped() {
+            Some(_) => Err(Failure::Failed("interrupted before measuring began".to_owned())),
+            None => Ok((timeline, self.meters.read()?)),
+        }
     }
 
-    /// Waits for a report of each thread, and adds them up.
-    fn await_reports(&self, progress: &mut Progress) -> u64 {
-        let (mut missing, mut sum) = (self.orders.len(), 0);
-        while missing > 0 {
+    /// Waits until all threads have connected what they can, and adds up how much that is.
+    fn await_connections(&mut self, progress: &mut Progress) -> Result<u64, Failure> {
+        let mut sum = 0;
+        while self.busy > 0 {
             match self.reported.recv_timeout(progress.until_next()) {
-                Ok(established) => (missing, sum) = (missing - 1, sum + established),
-                Err(RecvTimeoutError::Timeout) => progress.show_counts(shared::so_far(self.pulses)),
+                Ok(Report::Ready(established)) => {
+                    sum += established?;
+                    self.busy -= 1;
+                }
+                Ok(report) => self.enter(report),
+                Err(RecvTimeoutError::Timeout) => self.show(progress),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        sum
+        Ok(sum)
     }
 
-    fn sleep_until(&self, when: Moment, progress: &mut Progress) {
+    /// Waits until all threads have done what they had to do.
+    fn await_threads(&mut self, progress: &mut Progress) {
+        while self.busy > 0 && self.listen(progress.until_next(), progress) {}
+    }
+
+    /// Keeps the books until that moment, or until the run is interrupted.
+    fn attend(&mut self, until: Moment, progress: &mut Progress) {
         loop {
-            let left = Duration::from_nanos(when.nanos_since(Moment::now()));
-            if left.is_zero() {
+            let left = Duration::from_nanos(until.nanos_since(Moment::now()));
+            if left.is_zero() || self.signals.stopped().is_some() {
                 return;
             }
-            let next = progress.until_next();
-            thread::sleep(left.min(next));
-            if next <= left {
-                progress.show_counts(shared::so_far(self.pulses));
-            }
+            self.listen(left, progress);
         }
+    }
+
+    /// Leaves all connections open for a while, if that is wanted.
+    fn hold(&mut self, progress: &mut Progress) {
+        if !self.plan.hold.is_zero() {
+            self.attend(Moment::now().after(self.plan.hold), progress);
+        }
+    }
+
+    /// Waits for one report, for at most that long. False when there is nobody left to report.
+    fn listen(&mut self, wait: Duration, progress: &mut Progress) -> bool {
+        let wait = wait.min(progress.until_next()).min(ATTENTION);
+        match self.reported.recv_timeout(wait) {
+            Ok(report) => self.enter(report),
+            Err(RecvTimeoutError::Disconnected) => return false,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if progress.until_next().is_zero() {
+            self.show(progress);
+        }
+        true
+    }
+
+    fn enter(&mut self, report: Report) {
+        match report {
+            Report::Second { which, number, interval } => {
+                self.ledger.enter(which, number, interval);
+            }
+            Report::Ready(_) | Report::Done => self.busy -= 1,
+        }
+    }
+
+    fn show(&self, progress: &mut Progress) {
+        progress.show_counts(shared::so_far(&self.signals.pulses));
+    }
+}
+
+impl Signals {
+    /// When the run was interrupted, if it was.
+    pub(super) fn stopped(&self) -> Option<Moment> {
+        let nanos = self.stop.load(Ordering::Relaxed);
+        (nanos > 0).then(|| Moment::from_nanos(nanos))
     }
 }

@@ -60,7 +60,7 @@ impl<E: Exchange> Worker<'_, E> {
             self.readiness.add(&socket, token)?;
             Ok(socket)
         });
-        self.recorder.counts.calls.controls += 1;
+        self.counts.calls.controls += 1;
         match opened {
             Ok(socket) => self.slots[index].dialling(socket, now),
             Err(error) => self.not_connected(index, &error),
@@ -86,17 +86,17 @@ impl<E: Exchange> Worker<'_, E> {
         slot.state = State::Open;
         let nanos = self.now.nanos_since(slot.since);
         if self.phase != Phase::Draining {
-            self.recorder.connect.record(nanos);
+            self.connect.record(nanos);
         }
-        match self.phase {
-            Phase::Connecting => {}
-            Phase::Draining => self.retire(index),
-            // Only active slots get here: a silent connection that ends is not replaced.
-            Phase::WarmUp | Phase::Measuring => {
-                self.recorder.counts.reconnects += 1;
-                self.ask(index);
-            }
+        if self.phase == Phase::Connecting {
+            return;
         }
+        // Only active slots get here: a silent connection that ends is not replaced.
+        if self.has_nothing_to_do(index) {
+            return self.retire(index);
+        }
+        self.counts.reconnects += u64::from(self.phase != Phase::Draining);
+        self.go_on(index, self.common.plan.depth);
     }
 
     /// There was no connection to be had.
@@ -105,40 +105,46 @@ impl<E: Exchange> Worker<'_, E> {
         self.look_at_clock();
         self.dialling -= 1;
         if self.phase != Phase::Draining {
-            Fault::Connect.count(&mut self.recorder.counts.errors);
+            Fault::Connect.count(&mut self.counts.errors);
         }
         self.first_error.get_or_insert_with(|| error.to_string());
         self.replace(index);
     }
 
-    /// The connection is of no more use, and a request that is out is lost with it.
+    /// The connection is of no more use, and all requests that are out are lost with it.
     #[cold]
     pub(super) fn fail(&mut self, index: usize, fault: Fault) {
         self.look_at_clock();
-        if self.slots[index].state == State::Asking {
-            self.has_come(index);
+        if self.slots[index].out.len() > 0 {
             self.last_event = self.now;
-            self.lost(fault);
         } else if self.phase != Phase::Draining {
-            fault.count(&mut self.recorder.counts.errors);
+            fault.count(&mut self.counts.errors);
+        }
+        while let Some(asked) = self.has_come(index) {
+            self.lost(asked, fault);
         }
         self.replace(index);
     }
 
     /// Replaces a connection that has ended badly, unless the slot has nothing more to do.
-    fn replace(&mut self, index: usize) {
+    pub(super) fn replace(&mut self, index: usize) {
         let slot = &mut self.slots[index];
         let refused = slot.state == State::Dialling && self.phase == Phase::Connecting;
         if slot.role == Role::Silent || refused {
             return self.abandon(index);
         }
-        if self.phase == Phase::Draining || self.has_done_all(index) {
+        if self.has_nothing_to_do(index) {
             return self.retire(index);
         }
         if self.slots[index].answered_here > 0 {
             return self.renew(index);
         }
         self.try_again_later(index);
+    }
+
+    /// While draining, a closed loop asks for nothing more; an open one still sends what was planned.
+    fn has_nothing_to_do(&self, index: usize) -> bool {
+        (self.phase == Phase::Draining && self.pacer.is_none()) || self.has_done_all(index)
     }
 
     fn try_again_later(&mut self, index: usize) {
@@ -180,11 +186,6 @@ impl<E: Exchange> Worker<'_, E> {
 
     pub(super) fn token(&self, index: usize) -> Token {
         Token { index: index as u32, generation: self.slots[index].generation }
-    }
-
-    /// A number that no other slot of the run has.
-    pub(super) fn identity(&self, index: usize) -> u64 {
-        (index * self.common.plan.threads + self.which) as u64
     }
 }
 

@@ -52,13 +52,15 @@ impl Gather {
     }
 
     /// Pauses, if that can help: the last batch was small and more answers than that are expected.
-    pub(crate) fn pause(&self, batch: usize, expected: u64, now: Moment) {
+    /// Says for how many nanoseconds.
+    pub(crate) fn pause(&self, batch: usize, expected: u64, now: Moment) -> u64 {
         let until = self.pause_ns(batch, expected);
         if until > 0 {
             while Moment::now().nanos_since(now) < until {
                 hint::spin_loop();
             }
         }
+        until
     }
 
     fn pause_ns(&self, batch: usize, expected: u64) -> u64 {

@@ -19,6 +19,12 @@
 mod conductor;
 mod dial;
 mod gather;
+mod hear;
+mod interruption;
+mod ledger;
+mod outstanding;
+mod pacer;
+mod phases;
 mod readiness;
 mod shared;
 mod slot;
@@ -26,7 +32,7 @@ mod talk;
 mod worker;
 
 use std::io;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, Builder, ScopedJoinHandle};
 
 use nix::sched::{CpuSet, sched_setaffinity};
@@ -34,8 +40,10 @@ use nix::sys::prctl;
 use nix::unistd::Pid;
 
 use self::conductor::{Conductor, Measured};
-use self::shared::{Pulse, Timeline};
-use self::worker::{Common, Worker, Yield};
+use self::ledger::{Ledger, Report};
+use self::shared::{Pulse, Signals, Timeline};
+use self::worker::{Common, Lines, Worker, Yield};
+use crate::clock::ClockDrift;
 use crate::exchange::{Echo, Exchange, Http};
 use crate::failure::Failure;
 use crate::plan::{Plan, Stop, Work};
@@ -46,6 +54,7 @@ use crate::sources::Sources;
 use crate::statistics::Slices;
 use crate::usage::Meters;
 
+pub use ledger::Witness;
 pub use slot::Tally;
 
 /// What a run found, before it is put into words.
@@ -106,18 +115,25 @@ pub struct Second {
     pub p50_ns: u64,
     /// Their 99th percentile.
     pub p99_ns: u64,
+    /// Their 99.9th percentile.
+    pub p999_ns: u64,
     /// The longest of them.
     pub max_ns: u64,
 }
 
-/// Carries out a plan.
+/// Carries out a plan. `witness` sees each second of the measuring phase when it is over.
 ///
 /// # Errors
 /// If no connection at all could be made, or the host refuses something the plan needs.
-pub fn run(plan: &Plan, sources: &Sources, progress: &mut Progress) -> Result<Found, Failure> {
+pub fn run(
+    plan: &Plan,
+    sources: &Sources,
+    progress: &mut Progress,
+    witness: Witness<'_>,
+) -> Result<Found, Failure> {
     match &plan.work {
-        Work::Echo(message) => drive(plan, &Echo::new(message), sources, progress),
-        Work::Http(request) => drive(plan, &Http::new(request), sources, progress),
+        Work::Echo(message) => drive(plan, &Echo::new(message), sources, progress, witness),
+        Work::Http(request) => drive(plan, &Http::new(request), sources, progress, witness),
     }
 }
 
@@ -126,29 +142,31 @@ fn drive<E: Exchange>(
     exchange: &E,
     sources: &Sources,
     progress: &mut Progress,
+    witness: Witness<'_>,
 ) -> Result<Found, Failure> {
-    let pulses: Vec<_> = (0..plan.threads).map(|_| Pulse::default()).collect();
-    let common = Common { plan, exchange, sources, pulses: &pulses };
-    let workers = (0..plan.threads).map(|which| Worker::new(&common, which));
-    let workers = workers.collect::<Result<Vec<_>, _>>()?;
+    let pulses = (0..plan.threads).map(|_| Pulse::default()).collect();
+    let signals = &Signals { pulses, stop: interruption::watch() };
+    let common = &Common { plan, exchange, sources, signals };
     let meters = Meters::new(plan.watch)?;
+    let drift = ClockDrift::begin();
     thread::scope(|scope| {
         let (reports, reported) = channel();
-        let (mut orders, mut threads) = (Vec::new(), Vec::new());
-        for worker in workers {
-            let (order, ordered) = channel();
-            let reports = reports.clone();
-            let thread =
-                Builder::new().spawn_scoped(scope, move || work(worker, &reports, &ordered));
-            threads.push(thread.map_err(no_thread)?);
+        let (mut orders, mut spares, mut threads) = (Vec::new(), Vec::new(), Vec::new());
+        for which in 0..plan.threads {
+            let ((order, ordered), (spare, spared)) = (channel(), channel());
+            let lines = Lines { reports: reports.clone(), spares: spared };
+            let life = move || live(common, which, lines, &ordered);
+            threads.push(Builder::new().spawn_scoped(scope, life).map_err(no_thread)?);
             orders.push(order);
+            spares.push(spare);
         }
         drop(reports);
-        let conductor = Conductor { plan, pulses: &pulses, meters, orders, reported };
+        let (busy, ledger) = (plan.threads, Ledger::new(spares, witness));
+        let conductor = Conductor { plan, signals, meters, orders, reported, ledger, busy };
         let measured = conductor.conduct(progress)?;
         let yields: Result<Vec<_>, _> = threads.into_iter().map(ScopedJoinHandle::join).collect();
         let panicked = |_| Failure::Failed("a thread of loadgen panicked".to_owned());
-        unite(plan, yields.map_err(panicked)?, measured)
+        unite(plan, yields.map_err(panicked)?, measured, drift.step_ns())
     })
 }
 
@@ -157,21 +175,31 @@ fn no_thread(error: io::Error) -> Failure {
 }
 
 /// The life of a thread: it does a part, reports it, and waits for the order for the next.
-fn work<E: Exchange>(
-    mut worker: Worker<'_, E>,
-    reports: &Sender<u64>,
+fn live<E: Exchange>(
+    common: &Common<'_, E>,
+    which: usize,
+    lines: Lines,
     orders: &Receiver<Timeline>,
-) -> Yield {
+) -> Option<Yield> {
+    let reports = lines.reports.clone();
+    // A report that nobody takes, or an order that never comes, means that the run is off.
+    let tell = |report| drop(reports.send(report));
+    let mut worker = match Worker::new(common, which, lines) {
+        Ok(worker) => worker,
+        Err(failure) => {
+            tell(Report::Ready(Err(failure)));
+            return None;
+        }
+    };
     prepare_thread(&worker);
     worker.connect();
-    // A report that nobody takes, or an order that never comes, means that the run is off.
-    let _ = reports.send(worker.established);
+    tell(Report::Ready(Ok(worker.established)));
     if let Ok(timeline) = orders.recv() {
         worker.drive(timeline);
-        let _ = reports.send(worker.established);
+        tell(Report::Done);
         let _ = orders.recv();
     }
-    worker.finish()
+    Some(worker.finish())
 }
 
 /// Pins the thread, and lets its waits end within a microsecond in place of 50 (prctl(2)).
@@ -194,19 +222,35 @@ pub fn pin(cpus: &[usize]) -> Result<(), Failure> {
 }
 
 /// Joins what the threads found.
-fn unite(plan: &Plan, yields: Vec<Yield>, measured: Option<Measured>) -> Result<Found, Failure> {
+fn unite(
+    plan: &Plan,
+    yields: Vec<Option<Yield>>,
+    measured: Option<Measured<'_>>,
+    clock_step_ns: u64,
+) -> Result<Found, Failure> {
     let mut all = Yield::default();
-    yields.into_iter().for_each(|one| all.merge(one));
-    let Some(Measured { timeline, client, server }) = measured else {
+    yields.into_iter().flatten().for_each(|one| all.merge(one));
+    let Some(measured) = measured else {
         return Err(nothing_established(plan, &all));
     };
+    let Measured { timeline, client, server, mut ledger, reported } = measured;
+    for report in reported.try_iter() {
+        if let Report::Second { which, number, interval } = report {
+            ledger.enter(which, number, interval);
+        }
+    }
+    ledger.balance();
     let close = match plan.stop {
         Stop::After(_) => timeline.close,
         Stop::Each(_) => all.last_event,
     };
+    let elapsed_ns = close.nanos_since(timeline.open);
+    ledger.seconds.truncate((elapsed_ns / 1_000_000_000) as usize);
+    all.sends.sort_unstable();
+    all.sends.truncate(SENDS_KEPT);
     Ok(Found {
-        elapsed_ns: close.nanos_since(timeline.open),
-        recorder: all.recorder,
+        elapsed_ns,
+        recorder: Recorder { connect: all.connect, counts: all.counts, ..ledger.totals },
         before: all.before,
         tallies: all.tallies,
         established: all.established,
@@ -214,15 +258,15 @@ fn unite(plan: &Plan, yields: Vec<Yield>, measured: Option<Measured>) -> Result<
         idle: all.idle,
         client,
         server,
-        threads: Vec::new(),
-        answers: 0,
-        alive: 0,
-        in_flight_ns: 0,
-        sends: Vec::new(),
-        slices: Slices::default(),
-        seconds: Vec::new(),
-        queue_longest: 0,
-        clock_step_ns: 0,
+        threads: all.threads,
+        answers: all.answers,
+        alive: all.alive,
+        in_flight_ns: all.in_flight_ns,
+        sends: all.sends,
+        slices: all.slices,
+        seconds: ledger.seconds,
+        queue_longest: all.queue_longest,
+        clock_step_ns,
     })
 }
 

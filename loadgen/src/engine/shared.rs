@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::clock::Moment;
-use crate::plan::{Plan, Stop};
+use crate::plan::{Load, Plan, Stop};
 
 /// When each phase begins.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +25,15 @@ impl Timeline {
         };
         Self { open, close }
     }
+}
+
+/// What the threads of a run and its main thread can see of each other while it lasts.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    /// One for each thread.
+    pub(crate) pulses: Box<[Pulse]>,
+    /// When the run was interrupted; 0 while it is not.
+    pub(crate) stop: &'static AtomicU64,
 }
 
 /// Signs of life of one thread. Alone on its cache line, so that writing it disturbs nobody.
@@ -64,9 +73,16 @@ pub(crate) fn share(count: usize, shares: usize, which: usize) -> usize {
     count / shares + usize::from(which < count % shares)
 }
 
-/// How long outstanding requests are waited for after the measuring phase.
+/// How long a closed loop waits for the last answers. They are not in its numbers.
+const COURTESY: Duration = Duration::from_secs(1);
+
+/// How long outstanding requests are waited for after the measuring phase. In an open loop each of
+/// them belongs to that phase by its planned time, so they get all the time that others had.
 pub(crate) fn drain_time(plan: &Plan) -> Duration {
-    plan.patience.answer.min(Duration::from_secs(1))
+    match plan.load {
+        Load::Closed(_) => plan.patience.answer.min(COURTESY),
+        Load::Open(_) => plan.patience.answer,
+    }
 }
 
 #[cfg(test)]

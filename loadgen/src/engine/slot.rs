@@ -2,6 +2,7 @@
 
 use std::net::TcpStream;
 
+use super::outstanding::Outstanding;
 use crate::clock::Moment;
 
 /// One client and its present connection.
@@ -17,14 +18,20 @@ pub(crate) struct Slot<D> {
     pub(crate) fruitless: u8,
     /// Requests answered on the present connection.
     pub(crate) answered_here: u32,
-    /// Octets of the present request that are still to be sent.
+    /// Requests that are out.
+    pub(crate) out: Outstanding,
+    /// Octets of them that are still to be sent.
     pub(crate) unsent: usize,
-    /// When the present request was begun or, while dialling, the connection.
+    /// While dialling: since when.
     pub(crate) since: Moment,
     /// What the exchange remembers.
     pub(crate) dialogue: D,
     /// Requests begun in the whole run.
     pub(crate) begun: u64,
+    /// Closed loop: requests that are being thought about.
+    pub(crate) thinking: u64,
+    /// Open loop: whether it has its place among the free connections.
+    pub(crate) listed: bool,
     pub(crate) tally: Tally,
 }
 
@@ -46,7 +53,7 @@ pub(crate) enum State {
     Dialling,
     /// Connected, and no request is out.
     Open,
-    /// A request is out.
+    /// At least one request is out.
     Asking,
     /// Has done all it had to do.
     Finished,
@@ -78,9 +85,11 @@ impl Tally {
     }
 
     /// Counts one answered request.
-    pub(crate) fn answered(&mut self, latency_ns: u64) {
+    #[inline]
+    pub(crate) fn answered(&mut self, latency_ns: u64, service_ns: u64) {
         self.answered += 1;
         self.latency_ns += latency_ns;
+        self.silence_ns = self.silence_ns.max(service_ns);
     }
 }
 
@@ -94,10 +103,13 @@ impl<D: Default> Slot<D> {
             state: State::Waiting,
             fruitless: 0,
             answered_here: 0,
+            out: Outstanding::default(),
             unsent: 0,
             since: Moment::default(),
             dialogue: D::default(),
             begun: 0,
+            thinking: 0,
+            listed: false,
             tally: Tally::default(),
         }
     }
@@ -119,7 +131,25 @@ impl<D: Default> Slot<D> {
         }
         self.generation = self.generation.wrapping_add(1);
         self.state = state;
+        self.out.clear();
         self.unsent = 0;
+        self.thinking = 0;
+    }
+
+    /// Whether it can take one more request.
+    pub(crate) fn is_free(&self, depth: usize) -> bool {
+        let connected = matches!(self.state, State::Open | State::Asking);
+        connected && self.role == Role::Active && self.unsent == 0 && self.out.len() < depth
+    }
+
+    /// Whether it is an active one that is connected, or about to be in the normal course of things.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.role == Role::Active
+            && match self.state {
+                State::Dialling | State::Waiting => self.fruitless == 0,
+                State::Open | State::Asking | State::Finished => true,
+                State::Abandoned => false,
+            }
     }
 
     /// Whether it has that role, is connected, and has no request out.

@@ -1,21 +1,25 @@
-//! The hot path: a reply is read, checked and recorded, and the next request is sent.
+//! Requests: when the next one goes out, on which connection, and as which octets.
 //!
-//! For a request that fits one write and a reply that fits one read, that is two system calls, one
-//! look at the clock, and no allocation.
+//! For a request that fits one write and a reply that fits one read, a request costs two system
+//! calls, one look at the clock (two in an open loop), and no allocation.
 
-use std::io::{ErrorKind, Read, Write};
+use std::cmp::Reverse;
+use std::io::{ErrorKind, IoSlice, Write};
 
 use nix::sys::epoll::EpollFlags;
 
+use super::outstanding::Asked;
 use super::readiness::Token;
 use super::slot::State;
 use super::worker::{Phase, Worker};
-use crate::exchange::{Exchange, Step, Then, Turn};
+use crate::clock::Moment;
+use crate::exchange::{Exchange, Turn};
 use crate::fault::Fault;
-use crate::plan::{Load, Stop};
+use crate::plan::{Load, Stop, Think};
+use crate::random;
 
-/// Reads of one connection in a row, so that one endless reply does not shut out the others.
-const READS_AT_ONCE: usize = 16;
+/// Requests that go out with one system call.
+const AT_ONCE: usize = 16;
 
 impl<E: Exchange> Worker<'_, E> {
     /// Deals with one event.
@@ -30,53 +34,197 @@ impl<E: Exchange> Worker<'_, E> {
         }
         if self.slots[index].unsent > 0 && flags.contains(EpollFlags::EPOLLOUT) {
             self.send(index);
+            self.go_on(index, 0);
         }
         if flags.intersects(readable()) && self.slots[index].generation == token.generation {
             self.receive(index, flags.intersects(over()));
         }
     }
 
-    /// Begins the next request of a connection.
-    pub(super) fn ask(&mut self, index: usize) {
-        let turn = self.turn_of(index);
-        let seed = self.identity(index) << 32;
-        let slot = &mut self.slots[index];
-        slot.state = State::Asking;
-        slot.since = self.now;
-        slot.begun += 1;
-        self.common.exchange.begin(&mut slot.dialogue, seed.wrapping_add(slot.begun), turn);
-        slot.unsent = self.common.exchange.request(&slot.dialogue).len();
-        self.recorder.counts.requests.sent += 1;
-        self.in_flight += 1;
-        self.expected += u64::from(slot.answered_here > 0);
-        self.send(index);
-    }
-
-    /// Whether the request that comes next on this connection is its last one.
-    fn turn_of(&self, index: usize) -> Turn {
-        let answered_here = u64::from(self.slots[index].answered_here);
-        match self.common.plan.reconnect_every {
-            Some(every) if answered_here + 1 >= every.get() => Turn::Last,
-            _ => Turn::More,
+    /// A connection has room for `room` more requests than before: in a closed loop it sends them,
+    /// now or after a while; in an open loop it takes its place among the free ones.
+    pub(super) fn go_on(&mut self, index: usize, room: usize) {
+        match &self.common.plan.load {
+            Load::Open(_) => self.offer(index),
+            Load::Closed(_) if self.phase == Phase::Draining => {}
+            Load::Closed(Think::None) => {
+                (0..room).for_each(|_| self.ask(index, self.now));
+                self.send(index);
+            }
+            Load::Closed(think) => {
+                let think = *think;
+                (0..room).for_each(|_| self.think(index, think));
+            }
         }
     }
 
-    /// Sends what the kernel takes of the present request. The rest goes when there is room again.
-    fn send(&mut self, index: usize) {
-        loop {
-            let slot = &mut self.slots[index];
-            let Some(mut socket) = slot.socket.as_ref() else { return };
-            let request = self.common.exchange.request(&slot.dialogue);
-            let outcome = socket.write(&request[request.len() - slot.unsent..]);
-            self.recorder.counts.calls.sends += 1;
+    /// Puts a connection among the free ones, if it is free and not there yet.
+    fn offer(&mut self, index: usize) {
+        let slot = &mut self.slots[index];
+        if let Some(pacer) = &mut self.pacer
+            && !slot.listed
+            && slot.is_free(self.common.plan.depth)
+        {
+            slot.listed = true;
+            pacer.freed(index as u32, self.now);
+        }
+    }
+
+    /// Open loop: sends everything whose time has come, as long as there are free connections.
+    #[inline]
+    pub(super) fn send_what_is_due(&mut self) {
+        if self.pacer.as_ref().is_some_and(|pacer| pacer.next() <= self.now) {
+            self.keep_pace();
+        }
+    }
+
+    fn keep_pace(&mut self) {
+        while let Some(index) = self.next_due() {
+            self.look_at_clock();
+            self.ask_as_planned(index);
+            self.send(index);
+            self.offer(index);
+        }
+        if let Some(pacer) = &mut self.pacer {
+            pacer.look(self.now);
+        }
+    }
+
+    /// The connection for the request that is due, if there is both.
+    fn next_due(&mut self) -> Option<usize> {
+        let pacer = self.pacer.as_mut()?;
+        if pacer.next() > self.now {
+            return None;
+        }
+        while let Some(index) = pacer.free.pop_front() {
+            let slot = &mut self.slots[index as usize];
+            slot.listed = false;
+            if slot.is_free(self.common.plan.depth) {
+                return Some(index as usize);
+            }
+        }
+        None
+    }
+
+    fn ask_as_planned(&mut self, index: usize) {
+        let Some(pacer) = &mut self.pacer else { return };
+        let planned = pacer.next();
+        let earliest = pacer.sent();
+        if planned >= self.timeline.open {
+            let now = self.now;
+            self.interval.lag.record(now.nanos_since(earliest));
+            if earliest > planned {
+                self.interval.queue.record(earliest.nanos_since(planned));
+            }
+            if self.sends.len() < self.sends.capacity() {
+                self.sends.push(now.nanos_since(self.timeline.open));
+            }
+        }
+        self.ask(index, planned);
+    }
+
+    /// Closed loop: the next request follows after a while. How long is drawn from the seed, the
+    /// connection and the number of the request, so it is the same against every server.
+    fn think(&mut self, index: usize, think: Think) {
+        let number = self.slots[index].begun + self.slots[index].thinking;
+        let draw = random::unit(self.common.plan.seed, self.identity(index), number);
+        let pause = match think {
+            Think::None => return self.ask(index, self.now),
+            Think::Constant(pause) => pause,
+            Think::Exponential(mean) => mean.mul_f64(-(1.0 - draw).ln()),
+        };
+        let generation = self.slots[index].generation;
+        self.slots[index].thinking += 1;
+        self.thinking.push(Reverse((self.now.after(pause), index as u32, generation)));
+    }
+
+    /// Closed loop: sends what was thought about for long enough.
+    pub(super) fn stop_thinking(&mut self) {
+        while let Some(&Reverse((when, index, generation))) = self.thinking.peek()
+            && when <= self.now
+        {
+            self.thinking.pop();
+            let slot = &mut self.slots[index as usize];
+            if slot.generation == generation && self.phase != Phase::Draining {
+                slot.thinking -= 1;
+                self.look_at_clock();
+                self.ask(index as usize, when);
+                self.send(index as usize);
+            }
+        }
+    }
+
+    /// Begins one more request, if the connection may carry it. It is not sent by this.
+    fn ask(&mut self, index: usize, planned: Moment) {
+        if !self.may_carry_one_more(index) {
+            return;
+        }
+        let asked = Asked { planned, sent: self.now };
+        self.weigh_in_flight(self.now);
+        self.in_flight += 1;
+        let slot = &mut self.slots[index];
+        slot.state = State::Asking;
+        slot.begun += 1;
+        slot.out.push(asked);
+        self.expected += u64::from(slot.answered_here > 0);
+        let oldest = slot.out.len() == 1;
+        self.common.exchange.begin(&mut slot.dialogue);
+        let (seed, turn) = self.newest(index, 0);
+        let exchange = self.common.exchange;
+        if oldest {
+            exchange.expect(&mut self.slots[index].dialogue, seed);
+        }
+        self.slots[index].unsent += exchange.request(seed, turn).len();
+        self.counts.requests.sent += u64::from(self.belongs(asked));
+    }
+
+    fn may_carry_one_more(&self, index: usize) -> bool {
+        let slot = &self.slots[index];
+        let carried = u64::from(slot.answered_here) + slot.out.len() as u64;
+        let worn_out = self.common.plan.reconnect_every.is_some_and(|every| carried >= every.get());
+        let connected = matches!(slot.state, State::Open | State::Asking);
+        connected && !worn_out && !self.has_done_all(index)
+    }
+
+    /// Whether a request is one of those that are measured. Those of the warm-up count too while it
+    /// lasts; they are forgotten at its end.
+    #[inline]
+    pub(super) fn belongs(&self, asked: Asked) -> bool {
+        match (self.phase, &self.pacer) {
+            (Phase::WarmUp, _) => true,
+            (Phase::Draining, None) => false,
+            (_, None) => true,
+            (_, Some(_)) => asked.planned >= self.timeline.open,
+        }
+    }
+
+    /// The seed and the turn of a request that is out, counted from the newest one back.
+    fn newest(&self, index: usize, back: usize) -> (u64, Turn) {
+        let slot = &self.slots[index];
+        let seed = (self.identity(index) << 32).wrapping_add(slot.begun - back as u64);
+        let position = u64::from(slot.answered_here) + (slot.out.len() - back) as u64;
+        let every = self.common.plan.reconnect_every;
+        let last = every.is_some_and(|every| position >= every.get());
+        (seed, if last { Turn::Last } else { Turn::More })
+    }
+
+    /// The reply to the oldest request is what comes next.
+    pub(super) fn expect_oldest(&mut self, index: usize) {
+        let back = self.slots[index].out.len() - 1;
+        let (seed, _) = self.newest(index, back);
+        self.common.exchange.expect(&mut self.slots[index].dialogue, seed);
+    }
+
+    /// Sends what the kernel takes of the requests that are out. The rest goes when there is room
+    /// again.
+    pub(super) fn send(&mut self, index: usize) {
+        while self.slots[index].unsent > 0 {
+            let outcome = self.write(index);
+            self.counts.calls.sends += 1;
             match outcome {
                 Ok(count) => {
-                    slot.unsent -= count;
-                    let all = slot.unsent == 0;
+                    self.slots[index].unsent -= count;
                     self.sent(index, count as u64);
-                    if all {
-                        return;
-                    }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -85,146 +233,44 @@ impl<E: Exchange> Worker<'_, E> {
         }
     }
 
+    fn write(&self, index: usize) -> std::io::Result<usize> {
+        let slot = &self.slots[index];
+        let Some(mut socket) = slot.socket.as_ref() else { return Ok(slot.unsent) };
+        let (seed, turn) = self.newest(index, 0);
+        let newest = self.common.exchange.request(seed, turn);
+        if slot.unsent <= newest.len() {
+            return socket.write(&newest[newest.len() - slot.unsent..]);
+        }
+        let (mut pieces, count) = self.unsent_pieces(index);
+        socket.write_vectored(&pieces[..count]).inspect(|_| pieces[0] = IoSlice::new(&[]))
+    }
+
+    /// The first octets that are still to be sent, of the oldest request that has any and of those
+    /// behind it.
+    fn unsent_pieces(&self, index: usize) -> ([IoSlice<'_>; AT_ONCE], usize) {
+        let request = |back| {
+            let (seed, turn) = self.newest(index, back);
+            self.common.exchange.request(seed, turn)
+        };
+        let (mut back, mut octets) = (0, request(0).len());
+        while octets < self.slots[index].unsent {
+            back += 1;
+            octets += request(back).len();
+        }
+        let mut pieces = [IoSlice::new(&[]); AT_ONCE];
+        let count = AT_ONCE.min(back + 1);
+        for (place, piece) in pieces[..count].iter_mut().enumerate() {
+            *piece = IoSlice::new(request(back - place));
+        }
+        pieces[0] = IoSlice::new(&request(back)[octets - self.slots[index].unsent..]);
+        (pieces, count)
+    }
+
     fn sent(&mut self, index: usize, octets: u64) {
         if self.phase != Phase::Draining {
             self.slots[index].tally.octets_sent += octets;
-            self.recorder.counts.octets_sent += octets;
+            self.counts.octets_sent += octets;
         }
-    }
-
-    /// Reads until a read comes back short: only then will there be a new edge. After the peer's
-    /// last octet it reads on, to the end of the input.
-    fn receive(&mut self, index: usize, over: bool) {
-        let generation = self.slots[index].generation;
-        for _ in 0..READS_AT_ONCE {
-            let slot = &mut self.slots[index];
-            if slot.generation != generation {
-                return;
-            }
-            let Some(mut socket) = slot.socket.as_ref() else { return };
-            self.common.exchange.resume(&mut slot.dialogue, &mut self.input);
-            let spare = self.input.spare();
-            let room = spare.len();
-            let outcome = socket.read(spare);
-            self.recorder.counts.calls.receives += 1;
-            match outcome {
-                Ok(0) => return self.ended(index),
-                Ok(count) => {
-                    self.received(index, count);
-                    if count < room && !over {
-                        return;
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return self.fail(index, Fault::of_read(&error)),
-            }
-        }
-        self.read_on_later(index);
-    }
-
-    fn read_on_later(&mut self, index: usize) {
-        let token = self.token(index);
-        if let Some(socket) = &self.slots[index].socket {
-            self.recorder.counts.calls.controls += 1;
-            if self.readiness.again(socket, token).is_err() {
-                self.fail(index, Fault::Read);
-            }
-        }
-    }
-
-    fn received(&mut self, index: usize, count: usize) {
-        self.input.commit(count);
-        if self.phase != Phase::Draining {
-            self.recorder.counts.octets_received += count as u64;
-        }
-        let slot = &mut self.slots[index];
-        if slot.state != State::Asking {
-            return self.fail(index, Fault::Mismatch);
-        }
-        match self.common.exchange.receive(&mut slot.dialogue, &mut self.input) {
-            Step::Partial => {}
-            step => self.settle(index, step),
-        }
-    }
-
-    fn ended(&mut self, index: usize) {
-        let slot = &mut self.slots[index];
-        if slot.state != State::Asking {
-            return self.fail(index, Fault::Closed);
-        }
-        match self.common.exchange.end_of_input(&mut slot.dialogue) {
-            Step::Partial => self.fail(index, Fault::Closed),
-            step => self.settle(index, step),
-        }
-    }
-
-    /// The reply is complete: records it, and goes on to what is next.
-    fn settle(&mut self, index: usize, step: Step) {
-        self.look_at_clock();
-        let then = match step {
-            Step::Answered(then) => {
-                self.answered(index);
-                then
-            }
-            Step::Failed(fault, Then::Reuse) => {
-                self.lost(fault);
-                Then::Reuse
-            }
-            Step::Failed(fault, Then::Close) => return self.fail(index, fault),
-            Step::Partial => return,
-        };
-        self.has_come(index);
-        self.last_event = self.now;
-        let slot = &mut self.slots[index];
-        slot.answered_here = slot.answered_here.saturating_add(1);
-        slot.fruitless = 0;
-        self.proceed(index, then);
-    }
-
-    /// A request is no longer out.
-    pub(super) fn has_come(&mut self, index: usize) {
-        self.in_flight -= 1;
-        self.expected -= u64::from(self.slots[index].answered_here > 0);
-    }
-
-    fn answered(&mut self, index: usize) {
-        self.last_answer = self.now;
-        if self.phase == Phase::Draining {
-            return;
-        }
-        let slot = &mut self.slots[index];
-        let latency_ns = self.now.nanos_since(slot.since);
-        slot.tally.answered(latency_ns);
-        self.recorder.answered(latency_ns);
-        self.gather.note(latency_ns);
-    }
-
-    /// Counts a lost request. After the measuring phase it stays one that had no answer.
-    pub(super) fn lost(&mut self, fault: Fault) {
-        if self.phase != Phase::Draining {
-            self.recorder.failed(fault);
-        }
-    }
-
-    /// In a closed loop the end of a request is the beginning of the next one.
-    fn proceed(&mut self, index: usize, then: Then) {
-        let slot = &self.slots[index];
-        let over = slot.unsent > 0 || then == Then::Close || self.is_worn_out(index);
-        if self.phase == Phase::Draining || self.has_done_all(index) {
-            self.retire(index);
-        } else if over {
-            self.renew(index);
-        } else {
-            match &self.common.plan.load {
-                Load::Closed(_) | Load::Open(_) => self.ask(index),
-            }
-        }
-    }
-
-    fn is_worn_out(&self, index: usize) -> bool {
-        let carried = u64::from(self.slots[index].answered_here);
-        self.common.plan.reconnect_every.is_some_and(|every| carried >= every.get())
     }
 
     pub(super) fn has_done_all(&self, index: usize) -> bool {

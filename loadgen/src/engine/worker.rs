@@ -1,36 +1,45 @@
-//! One thread: its connections, its phases, and the loop that drives them.
+//! One thread: its connections, and what it knows.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::iter;
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, Sender};
 
 use wire::Buffer;
 
+use super::SENDS_KEPT;
 use super::gather::Gather;
+use super::ledger::Report;
+use super::pacer::Pacer;
 use super::readiness::Readiness;
-use super::shared::{self, Pulse, Timeline};
+use super::shared::{self, Signals, Timeline};
 use super::slot::{Role, Slot, State, Tally};
 use crate::clock::Moment;
 use crate::exchange::Exchange;
 use crate::failure::Failure;
-use crate::fault::Fault;
-use crate::plan::{Plan, Stop};
-use crate::recorder::{Counts, Recorder};
+use crate::plan::{Load, Plan, Stop};
+use crate::recorder::{Counts, Interval, Times};
+use crate::report::ThreadUse;
 use crate::sources::Sources;
+use crate::statistics::Slices;
+use crate::usage::ThreadClock;
 
 /// Room for what one read takes. Nearly all replies fit, so that one read is enough for them.
 const INPUT_OCTETS: usize = 256 * 1024;
-
-/// How often overdue requests are looked for: 16 times in their patience, at least this often.
-const SWEEP_AT_LEAST: Duration = Duration::from_millis(250);
 
 /// What all threads of a run share.
 pub(crate) struct Common<'a, E> {
     pub(crate) plan: &'a Plan,
     pub(crate) exchange: &'a E,
     pub(crate) sources: &'a Sources,
-    pub(crate) pulses: &'a [Pulse],
+    pub(crate) signals: &'a Signals,
+}
+
+/// A thread's lines to the main thread.
+pub(crate) struct Lines {
+    pub(crate) reports: Sender<Report>,
+    /// Intervals that were read and can be used again.
+    pub(crate) spares: Receiver<Box<Interval>>,
 }
 
 /// Where the run stands.
@@ -46,10 +55,14 @@ pub(crate) enum Phase {
 pub(crate) struct Worker<'a, E: Exchange> {
     pub(super) common: &'a Common<'a, E>,
     pub(super) which: usize,
+    pub(super) lines: Lines,
     pub(super) phase: Phase,
-    /// When the next phase begins.
-    pub(super) edge: Moment,
     pub(super) timeline: Timeline,
+    /// When there is next something to do about the phases: a new one, or the end of a second.
+    pub(super) edge: Moment,
+    /// When the present second of the measuring phase is over, and its number.
+    pub(super) second_end: Moment,
+    pub(super) second: u64,
     /// The last look at the clock.
     pub(super) now: Moment,
     pub(super) slots: Vec<Slot<E::Dialogue>>,
@@ -57,36 +70,64 @@ pub(crate) struct Worker<'a, E: Exchange> {
     pub(super) unfinished: usize,
     /// Requests that are out.
     pub(super) in_flight: u64,
-    /// Those of them whose connection has had an answer before, so that the server is at it.
+    /// The sum over all requests of the time for which they were out, up to `in_flight_since`.
+    pub(super) in_flight_ns: u64,
+    pub(super) in_flight_since: Moment,
+    /// Requests that are out on connections that had an answer before, so that the server is at it.
     pub(super) expected: u64,
     /// Slots to be dialled as soon as fewer than the limit are being dialled.
     pub(super) waiting: VecDeque<u32>,
     /// Slots to be dialled at a later time.
     pub(super) retries: BinaryHeap<Reverse<(Moment, u32)>>,
+    /// Closed loop with think time: slots, and generations of them, that send at that moment.
+    pub(super) thinking: BinaryHeap<Reverse<(Moment, u32, u32)>>,
+    /// Open loop: what is to be sent when.
+    pub(super) pacer: Option<Pacer>,
     pub(super) dialling: usize,
     pub(super) readiness: Readiness,
     pub(super) gather: Gather,
     pub(super) input: Buffer,
-    pub(super) recorder: Recorder,
+    pub(super) interval: Box<Interval>,
+    pub(super) connect: Times,
+    pub(super) counts: Counts,
+    /// What was counted before measuring began.
+    pub(super) before: Counts,
+    /// Answers in the measuring phase, whichever request they belong to.
+    pub(super) answers: u64,
+    pub(super) slices: Slices,
+    /// The first sends of the measuring phase, in nanoseconds since it began.
+    pub(super) sends: Vec<u64>,
     pub(super) last_answer: Moment,
     /// When a request last ended, well or badly.
     pub(super) last_event: Moment,
     pub(super) next_sweep: Moment,
     pub(super) first_error: Option<String>,
     pub(super) established: u64,
-    before: Counts,
+    /// Active connections at the end of the measuring phase.
+    pub(super) alive: u64,
+    pub(super) spun_ns: u64,
+    pub(super) clock: ThreadClock,
+    pub(super) used: ThreadUse,
 }
 
-/// What one thread found.
+/// What one thread found, apart from times, which it hands over each second.
 #[derive(Debug, Default)]
 pub(crate) struct Yield {
-    pub(crate) recorder: Recorder,
+    pub(crate) connect: Times,
+    pub(crate) counts: Counts,
     /// What was counted before measuring began.
     pub(crate) before: Counts,
     pub(crate) tallies: Vec<Tally>,
     pub(crate) established: u64,
     pub(crate) abandoned: u64,
+    pub(crate) alive: u64,
     pub(crate) idle: u64,
+    pub(crate) answers: u64,
+    pub(crate) in_flight_ns: u128,
+    pub(crate) queue_longest: u64,
+    pub(crate) slices: Slices,
+    pub(crate) sends: Vec<u64>,
+    pub(crate) threads: Vec<ThreadUse>,
     pub(crate) first_error: Option<String>,
     /// When the last request ended.
     pub(crate) last_event: Moment,
@@ -94,34 +135,58 @@ pub(crate) struct Yield {
 
 impl<'a, E: Exchange> Worker<'a, E> {
     /// Makes ready all that can fail for want of a descriptor.
-    pub(crate) fn new(common: &'a Common<'a, E>, which: usize) -> Result<Self, Failure> {
+    pub(crate) fn new(
+        common: &'a Common<'a, E>,
+        which: usize,
+        lines: Lines,
+    ) -> Result<Self, Failure> {
         let plan = common.plan;
         let slots = slots(plan, which);
         let readiness = Readiness::new()
             .map_err(|error| Failure::Unfit(format!("no epoll instance to be had: {error}")))?;
         let now = Moment::now();
+        let kept = match plan.load {
+            Load::Closed(_) => 0,
+            Load::Open(_) => SENDS_KEPT / plan.threads,
+        };
         Ok(Self {
             which,
+            lines,
             phase: Phase::Connecting,
-            edge: Moment::NEVER,
             timeline: Timeline::new(plan, now),
+            edge: Moment::NEVER,
+            second_end: Moment::NEVER,
+            second: 0,
             now,
             unfinished: shared::share(plan.connections, plan.threads, which),
             in_flight: 0,
+            in_flight_ns: 0,
+            in_flight_since: now,
             expected: 0,
             waiting: (0..slots.len() as u32).collect(),
             retries: BinaryHeap::new(),
+            thinking: BinaryHeap::new(),
+            pacer: None,
             dialling: 0,
             readiness,
             gather: Gather::new(plan.coalesce),
             input: Buffer::new(INPUT_OCTETS),
-            recorder: Recorder::default(),
+            interval: Box::default(),
+            connect: Times::default(),
+            counts: Counts::default(),
+            before: Counts::default(),
+            answers: 0,
+            slices: Slices::new(length_of(plan)),
+            sends: Vec::with_capacity(kept),
             last_answer: Moment::default(),
             last_event: Moment::default(),
             next_sweep: now,
             first_error: None,
             established: 0,
-            before: Counts::default(),
+            alive: 0,
+            spun_ns: 0,
+            clock: ThreadClock::default(),
+            used: ThreadUse::default(),
             slots,
             common,
         })
@@ -130,36 +195,11 @@ impl<'a, E: Exchange> Worker<'a, E> {
     /// Opens all connections: the silent ones, then the active ones.
     pub(crate) fn connect(&mut self) {
         self.now = Moment::now();
-        while self.dialling > 0 || !self.waiting.is_empty() {
+        while (self.dialling > 0 || !self.waiting.is_empty()) && !self.is_stopped() {
             self.turn_once();
         }
         self.established =
             self.slots.iter().filter(|slot| slot.is_idle(Role::Active)).count() as u64;
-    }
-
-    /// Puts the target under load, to the end of the run.
-    pub(crate) fn drive(&mut self, timeline: Timeline) {
-        self.timeline = timeline;
-        self.phase = Phase::WarmUp;
-        self.edge = timeline.open;
-        self.now = Moment::now();
-        self.turn_phase();
-        self.ask_all();
-        while !self.is_over() {
-            self.turn_once();
-        }
-        self.publish();
-    }
-
-    /// Sends the first request on every connection that is there. In a large crowd that takes a
-    /// while, which must not count as latency of the last ones: each has its own look at the clock.
-    fn ask_all(&mut self) {
-        for index in 0..self.slots.len() {
-            self.look_at_clock();
-            if self.slots[index].is_idle(Role::Active) && self.phase != Phase::Draining {
-                self.ask(index);
-            }
-        }
     }
 
     /// Closes every connection and gives back what was found.
@@ -167,17 +207,26 @@ impl<'a, E: Exchange> Worker<'a, E> {
         let now = Moment::now();
         let idle = self.slots.iter().filter(|slot| slot.is_idle(Role::Silent)).count() as u64;
         let abandoned = self.slots.iter().filter(|slot| slot.state == State::Abandoned).count();
+        self.hand_over();
         for slot in &mut self.slots {
             slot.close(State::Finished, now);
         }
         let active = self.slots.iter().filter(|slot| slot.role == Role::Active);
         Yield {
             tallies: active.map(|slot| slot.tally).collect(),
-            recorder: self.recorder,
+            connect: self.connect,
+            counts: self.counts,
             before: self.before,
             established: self.established,
             abandoned: abandoned as u64,
+            alive: self.alive,
             idle,
+            answers: self.answers,
+            in_flight_ns: u128::from(self.in_flight_ns),
+            queue_longest: self.pacer.map_or(0, |pacer| pacer.longest),
+            slices: self.slices,
+            sends: self.sends,
+            threads: vec![self.used],
             first_error: self.first_error,
             last_event: self.last_event,
         }
@@ -188,96 +237,17 @@ impl<'a, E: Exchange> Worker<'a, E> {
         self.common.plan.cpus.iter().cycle().nth(self.which)
     }
 
-    fn is_over(&self) -> bool {
-        match (self.phase, self.common.plan.stop) {
-            (Phase::Draining, _) => self.in_flight == 0 || self.now >= self.edge,
-            (_, Stop::Each(_)) => self.unfinished == 0,
-            (_, Stop::After(_)) => false,
-        }
+    /// A number that no other slot of the run has.
+    pub(super) fn identity(&self, index: usize) -> u64 {
+        (index * self.common.plan.threads + self.which) as u64
     }
+}
 
-    /// Dials, waits, and deals with what is ready.
-    fn turn_once(&mut self) {
-        self.dial();
-        let count = self.readiness.wait(self.until_next_duty());
-        self.recorder.counts.calls.waits += 1;
-        self.recorder.counts.calls.events += count as u64;
-        let before = self.now;
-        for position in 0..count {
-            let (token, flags) = self.readiness.event(position);
-            self.ready(token, flags);
-        }
-        if self.now == before {
-            self.look_at_clock();
-        }
-        if self.now >= self.next_sweep {
-            self.sweep();
-        }
-        self.publish();
-        self.gather.pause(count, self.expected, self.now);
-    }
-
-    /// Nanoseconds until something is due that no event announces.
-    fn until_next_duty(&self) -> u64 {
-        let retry = self.retries.peek().map_or(Moment::NEVER, |Reverse((when, _))| *when);
-        self.edge.min(retry).min(self.next_sweep).nanos_since(self.now)
-    }
-
-    /// Reads the clock, and turns to the next phase when it is time.
-    pub(super) fn look_at_clock(&mut self) {
-        self.now = Moment::now();
-        if self.now >= self.edge {
-            self.turn_phase();
-        }
-    }
-
-    #[cold]
-    fn turn_phase(&mut self) {
-        if self.phase == Phase::WarmUp && self.now >= self.edge {
-            self.before = self.recorder.restart(self.in_flight);
-            self.slots.iter_mut().for_each(|slot| slot.tally.restart());
-            self.phase = Phase::Measuring;
-            self.edge = self.timeline.close;
-        }
-        if self.phase == Phase::Measuring && self.now >= self.edge {
-            self.recorder.counts.requests.outstanding = self.in_flight;
-            self.phase = Phase::Draining;
-            self.edge = self.edge.after(shared::drain_time(self.common.plan));
-        }
-    }
-
-    /// Looks for requests and connections that have been waited for too long.
-    ///
-    /// One look at everything now and then is cheaper than a timer for each request, and it costs
-    /// those that are answered nothing.
-    #[cold]
-    fn sweep(&mut self) {
-        let patience = self.common.plan.patience;
-        let anyone = shared::last_answer(self.common.pulses).max(self.last_answer);
-        for index in 0..self.slots.len() {
-            let slot = &self.slots[index];
-            // While the server answers someone, a connection that it has not come to yet is in a
-            // queue that moves: starved, but not lost.
-            let since = if slot.answered_here == 0 { slot.since.max(anyone) } else { slot.since };
-            match slot.state {
-                State::Asking if self.now >= since.after(patience.answer) => {
-                    self.fail(index, Fault::Timeout);
-                }
-                State::Dialling if self.now >= slot.since.after(patience.connect) => {
-                    self.not_connected(index, &nix::errno::Errno::ETIMEDOUT.into());
-                }
-                _ => {}
-            }
-        }
-        let often = patience.answer.min(patience.connect) / 16;
-        self.next_sweep = self.now.after(often.min(SWEEP_AT_LEAST));
-    }
-
-    fn publish(&self) {
-        let (before, requests) = (self.before.requests, self.recorder.counts.requests);
-        let answered = before.answered + requests.answered;
-        let failed = before.failed + requests.failed;
-        self.common.pulses[self.which].publish(answered, failed, self.last_answer);
+/// The length of the measuring phase, if it is known.
+fn length_of(plan: &Plan) -> Option<u64> {
+    match plan.stop {
+        Stop::After(length) => u64::try_from(length.as_nanos()).ok(),
+        Stop::Each(_) => None,
     }
 }
 
@@ -292,12 +262,20 @@ fn slots<D: Default>(plan: &Plan, which: usize) -> Vec<Slot<D>> {
 impl Yield {
     /// Adds what another thread found.
     pub(crate) fn merge(&mut self, other: Self) {
-        self.recorder.merge(&other.recorder);
+        self.connect.merge(&other.connect);
+        self.counts.merge(&other.counts);
         self.before.merge(&other.before);
         self.tallies.extend(other.tallies);
         self.established += other.established;
         self.abandoned += other.abandoned;
+        self.alive += other.alive;
         self.idle += other.idle;
+        self.answers += other.answers;
+        self.in_flight_ns += other.in_flight_ns;
+        self.queue_longest += other.queue_longest;
+        self.slices.merge(&other.slices);
+        self.sends.extend(other.sends);
+        self.threads.extend(other.threads);
         self.first_error = self.first_error.take().or(other.first_error);
         self.last_event = self.last_event.max(other.last_event);
     }

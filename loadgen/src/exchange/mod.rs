@@ -4,6 +4,10 @@
 //! threads; what it remembers of one connection is a [`Dialogue`](Exchange::Dialogue), which the
 //! engine keeps in that connection's slot. The engine is generic over the exchange, so nothing here
 //! is a virtual call.
+//!
+//! Several requests may be out on a connection; their replies come in the same order (RFC 9112,
+//! section 9.3.2). So an exchange hears of a request twice: when it is sent, and when all replies
+//! before its own are complete. A request is known by its `seed` alone: nothing of it is kept.
 
 mod echo;
 mod http;
@@ -19,17 +23,20 @@ pub trait Exchange: Sync {
     /// What has to be remembered of a connection between two reads.
     type Dialogue: Default + Send;
 
-    /// Turns to the next request of a connection. `seed` differs from request to request; `Last`
-    /// tells the other side, where the protocol has words for that, that the connection then ends.
-    fn begin(&self, dialogue: &mut Self::Dialogue, seed: u64, turn: Turn);
+    /// All octets of a request. `seed` differs from request to request; `Last` tells the other
+    /// side, where the protocol has words for that, that the connection then ends.
+    fn request(&self, seed: u64, turn: Turn) -> &[u8];
 
-    /// All octets of the request that was begun.
-    fn request(&self, dialogue: &Self::Dialogue) -> &[u8];
+    /// Says that a request is about to be sent.
+    fn begin(&self, dialogue: &mut Self::Dialogue);
+
+    /// Says that the next octets of the input belong to the reply to this request.
+    fn expect(&self, dialogue: &mut Self::Dialogue, seed: u64);
 
     /// Prepares `input` for the next read: what an earlier one left over comes first.
     fn resume(&self, dialogue: &mut Self::Dialogue, input: &mut Buffer);
 
-    /// Takes what was read.
+    /// Takes what was read, up to the end of the reply.
     fn receive(&self, dialogue: &mut Self::Dialogue, input: &mut Buffer) -> Step;
 
     /// Takes the end of the input, which may be what a reply waited for.

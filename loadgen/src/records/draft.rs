@@ -25,10 +25,14 @@ impl Draft {
         if place.exists() {
             return Err(occupied(place));
         }
-        let name = place.file_name().unwrap_or_default().to_string_lossy();
-        let beside = place.with_file_name(format!(".{name}.{}.part", std::process::id()));
+        let beside = beside(place);
         let file = File::create(&beside).map_err(|error| failed(&beside, &error))?;
-        Ok(Self { file: BufWriter::new(file), beside, place: place.to_owned() })
+        Ok(Self::over(file, place))
+    }
+
+    pub(super) fn over(file: File, place: &Path) -> Self {
+        let (file, beside) = (BufWriter::new(file), beside(place));
+        Self { file, beside, place: place.to_owned() }
     }
 
     /// Puts the file into its place.
@@ -76,6 +80,11 @@ pub fn write_file(place: &Path, octets: &[u8]) -> Result<(), Failure> {
     let mut draft = Draft::create(place)?;
     draft.write_all(octets).map_err(|error| draft.failure(&error))?;
     draft.settle()
+}
+
+fn beside(place: &Path) -> PathBuf {
+    let name = place.file_name().unwrap_or_default().to_string_lossy();
+    place.with_file_name(format!(".{name}.{}.part", std::process::id()))
 }
 
 /// Renames, unless there is something at that place.
@@ -127,8 +136,7 @@ mod tests {
         let full = File::options().write(true).open("/dev/full").expect("every Linux has it");
         let folder = tempfile::tempdir().expect("a folder");
         let place = folder.path().join("a.log");
-        let beside = folder.path().join("part");
-        let mut draft = Draft { file: BufWriter::new(full), beside, place: place.clone() };
+        let mut draft = Draft::over(full, &place);
         draft.write_all(b"a few octets").expect("the buffer has room");
         let failure = draft.settle().expect_err("the disk is full");
         assert!(failure.to_string().contains("a.log: No space left"), "{failure}");

@@ -5,9 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 
-use super::{Connections, Latency, Percentile, Summary};
+use super::{Connections, Latency, Pace, Percentile, Summary};
 use crate::engine::Found;
-use crate::plan::Plan;
+use crate::plan::{Load, Plan};
 use crate::recorder::Times;
 use crate::verdict;
 
@@ -25,7 +25,8 @@ const TAIL: f64 = 0.025;
 pub fn summarise(plan: &Plan, found: &Found) -> Summary {
     let counts = &found.recorder.counts;
     let seconds = found.elapsed_ns as f64 / 1e9;
-    let rate = counts.requests.answered as f64 / seconds;
+    let rate = found.answers as f64 / seconds;
+    let pace = pace(plan, found);
     Summary {
         schema: SCHEMA,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -42,13 +43,25 @@ pub fn summarise(plan: &Plan, found: &Found) -> Summary {
         latency: latency(&found.recorder.latency),
         connect: latency(&found.recorder.connect),
         calls: counts.calls,
-        service: None,
-        pace: None,
+        service: pace.is_some().then(|| latency(&found.recorder.service)),
+        pace,
         threads: found.threads.clone(),
         client: found.client,
         server: found.server,
         verdict: verdict::judge(plan, found),
     }
+}
+
+fn pace(plan: &Plan, found: &Found) -> Option<Pace> {
+    let Load::Open(schedule) = &plan.load else { return None };
+    Some(Pace {
+        arrivals: schedule.pattern.to_string(),
+        rate: schedule.rate,
+        seed: schedule.seed,
+        lag: latency(&found.recorder.lag),
+        queue: latency(&found.recorder.queue),
+        queue_longest: found.queue_longest,
+    })
 }
 
 fn connections(plan: &Plan, found: &Found) -> Connections {
