@@ -11,6 +11,7 @@
 //! [`Summary`](report::Summary). Before the first socket is opened, [`limits`] and [`sources`] have
 //! made sure that the host can give what the plan needs.
 
+pub mod agent;
 pub mod calibrate;
 pub mod cli;
 pub mod clock;
