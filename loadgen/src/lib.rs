@@ -21,6 +21,7 @@ pub mod failure;
 pub mod fault;
 pub mod hostile;
 pub mod limits;
+pub mod memory;
 pub mod merge;
 pub mod plan;
 pub mod progress;

@@ -25,6 +25,8 @@ pub struct Plan {
     pub idle: usize,
     /// Threads, each with its own epoll instance and its own share of the connections.
     pub threads: usize,
+    /// Whether the threads share one descriptor table.
+    pub tables: Tables,
     /// CPUs to pin the threads to, in turn; none leaves it to the kernel.
     pub cpus: Vec<usize>,
     /// How long load is given before measuring begins.
@@ -79,6 +81,15 @@ impl FromStr for Think {
             None => parse_duration(text).map(Self::Constant),
         }
     }
+}
+
+/// Where the descriptors of a thread's connections are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tables {
+    /// In one table for all.
+    Shared,
+    /// In a table of its own (unshare(2)): the limit on descriptors is one of each table.
+    Own,
 }
 
 /// When a run is over.

@@ -10,6 +10,7 @@ use super::load::LoadArguments;
 use super::parse_duration;
 
 use crate::failure::Failure;
+use crate::limits;
 use crate::plan::{Coalesce, Message, Patience, Plan, Request, Stop, Work};
 use crate::progress::Style;
 use crate::target::{Scheme, Target};
@@ -38,9 +39,10 @@ pub struct RunArguments {
     /// Connections that send requests
     #[arg(short, long, value_name = "N", default_value_t = 10)]
     connections: usize,
-    /// Threads, each with an equal share of the connections
-    #[arg(short, long, value_name = "T", default_value_t = 1)]
-    threads: usize,
+    /// Threads, each with an equal share of the connections (default: 1, or as many as the limit on
+    /// descriptors makes necessary, each with a table of its own)
+    #[arg(short, long, value_name = "T")]
+    threads: Option<usize>,
     /// How long to measure (default 10s)
     #[arg(short, long, value_name = "TIME", value_parser = parse_duration, conflicts_with = "count")]
     duration: Option<Duration>,
@@ -135,6 +137,7 @@ impl RunArguments {
             Some(count) => Stop::Each(count),
             None => Stop::After(self.duration.unwrap_or(DURATION)),
         };
+        let (threads, tables) = limits::threads_for(self.connections + self.idle, self.threads);
         let warm_up = self.warm_up.unwrap_or_else(|| self.usual_warm_up());
         Ok(Plan {
             command,
@@ -143,7 +146,8 @@ impl RunArguments {
             load: self.load.load(warm_up, self.duration.unwrap_or(DURATION))?,
             connections: self.connections,
             idle: self.idle,
-            threads: self.threads,
+            threads,
+            tables,
             cpus: self.cpus.clone().map_or_else(Vec::new, |cpus| cpus.0),
             warm_up,
             stop,
@@ -175,7 +179,7 @@ impl RunArguments {
         if self.connections == 0 || self.connections.saturating_add(self.idle) > u32::MAX as usize {
             return wrong("--connections must be at least 1, and with --idle below 2^32");
         }
-        if self.threads == 0 || self.threads > self.connections {
+        if self.threads.is_some_and(|threads| threads == 0 || threads > self.connections) {
             return wrong("--threads must be at least 1 and at most --connections");
         }
         if self.duration.is_some_and(|duration| duration.is_zero()) {

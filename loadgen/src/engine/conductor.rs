@@ -11,6 +11,7 @@ use super::ledger::{Ledger, Report};
 use super::shared::{self, Signals, Timeline};
 use crate::clock::Moment;
 use crate::failure::Failure;
+use crate::memory::{Growth, Reading};
 use crate::plan::{Plan, Stop};
 use crate::progress::Progress;
 use crate::report::Usage;
@@ -24,6 +25,8 @@ pub(super) struct Conductor<'a> {
     pub(super) plan: &'a Plan,
     pub(super) signals: &'a Signals,
     pub(super) meters: Meters,
+    /// Before the first connection.
+    pub(super) memory: Reading,
     pub(super) orders: Vec<Sender<Timeline>>,
     pub(super) reported: Receiver<Report>,
     pub(super) ledger: Ledger<'a>,
@@ -36,6 +39,7 @@ pub(super) struct Measured<'a> {
     pub(super) timeline: Timeline,
     pub(super) client: Usage,
     pub(super) server: Option<Usage>,
+    pub(super) memory: Growth,
     pub(super) ledger: Ledger<'a>,
     pub(super) reported: Receiver<Report>,
 }
@@ -63,11 +67,12 @@ impl<'a> Conductor<'a> {
         }
         self.hold(progress);
         let last = self.meters.read()?;
+        let memory = self.memory.until(&Reading::take(self.plan.watch));
         self.await_threads(progress);
         progress.end();
         let (client, server) = first.until(&last);
         let Self { ledger, reported, .. } = self;
-        Ok(Some(Measured { timeline, client, server, ledger, reported }))
+        Ok(Some(Measured { timeline, client, server, memory, ledger, reported }))
     }
 
     /// Starts the load, and takes the first reading when measuring begins: without a warm-up that is

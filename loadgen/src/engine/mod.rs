@@ -35,7 +35,7 @@ use std::io;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, Builder, ScopedJoinHandle};
 
-use nix::sched::{CpuSet, sched_setaffinity};
+use nix::sched::{CloneFlags, CpuSet, sched_setaffinity, unshare};
 use nix::sys::prctl;
 use nix::unistd::Pid;
 
@@ -46,7 +46,8 @@ use self::worker::{Common, Lines, Worker, Yield};
 use crate::clock::ClockDrift;
 use crate::exchange::{Echo, Exchange, Http};
 use crate::failure::Failure;
-use crate::plan::{Plan, Stop, Work};
+use crate::memory::{Growth, Reading};
+use crate::plan::{Plan, Stop, Tables, Work};
 use crate::progress::Progress;
 use crate::recorder::{Counts, Recorder};
 use crate::report::{ThreadUse, Usage};
@@ -78,6 +79,8 @@ pub struct Found {
     pub client: Usage,
     /// What the watched process used in it.
     pub server: Option<Usage>,
+    /// What memory was added from before the first connection to the end.
+    pub memory: Growth,
     /// What each thread did in it.
     pub threads: Vec<ThreadUse>,
     /// Answers that came in it, to whichever request: the throughput.
@@ -149,6 +152,7 @@ fn drive<E: Exchange>(
     let common = &Common { plan, exchange, sources, signals };
     let meters = Meters::new(plan.watch)?;
     let drift = ClockDrift::begin();
+    let memory = Reading::take(plan.watch);
     thread::scope(|scope| {
         let (reports, reported) = channel();
         let (mut orders, mut spares, mut threads) = (Vec::new(), Vec::new(), Vec::new());
@@ -162,7 +166,7 @@ fn drive<E: Exchange>(
         }
         drop(reports);
         let (busy, ledger) = (plan.threads, Ledger::new(spares, witness));
-        let conductor = Conductor { plan, signals, meters, orders, reported, ledger, busy };
+        let conductor = Conductor { plan, signals, meters, memory, orders, reported, ledger, busy };
         let measured = conductor.conduct(progress)?;
         let yields: Result<Vec<_>, _> = threads.into_iter().map(ScopedJoinHandle::join).collect();
         let panicked = |_| Failure::Failed("a thread of loadgen panicked".to_owned());
@@ -184,6 +188,10 @@ fn live<E: Exchange>(
     let reports = lines.reports.clone();
     // A report that nobody takes, or an order that never comes, means that the run is off.
     let tell = |report| drop(reports.send(report));
+    if let Err(failure) = own_table(common.plan.tables) {
+        tell(Report::Ready(Err(failure)));
+        return None;
+    }
     let mut worker = match Worker::new(common, which, lines) {
         Ok(worker) => worker,
         Err(failure) => {
@@ -200,6 +208,15 @@ fn live<E: Exchange>(
         let _ = orders.recv();
     }
     Some(worker.finish())
+}
+
+/// From here on the thread's descriptors are its own, if that is the plan.
+fn own_table(tables: Tables) -> Result<(), Failure> {
+    let outcome = match tables {
+        Tables::Shared => Ok(()),
+        Tables::Own => unshare(CloneFlags::CLONE_FILES),
+    };
+    outcome.map_err(|error| Failure::Unfit(format!("no descriptor table for a thread: {error}")))
 }
 
 /// Pins the thread, and lets its waits end within a microsecond in place of 50 (prctl(2)).
@@ -233,7 +250,7 @@ fn unite(
     let Some(measured) = measured else {
         return Err(nothing_established(plan, &all));
     };
-    let Measured { timeline, client, server, mut ledger, reported } = measured;
+    let Measured { timeline, client, server, memory, mut ledger, reported } = measured;
     for report in reported.try_iter() {
         if let Report::Second { which, number, interval } = report {
             ledger.enter(which, number, interval);
@@ -258,6 +275,7 @@ fn unite(
         idle: all.idle,
         client,
         server,
+        memory,
         threads: all.threads,
         answers: all.answers,
         alive: all.alive,

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::memory::Growth;
 use crate::verdict::Verdict;
 
 /// What one run of the load generator found.
@@ -50,6 +51,10 @@ pub struct Summary {
     pub errors_before: Errors,
     /// What the load generator itself used in the measuring phase.
     pub client: Usage,
+    /// What memory was added from before the first connection to the end of measuring, with all
+    /// connections open.
+    #[serde(default)]
+    pub memory: Growth,
     /// What each thread of the load generator did in the measuring phase.
     #[serde(default)]
     pub threads: Vec<ThreadUse>,

@@ -4,6 +4,9 @@ use std::fmt::Write;
 
 use super::{Errors, Latency, Summary, Usage};
 
+/// Connections that are enough to tell their memory from that of everything else on the host.
+const MANY: u64 = 1000;
+
 /// The summary as an aligned table.
 #[must_use]
 pub fn text(summary: &Summary) -> String {
@@ -28,6 +31,9 @@ pub fn text(summary: &Summary) -> String {
     if let Some(server) = &summary.server {
         page.line("server", usage(server, summary));
         page.line("  memory, threads", memory(server));
+    }
+    if summary.connections.established + summary.connections.idle >= MANY {
+        page.line("memory", growth(summary));
     }
     page.0
 }
@@ -121,6 +127,20 @@ fn calls(summary: &Summary) -> String {
 fn memory(usage: &Usage) -> String {
     let mebi = usage.resident_octets as f64 / f64::from(1 << 20);
     format!("{mebi:.1} MiB resident, {} threads", usage.threads)
+}
+
+/// What each connection has cost, if they are many enough for that to mean something.
+fn growth(summary: &Summary) -> String {
+    let growth = &summary.memory;
+    let connections = (summary.connections.established + summary.connections.idle) as f64;
+    let each = |octets: i64| format!("{:.0}", octets as f64 / connections);
+    let server = growth.server.map(|octets| format!(", {} server", each(octets)));
+    format!(
+        "octets per connection: {} loadgen{}, {} kernel (both ends, if the target is on this host)",
+        each(growth.client),
+        server.unwrap_or_default(),
+        each(growth.kernel())
+    )
 }
 
 /// A time in the unit that suits it.

@@ -195,7 +195,7 @@ fn nobody_listening_is_a_failure_with_a_reason() {
 fn wrong_usage_and_an_unfit_host_have_their_own_status() {
     let usage = loadgen("--target tcp://127.0.0.1:1 --connections 0");
     assert_eq!(usage.status.code(), Some(2));
-    let unfit = loadgen("--target tcp://127.0.0.1:1 --connections 3000000000");
+    let unfit = loadgen("--target tcp://127.0.0.1:1 --connections 3000000000 --threads 1");
     let complaint = String::from_utf8_lossy(&unfit.stderr);
     assert_eq!(unfit.status.code(), Some(4), "{complaint}");
     assert!(complaint.contains("needs 3000000010 descriptors"), "{complaint}");
