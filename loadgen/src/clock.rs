@@ -59,29 +59,9 @@ impl Moment {
     }
 }
 
-/// Whether the wall clock was set: how far it has moved away from the clock that never jumps.
-#[derive(Clone, Copy, Debug)]
-pub struct ClockDrift {
-    offset_ns: i64,
-}
-
-impl ClockDrift {
-    /// Begins to look.
-    #[must_use]
-    pub fn begin() -> Self {
-        Self { offset_ns: wall_clock_offset_ns() }
-    }
-
-    /// By how much the wall clock was moved since then, if it was: adjusting its speed moves it by at
-    /// most half a millisecond a second (adjtime(3)).
-    #[must_use]
-    pub fn step_ns(&self) -> u64 {
-        wall_clock_offset_ns().abs_diff(self.offset_ns)
-    }
-}
-
-/// `CLOCK_REALTIME` minus `CLOCK_MONOTONIC`.
-fn wall_clock_offset_ns() -> i64 {
+/// `CLOCK_REALTIME` minus `CLOCK_MONOTONIC` in nanoseconds.
+#[must_use]
+pub fn wall_clock_offset_ns() -> i64 {
     let wall = clock_gettime(ClockId::CLOCK_REALTIME).expect("every Linux has this clock");
     let wall = wall.tv_sec() * 1_000_000_000 + wall.tv_nsec();
     wall - Moment::now().as_nanos() as i64

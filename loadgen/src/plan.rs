@@ -43,6 +43,8 @@ pub struct Plan {
     pub depth: usize,
     /// How long before a planned send the engine stops sleeping and spins.
     pub spin: Duration,
+    /// Whether the kernel is asked when requests left it and replies came.
+    pub stamps: bool,
     /// How long to wait for a connection and for an answer.
     pub patience: Patience,
     /// Whether replies may gather for a moment before they are fetched.

@@ -89,6 +89,9 @@ pub struct RunArguments {
     /// A process, the server as a rule, whose use of CPU and memory is taken while measuring
     #[arg(long, value_name = "PID")]
     watch: Option<i32>,
+    /// Ask the kernel when each request left and when its reply came: where the time goes
+    #[arg(long)]
+    stamps: bool,
     /// Let replies gather before a wait, for 1/32 of the mean latency and 50 µs at most
     #[arg(long, value_enum, default_value = "auto")]
     coalesce: OnOff,
@@ -154,6 +157,7 @@ impl RunArguments {
             reconnect_every: self.reconnect_every,
             seed: self.load.seed,
             hold: self.hold,
+            stamps: self.stamps,
             depth: usize::from(self.load.pipeline),
             spin: self.load.spin,
             patience: Patience { answer: self.timeout, connect: self.connect_timeout },
@@ -187,6 +191,11 @@ impl RunArguments {
         }
         if self.count.is_some() && self.load.rate.is_some() {
             return wrong("--rate needs a --duration, not a --count");
+        }
+        if self.stamps && self.load.pipeline > 1 {
+            return wrong(
+                "--stamps needs a --pipeline of 1: which stamp belongs to which request?",
+            );
         }
         if self.load.pipeline == 0 {
             return wrong("--pipeline must be at least 1");

@@ -88,6 +88,9 @@ impl<E: Exchange> Worker<'_, E> {
         if self.phase != Phase::Draining {
             self.connect.record(nanos);
         }
+        if let (Some(stamps), Some(socket)) = (&self.stamps, &self.slots[index].socket) {
+            let _ = stamps.ask(socket);
+        }
         if self.phase == Phase::Connecting {
             return;
         }

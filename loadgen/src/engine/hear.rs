@@ -26,7 +26,10 @@ impl<E: Exchange> Worker<'_, E> {
             self.common.exchange.resume(&mut slot.dialogue, &mut self.input);
             let spare = self.input.spare();
             let room = spare.len();
-            let outcome = socket.read(spare);
+            let outcome = match &mut self.stamps {
+                Some(stamps) => stamps.read(socket, spare),
+                None => socket.read(spare),
+            };
             self.counts.calls.receives += 1;
             match outcome {
                 Ok(0) => return self.ended(index),
@@ -159,6 +162,12 @@ impl<E: Exchange> Worker<'_, E> {
         self.counts.requests.answered += 1;
         self.counts.requests.late += u64::from(self.phase == Phase::Draining);
         self.interval.latency.record(latency_ns);
+        if let Some(stamps) = &mut self.stamps {
+            if let Some(socket) = &self.slots[index].socket {
+                stamps.take_left(index, socket);
+            }
+            stamps.enter(index, asked, self.now);
+        }
         self.slices.record(self.now.nanos_since(self.timeline.open), latency_ns);
         if self.pacer.is_some() {
             self.interval.service.record(service_ns);

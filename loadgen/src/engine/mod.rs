@@ -28,6 +28,7 @@ mod phases;
 mod readiness;
 mod shared;
 mod slot;
+mod stamps;
 mod talk;
 mod worker;
 
@@ -43,14 +44,14 @@ use self::conductor::{Conductor, Measured};
 use self::ledger::{Ledger, Report};
 use self::shared::{Pulse, Signals, Timeline};
 use self::worker::{Common, Lines, Worker, Yield};
-use crate::clock::ClockDrift;
+use crate::agent::ClockWatch;
 use crate::exchange::{Echo, Exchange, Http};
 use crate::failure::Failure;
 use crate::memory::{Growth, Reading};
 use crate::plan::{Plan, Stop, Tables, Work};
 use crate::progress::Progress;
 use crate::recorder::{Counts, Recorder};
-use crate::report::{ThreadUse, Usage};
+use crate::report::{Path, ThreadUse, Usage};
 use crate::sources::Sources;
 use crate::statistics::Slices;
 use crate::usage::Meters;
@@ -79,6 +80,8 @@ pub struct Found {
     pub client: Usage,
     /// What the watched process used in it.
     pub server: Option<Usage>,
+    /// Where the time of requests went, if stamps were asked for.
+    pub path: Option<Path>,
     /// What memory was added from before the first connection to the end.
     pub memory: Growth,
     /// What each thread did in it.
@@ -151,7 +154,7 @@ fn drive<E: Exchange>(
     let signals = &Signals { pulses, stop: interruption::watch() };
     let common = &Common { plan, exchange, sources, signals };
     let meters = Meters::new(plan.watch)?;
-    let drift = ClockDrift::begin();
+    let mut watch = ClockWatch::begin();
     let memory = Reading::take(plan.watch);
     thread::scope(|scope| {
         let (reports, reported) = channel();
@@ -170,7 +173,7 @@ fn drive<E: Exchange>(
         let measured = conductor.conduct(progress)?;
         let yields: Result<Vec<_>, _> = threads.into_iter().map(ScopedJoinHandle::join).collect();
         let panicked = |_| Failure::Failed("a thread of loadgen panicked".to_owned());
-        unite(plan, yields.map_err(panicked)?, measured, drift.step_ns())
+        unite(plan, yields.map_err(panicked)?, measured, watch.look().unsigned_abs())
     })
 }
 
@@ -275,6 +278,7 @@ fn unite(
         idle: all.idle,
         client,
         server,
+        path: all.path,
         memory,
         threads: all.threads,
         answers: all.answers,

@@ -97,6 +97,9 @@ impl<E: Exchange> Worker<'_, E> {
         }
         self.send_what_is_due();
         self.stop_thinking();
+        if let Some(stamps) = &mut self.stamps {
+            stamps.synchronise(self.now);
+        }
         if self.now >= self.next_sweep {
             self.sweep();
         }
@@ -152,6 +155,9 @@ impl<E: Exchange> Worker<'_, E> {
         self.slots.iter_mut().for_each(|slot| slot.tally.restart());
         (self.in_flight_ns, self.in_flight_since) = (0, self.timeline.open);
         (self.answers, self.spun_ns) = (0, 0);
+        if let Some(stamps) = &mut self.stamps {
+            stamps.restart();
+        }
         self.clock.start();
         self.phase = Phase::Measuring;
         self.second_end = self.timeline.open.after_nanos(SECOND_NS);

@@ -36,6 +36,8 @@ impl<E: Exchange> Worker<'_, E> {
             self.send(index);
             self.go_on(index, 0);
         }
+        // The error queue, where stamps wait to be fetched, is no error.
+        let flags = if self.stamps.is_some() { flags - EpollFlags::EPOLLERR } else { flags };
         if flags.intersects(readable()) && self.slots[index].generation == token.generation {
             self.receive(index, flags.intersects(over()));
         }

@@ -14,12 +14,13 @@ use super::pacer::Pacer;
 use super::readiness::Readiness;
 use super::shared::{self, Signals, Timeline};
 use super::slot::{Role, Slot, State, Tally};
+use super::stamps::Stamps;
 use crate::clock::Moment;
 use crate::exchange::Exchange;
 use crate::failure::Failure;
 use crate::plan::{Load, Plan, Stop};
 use crate::recorder::{Counts, Interval, Times};
-use crate::report::ThreadUse;
+use crate::report::{Path, ThreadUse};
 use crate::sources::Sources;
 use crate::statistics::Slices;
 use crate::usage::ThreadClock;
@@ -106,6 +107,8 @@ pub(crate) struct Worker<'a, E: Exchange> {
     /// Active connections at the end of the measuring phase.
     pub(super) alive: u64,
     pub(super) spun_ns: u64,
+    /// Stamps of the kernel, if they are asked for.
+    pub(super) stamps: Option<Stamps>,
     pub(super) clock: ThreadClock,
     pub(super) used: ThreadUse,
 }
@@ -128,6 +131,7 @@ pub(crate) struct Yield {
     pub(crate) slices: Slices,
     pub(crate) sends: Vec<u64>,
     pub(crate) threads: Vec<ThreadUse>,
+    pub(crate) path: Option<Path>,
     pub(crate) first_error: Option<String>,
     /// When the last request ended.
     pub(crate) last_event: Moment,
@@ -185,6 +189,7 @@ impl<'a, E: Exchange> Worker<'a, E> {
             established: 0,
             alive: 0,
             spun_ns: 0,
+            stamps: plan.stamps.then(|| Stamps::new(slots.len())),
             clock: ThreadClock::default(),
             used: ThreadUse::default(),
             slots,
@@ -227,6 +232,7 @@ impl<'a, E: Exchange> Worker<'a, E> {
             slices: self.slices,
             sends: self.sends,
             threads: vec![self.used],
+            path: self.stamps.map(Stamps::path),
             first_error: self.first_error,
             last_event: self.last_event,
         }
@@ -276,6 +282,9 @@ impl Yield {
         self.slices.merge(&other.slices);
         self.sends.extend(other.sends);
         self.threads.extend(other.threads);
+        if let Some(path) = &other.path {
+            self.path.get_or_insert_default().merge(path);
+        }
         self.first_error = self.first_error.take().or(other.first_error);
         self.last_event = self.last_event.max(other.last_event);
     }

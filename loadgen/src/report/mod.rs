@@ -9,7 +9,8 @@ mod text;
 pub use folder::Folder;
 pub use summarise::summarise;
 pub use summary::{
-    Calls, Connections, Errors, Latency, Pace, Percentile, Requests, Summary, ThreadUse, Usage,
+    Band, Calls, Connections, Errors, Latency, Pace, Path, Percentile, Requests, Summary,
+    ThreadUse, Usage,
 };
 pub use text::text;
 

@@ -45,6 +45,7 @@ pub fn summarise(plan: &Plan, found: &Found) -> Summary {
         calls: counts.calls,
         service: pace.is_some().then(|| latency(&found.recorder.service)),
         pace,
+        path: found.path.clone(),
         memory: found.memory,
         threads: found.threads.clone(),
         client: found.client,

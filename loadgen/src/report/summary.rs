@@ -51,6 +51,9 @@ pub struct Summary {
     pub errors_before: Errors,
     /// What the load generator itself used in the measuring phase.
     pub client: Usage,
+    /// Where the time of requests went, if stamps of the kernel were asked for.
+    #[serde(default)]
+    pub path: Option<Path>,
     /// What memory was added from before the first connection to the end of measuring, with all
     /// connections open.
     #[serde(default)]
@@ -81,6 +84,58 @@ pub struct Pace {
     pub queue: Latency,
     /// The most requests that waited at once, summed over the threads.
     pub queue_longest: u64,
+}
+
+/// The ways of requests, in bands of response time: narrow ones, so that a band can stand for a
+/// percentile.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Path {
+    /// In ascending order; most are empty.
+    pub bands: Vec<Band>,
+}
+
+/// Requests of about the same response time, and the sums of the parts of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Band {
+    /// Requests.
+    pub count: u64,
+    /// From when they were to be sent to when they were sent.
+    pub wait_ns: u64,
+    /// From there to when the kernel gave them to the network device.
+    pub send_ns: u64,
+    /// From there to when the kernel had the reply: the network and the server.
+    pub away_ns: u64,
+    /// From there to when the reply had been read and checked.
+    pub read_ns: u64,
+}
+
+impl Path {
+    /// Adds the ways that another thread saw.
+    pub fn merge(&mut self, other: &Self) {
+        self.bands.resize(self.bands.len().max(other.bands.len()), Band::default());
+        for (band, more) in self.bands.iter_mut().zip(&other.bands) {
+            band.add(more);
+        }
+    }
+
+    /// All bands as one.
+    #[must_use]
+    pub fn total(&self) -> Band {
+        let mut total = Band::default();
+        self.bands.iter().for_each(|band| total.add(band));
+        total
+    }
+}
+
+impl Band {
+    /// Adds the requests of another band.
+    pub fn add(&mut self, other: &Self) {
+        self.count += other.count;
+        self.wait_ns += other.wait_ns;
+        self.send_ns += other.send_ns;
+        self.away_ns += other.away_ns;
+        self.read_ns += other.read_ns;
+    }
 }
 
 /// What one thread of the load generator did in the measuring phase.

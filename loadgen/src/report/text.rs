@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Errors, Latency, Summary, Usage};
+use super::{Errors, Latency, Path, Summary, Usage};
 
 /// Connections that are enough to tell their memory from that of everything else on the host.
 const MANY: u64 = 1000;
@@ -25,6 +25,9 @@ pub fn text(summary: &Summary) -> String {
         format!("{} sent, {} received", summary.octets_sent, summary.octets_received),
     );
     page.latency("latency", &summary.latency);
+    if let Some(path) = &summary.path {
+        page.line("where the time goes", way(path));
+    }
     page.latency("connect", &summary.connect);
     page.line("loadgen", usage(&summary.client, summary));
     page.line("  system calls", calls(summary));
@@ -67,6 +70,15 @@ impl Page {
         }
         self.line("", format!("{:>10} max", time(latency.max_ns as f64)));
     }
+}
+
+/// The parts of the mean response time.
+fn way(path: &Path) -> String {
+    let total = path.total();
+    let mean = |nanos: u64| time(nanos as f64 / total.count.max(1) as f64);
+    let (wait, send) = (mean(total.wait_ns), mean(total.send_ns));
+    let (away, read) = (mean(total.away_ns), mean(total.read_ns));
+    format!("{wait} before the send, {send} to leave, {away} away, {read} to be read")
 }
 
 fn connections(summary: &Summary) -> String {
