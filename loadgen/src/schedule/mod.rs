@@ -23,6 +23,8 @@ mod walk;
 use std::time::Duration;
 
 use self::fingerprint::Fingerprint;
+#[cfg(test)]
+pub(crate) use self::random::SplitMix64;
 pub use self::{arrivals::Arrivals, law::GapLaw, pattern::Pattern, trace::Trace};
 
 /// A plan of send times.
