@@ -143,6 +143,23 @@ fn a_second_signal_ends_it_at_once() {
     assert!(server.wait().success());
 }
 
+/// strace(1) makes unshare(2) fail, as a container's filter of system calls may.
+#[test]
+fn a_worker_that_gets_no_table_stops_the_server_with_words() {
+    if Command::new("strace").arg("-V").output().is_err() {
+        return eprintln!("SKIPPED: strace is not installed");
+    }
+    let output = Command::new("strace")
+        .args(["-D", "-f", "-o", "/dev/null", "-e", "inject=unshare:error=EPERM", SERVERS])
+        .args(["run", "--model", "reactors", "--app", "echo", "--listen", "127.0.0.1:0"])
+        .args(OWN)
+        .output()
+        .unwrap();
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{words}");
+    assert!(words.contains("reactors gave up") && words.contains("unshare(2)"), "{words}");
+}
+
 #[test]
 fn models_whose_workers_share_descriptors_refuse() {
     let output = Command::new(SERVERS)

@@ -52,7 +52,8 @@ fn together(site: &Site<'_>, listeners: &[Listener]) -> io::Result<()> {
     thread::scope(|scope| {
         let mut others = Vec::new();
         let started = reactors.try_for_each(|reactor| {
-            others.push(Builder::new().spawn_scoped(scope, || reactor.run())?);
+            let other = Builder::new().spawn_scoped(scope, || reactor.run());
+            others.push(other.map_err(no_thread)?);
             Ok(())
         });
         let served = started.and_then(|()| first.map_or(Ok(()), Reactor::run));
@@ -64,16 +65,16 @@ fn together(site: &Site<'_>, listeners: &[Listener]) -> io::Result<()> {
 fn apart(site: &Site<'_>, mut listeners: Vec<Listener>) -> io::Result<()> {
     // Everybody wakes everybody, so all wakers are there before the first worker leaves.
     let wakers = listeners.iter().map(|_| site.control.waker()).collect::<io::Result<Vec<_>>>()?;
-    let (mine, theirs) = wakers.split_first().expect("a server has a listener");
+    let (first, rest) = wakers.split_first().expect("a server has a listener");
     thread::scope(|scope| {
         let mut others = Vec::new();
-        let left = theirs.iter().try_for_each(|waker| {
+        let left = rest.iter().try_for_each(|waker| {
             others.push(send_off(scope, site, waker, &mut listeners)?);
             Ok(())
         });
         let served = left.and_then(|()| {
             let own = Source::Listener(&listeners[0]);
-            Reactor::<Epoll<Level>>::woken_by(Arc::clone(mine), site, own)?.run()
+            Reactor::<Epoll<Level>>::woken_by(Arc::clone(first), site, own)?.run()
         });
         finish(site, served, others)
     })
@@ -92,12 +93,12 @@ fn send_off<'scope>(
     let thread = Builder::new().spawn_scoped(scope, move || {
         let lived = live_apart(&site, waker, &numbers, &left);
         lived.inspect_err(|_| site.control.enter(Phase::Closing))
-    })?;
+    });
     // A worker that could not leave says nothing here: it stops the server, and its error is the
     // server's.
     let _ = has_left.recv();
     listeners.pop();
-    Ok(thread)
+    thread.map_err(no_thread)
 }
 
 /// Leaves the table for one where the last of these listeners is the only one, and serves there.
@@ -111,6 +112,11 @@ fn live_apart(
     let listener = Listener::from(descriptors::part(mine, others)?);
     let _ = left.send(());
     Reactor::<Epoll<Level>>::woken_by(waker, site, Source::Listener(&listener))?.run()
+}
+
+fn no_thread(error: io::Error) -> io::Error {
+    let words = format!("no thread for a worker (ulimit -u, or fewer --workers): {error}");
+    io::Error::new(error.kind(), words)
 }
 
 /// Waits for the other workers; if this one could not serve, they are not to either.
