@@ -1,19 +1,19 @@
 //! The main thread's part of a run: it starts the phases, takes readings at their edges, and keeps
 //! the books.
 
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use nix::sys::prctl;
 
 use super::ledger::{Ledger, Report};
-use super::shared::{self, Signals, Timeline};
+use super::shared::{Signals, Timeline};
+use super::view::View;
 use crate::clock::Moment;
 use crate::failure::Failure;
 use crate::memory::{Growth, Reading};
 use crate::plan::{Plan, Stop};
-use crate::progress::Progress;
+use crate::progress::{Phase, Progress};
 use crate::report::Usage;
 use crate::usage::{Meters, Readings};
 
@@ -30,6 +30,7 @@ pub(super) struct Conductor<'a> {
     pub(super) orders: Vec<Sender<Timeline>>,
     pub(super) reported: Receiver<Report>,
     pub(super) ledger: Ledger<'a>,
+    pub(super) view: View,
     /// Threads that have not done what they were last ordered to do.
     pub(super) busy: usize,
 }
@@ -58,6 +59,7 @@ impl<'a> Conductor<'a> {
             return Ok(None);
         }
         let (mut timeline, first) = self.begin(progress)?;
+        self.view.turn(Phase::Measuring, timeline.close, self.signals);
         match self.plan.stop {
             Stop::After(_) => self.attend(timeline.close, progress),
             Stop::Each(_) => self.await_threads(progress),
@@ -68,6 +70,7 @@ impl<'a> Conductor<'a> {
         self.hold(progress);
         let last = self.meters.read()?;
         let memory = self.memory.until(&Reading::take(self.plan.watch));
+        self.view.turn(Phase::Draining, Moment::NEVER, self.signals);
         self.await_threads(progress);
         progress.end();
         let (client, server) = first.until(&last);
@@ -87,6 +90,7 @@ impl<'a> Conductor<'a> {
         if self.plan.warm_up.is_zero() {
             return Ok((timeline, before));
         }
+        self.view.turn(Phase::WarmingUp, timeline.open, self.signals);
         self.attend(timeline.open, progress);
         match self.signals.stopped() {
             Some(_) => Err(Failure::Failed("interrupted before measuring began".to_owned())),
@@ -157,15 +161,7 @@ impl<'a> Conductor<'a> {
         }
     }
 
-    fn show(&self, progress: &mut Progress) {
-        progress.show_counts(shared::so_far(&self.signals.pulses));
-    }
-}
-
-impl Signals {
-    /// When the run was interrupted, if it was.
-    pub(super) fn stopped(&self) -> Option<Moment> {
-        let nanos = self.stop.load(Ordering::Relaxed);
-        (nanos > 0).then(|| Moment::from_nanos(nanos))
+    fn show(&mut self, progress: &mut Progress) {
+        progress.show(&self.view.sight(self.plan, self.signals, &self.ledger));
     }
 }

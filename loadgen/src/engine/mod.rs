@@ -30,6 +30,7 @@ mod shared;
 mod slot;
 mod stamps;
 mod talk;
+mod view;
 mod worker;
 
 use std::io;
@@ -43,6 +44,7 @@ use nix::unistd::Pid;
 use self::conductor::{Conductor, Measured};
 use self::ledger::{Ledger, Report};
 use self::shared::{Pulse, Signals, Timeline};
+use self::view::View;
 use self::worker::{Common, Lines, Worker, Yield};
 use crate::agent::ClockWatch;
 use crate::exchange::{Echo, Exchange, Http};
@@ -169,7 +171,17 @@ fn drive<E: Exchange>(
         }
         drop(reports);
         let (busy, ledger) = (plan.threads, Ledger::new(spares, witness));
-        let conductor = Conductor { plan, signals, meters, memory, orders, reported, ledger, busy };
+        let conductor = Conductor {
+            plan,
+            signals,
+            meters,
+            memory,
+            orders,
+            reported,
+            ledger,
+            view: View::new(),
+            busy,
+        };
         let measured = conductor.conduct(progress)?;
         let yields: Result<Vec<_>, _> = threads.into_iter().map(ScopedJoinHandle::join).collect();
         let panicked = |_| Failure::Failed("a thread of loadgen panicked".to_owned());

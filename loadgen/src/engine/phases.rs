@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::ledger::Report;
 use super::pacer::Pacer;
-use super::shared::{self, Timeline};
+use super::shared::{self, Timeline, Vitals};
 use super::slot::{Role, State};
 use super::worker::{Phase, Worker};
 use crate::clock::Moment;
@@ -259,8 +259,12 @@ impl<E: Exchange> Worker<'_, E> {
 
     fn publish(&self) {
         let (before, requests) = (self.before.requests, self.counts.requests);
-        let answered = before.answered + requests.answered;
-        let failed = before.failed + requests.failed;
-        self.common.signals.pulses[self.which].publish(answered, failed, self.last_answer);
+        let vitals = Vitals {
+            answered: before.answered + requests.answered,
+            failed: before.failed + requests.failed,
+            connected: self.connect.histogram().len(),
+            queue: self.pacer.as_ref().map_or(0, Pacer::waiting),
+        };
+        self.common.signals.pulses[self.which].publish(vitals, self.last_answer);
     }
 }

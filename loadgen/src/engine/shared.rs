@@ -42,24 +42,64 @@ pub(crate) struct Signals {
 pub(crate) struct Pulse {
     answered: AtomicU64,
     failed: AtomicU64,
+    connected: AtomicU64,
+    queue: AtomicU64,
     last_answer: AtomicU64,
 }
 
+/// What a pulse tells, apart from the time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Vitals {
+    /// Requests answered so far, in all phases.
+    pub(crate) answered: u64,
+    /// Requests failed so far.
+    pub(crate) failed: u64,
+    /// Connections made so far.
+    pub(crate) connected: u64,
+    /// Requests that wait for a connection.
+    pub(crate) queue: u64,
+}
+
+impl Vitals {
+    /// What has changed since an `earlier` look.
+    pub(crate) fn since(&self, earlier: &Self) -> Self {
+        Self {
+            answered: self.answered.saturating_sub(earlier.answered),
+            failed: self.failed.saturating_sub(earlier.failed),
+            ..*self
+        }
+    }
+}
+
 impl Pulse {
-    /// Publishes the requests answered and failed so far, and when the last answer came.
-    pub(crate) fn publish(&self, answered: u64, failed: u64, last_answer: Moment) {
-        self.answered.store(answered, Ordering::Relaxed);
-        self.failed.store(failed, Ordering::Relaxed);
+    /// Publishes them, and when the last answer came.
+    pub(crate) fn publish(&self, vitals: Vitals, last_answer: Moment) {
+        self.answered.store(vitals.answered, Ordering::Relaxed);
+        self.failed.store(vitals.failed, Ordering::Relaxed);
+        self.connected.store(vitals.connected, Ordering::Relaxed);
+        self.queue.store(vitals.queue, Ordering::Relaxed);
         self.last_answer.store(last_answer.as_nanos(), Ordering::Relaxed);
     }
 }
 
-/// Requests answered and failed so far, in all phases, over all threads.
-pub(crate) fn so_far(pulses: &[Pulse]) -> (u64, u64) {
-    pulses.iter().fold((0, 0), |(answered, failed), pulse| {
-        let more = pulse.answered.load(Ordering::Relaxed);
-        (answered + more, failed + pulse.failed.load(Ordering::Relaxed))
-    })
+impl Signals {
+    /// The vitals of all threads together.
+    pub(crate) fn sum(&self) -> Vitals {
+        let mut sum = Vitals::default();
+        for pulse in &self.pulses {
+            sum.answered += pulse.answered.load(Ordering::Relaxed);
+            sum.failed += pulse.failed.load(Ordering::Relaxed);
+            sum.connected += pulse.connected.load(Ordering::Relaxed);
+            sum.queue += pulse.queue.load(Ordering::Relaxed);
+        }
+        sum
+    }
+
+    /// When the run was interrupted, if it was.
+    pub(super) fn stopped(&self) -> Option<Moment> {
+        let nanos = self.stop.load(Ordering::Relaxed);
+        (nanos > 0).then(|| Moment::from_nanos(nanos))
+    }
 }
 
 /// When any connection of any thread last had an answer.
@@ -100,9 +140,13 @@ mod tests {
 
     #[test]
     fn the_latest_answer_of_any_thread_counts() {
-        let pulses = [Pulse::default(), Pulse::default()];
-        pulses[0].publish(3, 1, Moment::from_nanos(7));
-        pulses[1].publish(4, 0, Moment::from_nanos(5));
-        assert_eq!((so_far(&pulses), last_answer(&pulses).as_nanos()), ((7, 1), 7));
+        static STOP: AtomicU64 = AtomicU64::new(0);
+        let pulses = Box::new([Pulse::default(), Pulse::default()]);
+        let vitals = |answered, failed| Vitals { answered, failed, ..Vitals::default() };
+        pulses[0].publish(vitals(3, 1), Moment::from_nanos(7));
+        pulses[1].publish(vitals(4, 0), Moment::from_nanos(5));
+        assert_eq!(last_answer(&*pulses).as_nanos(), 7);
+        let signals = Signals { pulses, stop: &STOP };
+        assert_eq!((signals.sum(), signals.stopped()), (vitals(7, 1), None));
     }
 }

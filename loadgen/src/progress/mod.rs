@@ -45,7 +45,6 @@ pub struct Progress {
     trail: Trail,
     begun: Instant,
     next: Duration,
-    before: (u64, u64),
 }
 
 /// Where progress goes.
@@ -71,7 +70,7 @@ impl Progress {
             None if style == Style::Plain => Output::Plain(usize::MAX),
             None => Output::None,
         };
-        Self { output, trail: Trail::default(), begun: Instant::now(), next: EACH, before: (0, 0) }
+        Self { output, trail: Trail::default(), begun: Instant::now(), next: EACH }
     }
 
     /// How long it is until the next sight is to be shown.
@@ -91,16 +90,6 @@ impl Progress {
             Output::Plain(width) => writeln!(io::stderr(), "{}", plain::line(sight, *width)),
             Output::None => Ok(()),
         };
-    }
-
-    /// Shows the requests answered and failed so far, when no more is known.
-    pub(crate) fn show_counts(&mut self, (answered, failed): (u64, u64)) {
-        let moments = |answered, failed| Moments { answered, failed, ..Moments::default() };
-        let recent =
-            moments(answered.saturating_sub(self.before.0), failed.saturating_sub(self.before.1));
-        self.before = (answered, failed);
-        let total = moments(answered, failed);
-        self.show(&Sight { elapsed: self.next, recent, total, ..Sight::default() });
     }
 
     /// Takes the lines that change off the screen: the result says it all.
@@ -147,8 +136,8 @@ mod tests {
     fn the_next_sight_is_a_second_after_the_last() {
         let mut progress = Progress::new(Style::None);
         let first = progress.until_next();
-        progress.show_counts((1, 0));
+        progress.show(&Sight::default());
         assert!(first <= EACH && progress.until_next() > first);
-        assert_eq!((progress.next, progress.before), (2 * EACH, (1, 0)));
+        assert_eq!(progress.next, 2 * EACH);
     }
 }
