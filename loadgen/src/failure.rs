@@ -9,6 +9,8 @@ pub enum Failure {
     Failed(String),
     /// The command line asks for something that makes no sense.
     Usage(String),
+    /// There is a result, and it has been printed, but it can't be relied on.
+    Inconclusive(String),
     /// This host, as it is set up, can't do what was asked for.
     Unfit(String),
 }
@@ -20,6 +22,7 @@ impl Failure {
         match self {
             Self::Failed(_) => 1,
             Self::Usage(_) => 2,
+            Self::Inconclusive(_) => 3,
             Self::Unfit(_) => 4,
         }
     }
@@ -27,7 +30,10 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Failed(text) | Self::Usage(text) | Self::Unfit(text)) = self;
+        let (Self::Failed(text)
+        | Self::Usage(text)
+        | Self::Inconclusive(text)
+        | Self::Unfit(text)) = self;
         formatter.write_str(text)
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::clock_state::{ClockState, Trust};
 use super::seat::Seat;
 use super::watch::ClockWatch;
+use crate::report::Requests;
 
 /// Who wrote a log, and as a part of what.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,6 +45,15 @@ pub struct Workload {
     pub schedule: String,
     /// Requests a second over all agents; none in a closed loop.
     pub rate: Option<f64>,
+}
+
+/// What is known at the end only, and stands there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closing {
+    /// The largest step of the wall clock that was seen, in nanoseconds.
+    pub clock_step_ns: i64,
+    /// The requests of the measuring phase.
+    pub requests: Requests,
 }
 
 impl Identity {

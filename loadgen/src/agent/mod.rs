@@ -20,7 +20,7 @@ mod start;
 mod watch;
 
 pub use clock_state::{ClockState, Trust};
-pub use identity::{Identity, Workload};
+pub use identity::{Closing, Identity, Workload};
 pub use seat::{Asked, Seat};
 pub use start::{StartAt, wait_until};
 pub use watch::{ClockWatch, STEP_NS};

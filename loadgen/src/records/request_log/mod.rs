@@ -33,6 +33,9 @@ const FRAME: usize = 64 * 1024;
 /// The thread of the frame that ends a log.
 const END: u32 = u32::MAX;
 
+/// The octets of that frame.
+const END_OCTETS: u64 = 12 + 16;
+
 /// The octets of the header, at most: what claims to be longer is garbled.
 const HEADER: usize = 16 << 20;
 

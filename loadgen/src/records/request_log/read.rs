@@ -1,7 +1,7 @@
-//! Reading: frame by frame, so that a log of any length needs little memory.
+//! Reading: the end first, then frame by frame, so that a log of any length needs little memory.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::code::Before;
 use super::record::Record;
-use super::{END, FRAME, HEADER, MAGIC, VERSION, checksum};
+use super::{END, END_OCTETS, FRAME, HEADER, MAGIC, VERSION, checksum};
 use crate::failure::Failure;
 
 /// A log that is being read.
@@ -17,35 +17,29 @@ use crate::failure::Failure;
 pub struct RequestFile<R> {
     path: PathBuf,
     input: R,
-    /// Where in the file the next frame begins.
+    /// Where in the file reading goes on.
     offset: u64,
+    /// Where the end begins.
+    end: u64,
     header: Value,
+    elapsed: Duration,
+    missing: u64,
 }
 
-/// A piece of a log.
+/// A piece of a log: records of one thread, in the order in which they were noted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Frame {
-    /// Records of one thread, in the order in which they were noted.
-    Records {
-        /// The number of the thread.
-        thread: u32,
-        /// Its records.
-        records: Vec<Record>,
-    },
-    /// The end.
-    End {
-        /// The length of the measuring phase.
-        elapsed: Duration,
-        /// Records for which there was no room.
-        missing: u64,
-    },
+pub struct Frame {
+    /// The number of the thread.
+    pub thread: u32,
+    /// Its records.
+    pub records: Vec<Record>,
 }
 
 impl RequestFile<BufReader<File>> {
     /// Opens a log.
     ///
     /// # Errors
-    /// If it can't be opened, or is no such log.
+    /// If it can't be opened, is no such log, or was cut off.
     pub fn open(path: &Path) -> Result<Self, Failure> {
         let file = File::open(path);
         let file = file.map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
@@ -53,12 +47,22 @@ impl RequestFile<BufReader<File>> {
     }
 }
 
-impl<R: Read> RequestFile<R> {
-    /// Reads the head of a log; `path` is for messages.
+impl<R: Read + Seek> RequestFile<R> {
+    /// Reads head and end of a log; `path` is for messages.
     pub(super) fn over(path: &Path, input: R) -> Result<Self, Failure> {
-        let (path, header) = (path.to_owned(), Value::Null);
-        let mut file = Self { path, input, offset: 0, header };
+        let mut file = Self {
+            path: path.to_owned(),
+            input,
+            offset: 0,
+            end: 0,
+            header: Value::Null,
+            elapsed: Duration::ZERO,
+            missing: 0,
+        };
         file.header = file.read_header()?;
+        let begin = file.offset;
+        file.read_end()?;
+        file.seek(SeekFrom::Start(begin))?;
         Ok(file)
     }
 
@@ -68,12 +72,27 @@ impl<R: Read> RequestFile<R> {
         &self.header
     }
 
-    /// Reads on. After [`Frame::End`] there is nothing more.
+    /// The length of the measuring phase.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.elapsed
+    }
+
+    /// Requests for whose records there was no room.
+    #[must_use]
+    pub fn missing(&self) -> u64 {
+        self.missing
+    }
+
+    /// The next frame, if there is one.
     ///
     /// # Errors
     /// If what comes is not what was written; the message says where.
-    pub fn frame(&mut self) -> Result<Frame, Failure> {
-        let head: [u8; 12] = self.take(12, "the head of a frame")?.try_into().expect("12 octets");
+    pub fn frame(&mut self) -> Result<Option<Frame>, Failure> {
+        if self.offset == self.end {
+            return Ok(None);
+        }
+        let head = self.take(12, "the head of a frame")?;
         let (length, thread, sum) = (word(&head, 0), word(&head, 4), word(&head, 8));
         if length as usize > FRAME {
             return Err(self.damage("a frame is longer than one can be"));
@@ -82,10 +101,9 @@ impl<R: Read> RequestFile<R> {
         if checksum(&head[..8], &payload) != sum {
             return Err(self.damage("a frame is not what was written (checksum)"));
         }
-        let frame =
-            if thread == END { self.end(&payload)? } else { self.records(thread, &payload)? };
+        let records = self.records(&payload)?;
         self.offset += 12 + u64::from(length);
-        Ok(frame)
+        Ok(Some(Frame { thread, records }))
     }
 
     fn read_header(&mut self) -> Result<Value, Failure> {
@@ -111,25 +129,33 @@ impl<R: Read> RequestFile<R> {
         Ok(header)
     }
 
-    fn records(&self, thread: u32, mut payload: &[u8]) -> Result<Frame, Failure> {
+    fn read_end(&mut self) -> Result<(), Failure> {
+        let length = self.seek(SeekFrom::End(0))?;
+        let end = length.checked_sub(END_OCTETS).filter(|&end| end >= self.offset);
+        let cut = Failure::Failed(format!(
+            "{}: the file was cut off, it ends at octet {length} without the end of a log",
+            self.path.display()
+        ));
+        let Some(end) = end else { return Err(cut) };
+        self.seek(SeekFrom::Start(end))?;
+        let octets = self.take(END_OCTETS as usize, "the end")?;
+        let (head, payload) = octets.split_at(12);
+        let sum = checksum(&head[..8], payload);
+        if (word(head, 0), word(head, 4), word(head, 8)) != (16, END, sum) {
+            return Err(cut);
+        }
+        (self.end, self.elapsed) = (end, Duration::from_nanos(long(payload, 0)));
+        self.missing = long(payload, 8);
+        Ok(())
+    }
+
+    fn records(&self, mut payload: &[u8]) -> Result<Vec<Record>, Failure> {
         let (mut before, mut records) = (Before::default(), Vec::new());
         while !payload.is_empty() {
             let record = before.decode(&mut payload);
             records.push(record.ok_or_else(|| self.damage("there is no record in a frame"))?);
         }
-        Ok(Frame::Records { thread, records })
-    }
-
-    fn end(&mut self, payload: &[u8]) -> Result<Frame, Failure> {
-        let Ok(payload) = <[u8; 16]>::try_from(payload) else {
-            return Err(self.damage("the end is not what was written"));
-        };
-        if self.input.read(&mut [0]).map_err(|error| self.damage(&error.to_string()))? != 0 {
-            return Err(self.damage("the log goes on after its end"));
-        }
-        let numbers = u128::from_le_bytes(payload);
-        let elapsed = Duration::from_nanos(numbers as u64);
-        Ok(Frame::End { elapsed, missing: (numbers >> 64) as u64 })
+        Ok(records)
     }
 
     /// Takes that many octets.
@@ -144,6 +170,10 @@ impl<R: Read> RequestFile<R> {
         }
     }
 
+    fn seek(&mut self, to: SeekFrom) -> Result<u64, Failure> {
+        self.input.seek(to).map_err(|error| self.damage(&error.to_string()))
+    }
+
     fn damage(&self, what: &str) -> Failure {
         let Self { path, offset, .. } = self;
         Failure::Failed(format!("{}, from octet {offset}: {what}", path.display()))
@@ -154,8 +184,14 @@ fn word(octets: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(octets[at..at + 4].try_into().expect("four octets"))
 }
 
+fn long(octets: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(octets[at..at + 8].try_into().expect("eight octets"))
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use super::*;
     use crate::records::request_log::pen::{RequestLog, Written};
     use crate::records::request_log::record::Outcome;
@@ -185,18 +221,18 @@ mod tests {
         (std::fs::read(&path).expect("a file"), written)
     }
 
+    fn open(octets: &[u8]) -> Result<RequestFile<Cursor<&[u8]>>, Failure> {
+        RequestFile::over(Path::new("a.log"), Cursor::new(octets))
+    }
+
     fn read(octets: &[u8]) -> Result<Vec<Vec<Record>>, Failure> {
-        let mut file = RequestFile::over(Path::new("a.log"), octets)?;
+        let mut file = open(octets)?;
+        assert_eq!((file.elapsed(), file.missing()), (ELAPSED, 0));
         let mut threads = vec![Vec::new(); 2];
-        loop {
-            match file.frame()? {
-                Frame::Records { thread, records } => threads[thread as usize].extend(records),
-                Frame::End { elapsed, missing } => {
-                    assert_eq!((elapsed, missing), (ELAPSED, 0));
-                    return Ok(threads);
-                }
-            }
+        while let Some(Frame { thread, records }) = file.frame()? {
+            threads[thread as usize].extend(records);
         }
+        Ok(threads)
     }
 
     #[test]
@@ -206,7 +242,7 @@ mod tests {
         assert_eq!(written, Written { records: 120_000, missing: 0 });
         let all: Vec<_> = (0..60_000).map(record).collect();
         assert!(read(&octets).expect("it is whole") == [all.clone(), all]);
-        let file = RequestFile::over(Path::new("a.log"), &octets[..]).expect("it is whole");
+        let file = open(&octets).expect("it is whole");
         assert_eq!(file.header()["rank"], 1);
     }
 
@@ -218,7 +254,7 @@ mod tests {
             assert!(failure.to_string().contains("cut off"), "{length}: {failure}");
         }
         let failure = read(&[&octets[..], b"x"].concat()).expect_err("it is too long");
-        assert!(failure.to_string().contains("goes on after its end"), "{failure}");
+        assert!(failure.to_string().contains("without the end"), "{failure}");
     }
 
     #[test]
@@ -240,12 +276,12 @@ mod tests {
     #[test]
     fn octets_at_random_are_no_records() {
         let (empty, _) = log(0);
-        let file = RequestFile::over(Path::new("a.log"), &empty[..]).expect("an empty log");
+        let file = open(&empty).expect("an empty log");
         for length in 0..300_usize {
             let payload: Vec<u8> = (0..length).map(|n| (n * n * 31 + length) as u8).collect();
             // Whatever it says, it comes to an end.
-            let _ = file.records(0, &payload);
+            let _ = file.records(&payload);
         }
-        assert!(file.records(0, &[200, 0, 0, 0, 0]).is_err());
+        assert!(file.records(&[200, 0, 0, 0, 0]).is_err());
     }
 }
