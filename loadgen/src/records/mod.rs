@@ -11,6 +11,8 @@ pub mod figures;
 mod interval_log;
 mod interval_read;
 mod percentiles;
+#[cfg(test)]
+mod public_tools;
 mod quantile;
 mod request_log;
 mod tag;

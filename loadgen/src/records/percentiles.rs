@@ -9,7 +9,7 @@ use hdrhistogram::Histogram;
 const UNIT_NS: f64 = 1e6;
 
 /// Lines for each halving of the distance to 100 %: that of the Java tools.
-const LINES_PER_HALVING: u32 = 5;
+const LINES: u64 = 5;
 
 /// The text of the file, for times in nanoseconds.
 #[must_use]
@@ -18,22 +18,51 @@ pub fn percentiles(times: &Histogram<u64>) -> String {
         "{:>12} {:>14} {:>10} {:>14}\n\n",
         "Value", "Percentile", "TotalCount", "1/(1-Percentile)"
     );
-    let mut total = 0;
-    for step in times.iter_quantiles(LINES_PER_HALVING) {
-        total += step.count_since_last_iteration();
-        line(&mut text, step.value_iterated_to(), step.quantile_iterated_to(), total);
+    for Row { value, quantile, total } in rows(times) {
+        // Writing to a string can't fail.
+        let _ = write!(text, "{:12.6} {quantile:2.12} {total:10}", value as f64 / UNIT_NS);
+        let _ = match quantile < 1.0 {
+            true => writeln!(text, " {:14.2}", 1.0 / (1.0 - quantile)),
+            false => writeln!(text),
+        };
     }
     text + &footer(times)
 }
 
-/// The last line has no fourth column: 1/(1-1).
-fn line(text: &mut String, value: u64, quantile: f64, total: u64) {
-    // Writing to a string can't fail.
-    let _ = write!(text, "{:12.6} {quantile:2.12} {total:10}", value as f64 / UNIT_NS);
-    let _ = match quantile < 1.0 {
-        true => writeln!(text, " {:14.2}", 1.0 / (1.0 - quantile)),
-        false => writeln!(text),
-    };
+/// `total` values are at most `value`, which is at least the share `quantile` of them.
+struct Row {
+    value: u64,
+    quantile: f64,
+    total: u64,
+}
+
+/// The quantiles 1 − (1 − n/10) / 2ʰ with n from 0 to 4, for each h from 0 on, until all values are
+/// in. How many values that takes is computed in whole numbers: as a product of fractions, 60 % of
+/// 15,000 would be one more than 9,000.
+fn rows(times: &Histogram<u64>) -> Vec<Row> {
+    let (all, mut rows) = (times.len(), Vec::new());
+    let mut total = 0;
+    let mut steps = (0..u64::BITS).flat_map(|halving| (0..LINES).map(move |n| (halving, n)));
+    let mut step = steps.next();
+    for cell in times.iter_recorded() {
+        total += cell.count_at_value();
+        let value = cell.value_iterated_to();
+        while let Some((halving, n)) = step
+            && total >= all - beyond(all, halving, n)
+        {
+            let quantile = 1.0 - (1.0 - n as f64 / 10.0) / 2.0_f64.powi(halving as i32);
+            rows.push(Row { value, quantile, total });
+            step = if total < all { steps.next() } else { None };
+        }
+    }
+    rows.extend(rows.last().map(|last| Row { value: last.value, quantile: 1.0, total }));
+    rows
+}
+
+/// How many of `all` values may lie beyond a quantile.
+fn beyond(all: u64, halving: u32, n: u64) -> u64 {
+    let beyond = u128::from(all) * u128::from(10 - n) / (10_u128 << halving);
+    u64::try_from(beyond).unwrap_or(all)
 }
 
 fn footer(times: &Histogram<u64>) -> String {
@@ -65,7 +94,7 @@ mod tests {
         percentiles(times.histogram())
     }
 
-    fn rows(text: &str) -> Vec<Vec<f64>> {
+    fn table(text: &str) -> Vec<Vec<f64>> {
         let rows = text.lines().skip(2).filter(|line| !line.starts_with('#'));
         rows.map(|row| row.split_whitespace().map(|cell| cell.parse().unwrap()).collect()).collect()
     }
@@ -87,7 +116,7 @@ mod tests {
 
     #[test]
     fn values_and_counts_belong_together() {
-        let rows = rows(&thousand());
+        let rows = table(&thousand());
         for row in &rows {
             assert!((row[0] - row[2]).abs() <= row[2] * 0.001, "{row:?}");
             assert!(row[2] / 1000.0 >= row[1] - 1e-9, "{row:?}");
