@@ -59,6 +59,13 @@ impl Moment {
     }
 }
 
+/// What the wall clock shows at that moment, as far as one can tell now: time since the Unix epoch.
+#[must_use]
+pub fn wall_clock_at(moment: Moment) -> Duration {
+    let nanos = moment.as_nanos() as i64 + wall_clock_offset_ns();
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(0))
+}
+
 /// `CLOCK_REALTIME` minus `CLOCK_MONOTONIC` in nanoseconds.
 #[must_use]
 pub fn wall_clock_offset_ns() -> i64 {

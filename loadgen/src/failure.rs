@@ -30,10 +30,8 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Failed(text)
-        | Self::Usage(text)
-        | Self::Inconclusive(text)
-        | Self::Unfit(text)) = self;
+        let (Self::Failed(text) | Self::Usage(text) | Self::Inconclusive(text) | Self::Unfit(text)) =
+            self;
         formatter.write_str(text)
     }
 }

@@ -6,9 +6,11 @@ use std::process::ExitCode;
 use clap::Parser;
 use loadgen::cli::{Command, CommandLine, Format, RunArguments};
 use loadgen::failure::Failure;
+use loadgen::plan::Plan;
 use loadgen::progress::Progress;
 use loadgen::report::{self, Folder, Summary};
-use loadgen::run::measure;
+use loadgen::run::{Detail, measure, record};
+use loadgen::search::{self, Objective};
 use loadgen::{calibrate, hostile, merge};
 
 fn main() -> ExitCode {
@@ -32,13 +34,30 @@ fn obey(line: &CommandLine) -> Result<(), Failure> {
 
 fn run(arguments: &RunArguments) -> Result<(), Failure> {
     let plan = arguments.plan(std::env::args().collect())?;
-    let folder = arguments.out.as_deref().map(|path| Folder::reserve(path, plan.connections));
-    let folder = folder.transpose()?;
-    let (summary, found) = measure(&plan, &mut Progress::new(arguments.progress))?;
-    if let Some(folder) = folder {
-        folder.write(&summary, &found)?;
+    if let Some(objective) = &arguments.find_rate {
+        return find_rate(&plan, objective, arguments.format);
     }
+    let progress = &mut Progress::new(arguments.progress);
+    let summary = match &arguments.out {
+        None => measure(&plan, progress)?.0,
+        Some(path) => {
+            let folder = Folder::reserve(path, plan.connections)?;
+            let detail = if arguments.log { Detail::Requests } else { Detail::Seconds };
+            record(&plan, progress, &folder, detail)?
+        }
+    };
     print(&summary, arguments.format)
+}
+
+/// Each step is told as it is done, on standard error.
+fn find_rate(plan: &Plan, objective: &Objective, format: Format) -> Result<(), Failure> {
+    let options = search::Options::default();
+    let found = search::run(plan, objective, &options, |step| eprintln!("{}", search::line(step)))?;
+    let text = match format {
+        Format::Text => search::text(&found),
+        Format::Json => serde_json::to_string_pretty(&found).expect("a record of numbers") + "\n",
+    };
+    write(&text)
 }
 
 fn print(summary: &Summary, format: Format) -> Result<(), Failure> {
@@ -46,6 +65,10 @@ fn print(summary: &Summary, format: Format) -> Result<(), Failure> {
         Format::Text => report::text(summary),
         Format::Json => report::json(summary),
     };
+    write(&text)
+}
+
+fn write(text: &str) -> Result<(), Failure> {
     let mut output = std::io::stdout().lock();
     let written = output.write_all(text.as_bytes()).and_then(|()| output.flush());
     written.map_err(|error| Failure::Failed(format!("standard output: {error}")))

@@ -4,6 +4,7 @@ use std::num::NonZeroU64;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::agent::{Seat, Trust};
 use crate::cli::parse_duration;
 use crate::schedule::Schedule;
 use crate::target::Target;
@@ -35,6 +36,12 @@ pub struct Plan {
     pub stop: Stop,
     /// A new connection takes the place of one that has carried this many requests.
     pub reconnect_every: Option<NonZeroU64>,
+    /// The place of this process among the agents of a run.
+    pub seat: Seat,
+    /// When the load begins, as a time since the Unix epoch; none begins at once.
+    pub start_at: Option<Duration>,
+    /// Whether the user vouches for the wall clock.
+    pub trust: Trust,
     /// Of everything that is drawn at random.
     pub seed: u64,
     /// How long all connections stay open after their last answer, if a number of requests decides.

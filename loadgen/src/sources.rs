@@ -3,7 +3,9 @@
 //! A TCP connection is known by four things: two addresses and two ports. Towards one target only
 //! the source can differ, and one source address has no more ports than `ip_local_port_range`
 //! names. But every address of 127.0.0.0/8 is the host's own, so towards an IPv4 loopback target
-//! the connections go out from 127.0.0.1, 127.0.0.2, … in turn, 20,000 on each at most.
+//! the connections go out from 127.0.0.1, 127.0.0.2, … in turn, 1,000 on each at most: the fuller an
+//! address is, the longer the kernel looks for a free port. 18,000 connections from one address were
+//! made at 3,000 a second here, from 32 at 58,000.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -12,7 +14,7 @@ use crate::failure::Failure;
 use crate::plan::Plan;
 
 /// The most connections from one source address, if there are ports for so many.
-const PER_ADDRESS: usize = 20_000;
+const PER_ADDRESS: usize = 1000;
 
 /// Source addresses when each connection carries only a few requests: ports that were just closed
 /// stay taken for a while (TIME_WAIT).
@@ -96,7 +98,7 @@ mod tests {
 
     #[test]
     fn one_address_is_left_to_the_kernel() {
-        let few = sources("--target tcp://127.0.0.1:7 --connections 20000", 28_232);
+        let few = sources("--target tcp://127.0.0.1:7 --connections 1000", 28_232);
         assert_eq!(few.expect("sources").pick(3), None);
     }
 
@@ -108,7 +110,7 @@ mod tests {
         for number in 0..50_001 {
             *each.entry(many.pick(number).expect("an address")).or_insert(0_usize) += 1;
         }
-        assert_eq!(each.len(), 3);
+        assert_eq!(each.len(), 51);
         assert!(each.values().all(|&count| count <= PER_ADDRESS));
         assert!(each.keys().all(|address| address.ip().is_loopback() && address.port() == 0));
     }

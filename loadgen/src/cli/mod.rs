@@ -1,5 +1,6 @@
 //! The command line: a run as such, or one of the commands around it.
 
+mod agent;
 mod load;
 mod run;
 

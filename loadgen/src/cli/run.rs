@@ -6,13 +6,16 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::agent::AgentArguments;
 use super::load::LoadArguments;
 use super::parse_duration;
 
+use crate::agent::Seat;
 use crate::failure::Failure;
 use crate::limits;
 use crate::plan::{Coalesce, Message, Patience, Plan, Request, Stop, Work};
 use crate::progress::Style;
+use crate::search::Objective;
 use crate::target::{Scheme, Target};
 
 /// How long a run measures if nothing else is said.
@@ -58,10 +61,15 @@ pub struct RunArguments {
     warm_up: Option<Duration>,
     #[command(flatten)]
     load: LoadArguments,
+    #[command(flatten)]
+    agent: AgentArguments,
     /// Echo: the text to send
-    #[arg(long, value_name = "TEXT", conflicts_with = "size")]
+    #[arg(long, value_name = "TEXT")]
     message: Option<String>,
     /// Echo: the octets to send, different ones in each request (default 64)
+    #[arg(long, value_name = "N", conflicts_with = "message")]
+    message_size: Option<usize>,
+    /// The same as --message-size; with --rank or --start-at, how many agents there are
     #[arg(long, value_name = "N")]
     size: Option<usize>,
     /// HTTP: the method
@@ -98,6 +106,12 @@ pub struct RunArguments {
     /// Also write the results as files into this folder, which must not have any yet
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// With --out: also write down every request, in requests.log
+    #[arg(long, requires = "out")]
+    pub log: bool,
+    /// Search for the highest rate that holds an objective: 'p99<5ms', 'p99.9<20ms,errors<0.1%'
+    #[arg(long, value_name = "OBJECTIVE", conflicts_with_all = ["count", "closed", "think"])]
+    pub find_rate: Option<Objective>,
     /// The form of the result on standard output
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
@@ -155,6 +169,9 @@ impl RunArguments {
             warm_up,
             stop,
             reconnect_every: self.reconnect_every,
+            seat: self.seat()?,
+            start_at: self.agent.start_at(),
+            trust: self.agent.trust(),
             seed: self.load.seed,
             hold: self.hold,
             stamps: self.stamps,
@@ -203,10 +220,20 @@ impl RunArguments {
         if self.timeout.is_zero() || self.connect_timeout.is_zero() {
             return wrong("--timeout and --connect-timeout must be longer than nothing");
         }
-        if self.size.max(self.body_size).is_some_and(|size| size > LARGEST) {
+        if self.octets().max(self.body_size).is_some_and(|size| size > LARGEST) {
             return wrong("--size and --body-size are at most 1073741824 (1 GiB)");
         }
         Ok(())
+    }
+
+    fn seat(&self) -> Result<Seat, Failure> {
+        let size = self.size.filter(|_| self.agent.are_given());
+        self.agent.seat(size.map(|size| u32::try_from(size).unwrap_or(u32::MAX)))
+    }
+
+    /// Octets of a message, if their number is given.
+    fn octets(&self) -> Option<usize> {
+        self.message_size.or_else(|| self.size.filter(|_| !self.agent.are_given()))
     }
 
     fn work(&self) -> Result<Work, Failure> {
@@ -221,7 +248,11 @@ impl RunArguments {
             let text = "--method and --body-size need an http:// target";
             return Err(Failure::Usage(text.to_owned()));
         }
-        match (&self.message, self.size) {
+        match (&self.message, self.octets()) {
+            (Some(_), Some(_)) => {
+                let text = "--message and --size exclude each other";
+                Err(Failure::Usage(text.to_owned()))
+            }
             (Some(text), _) if !text.is_empty() => Ok(Message::Text(text.clone())),
             (None, None) => Ok(Message::Varied(SIZE)),
             (None, Some(size)) if size > 0 => Ok(Message::Varied(size)),
@@ -230,7 +261,7 @@ impl RunArguments {
     }
 
     fn request(&self) -> Result<Request, Failure> {
-        if self.message.is_some() || self.size.is_some() {
+        if self.message.is_some() || self.octets().is_some() {
             let text = "--message and --size need a tcp:// target";
             return Err(Failure::Usage(text.to_owned()));
         }

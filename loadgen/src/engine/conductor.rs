@@ -9,7 +9,8 @@ use nix::sys::prctl;
 use super::ledger::{Ledger, Report};
 use super::shared::{Signals, Timeline};
 use super::view::View;
-use crate::clock::Moment;
+use crate::agent;
+use crate::clock::{Moment, wall_clock_at};
 use crate::failure::Failure;
 use crate::memory::{Growth, Reading};
 use crate::plan::{Plan, Stop};
@@ -19,6 +20,9 @@ use crate::usage::{Meters, Readings};
 
 /// How soon an interruption is noticed.
 const ATTENTION: Duration = Duration::from_millis(100);
+
+/// An agent that would begin later than this after the others does not begin at all.
+const LATEST: Duration = Duration::from_millis(50);
 
 /// All that the main thread has a hand in.
 pub(super) struct Conductor<'a> {
@@ -82,7 +86,9 @@ impl<'a> Conductor<'a> {
     /// just before the first request.
     fn begin(&mut self, progress: &mut Progress) -> Result<(Timeline, Readings), Failure> {
         let before = self.meters.read()?;
-        let timeline = Timeline::new(self.plan, Moment::now());
+        let start = self.await_start(progress)?;
+        let timeline = Timeline::new(self.plan, start);
+        self.ledger.witness.begins(wall_clock_at(timeline.open));
         self.busy = self.orders.len();
         for order in &self.orders {
             let _ = order.send(timeline);
@@ -96,6 +102,14 @@ impl<'a> Conductor<'a> {
             Some(_) => Err(Failure::Failed("interrupted before measuring began".to_owned())),
             None => Ok((timeline, self.meters.read()?)),
         }
+    }
+
+    /// Among several agents, the load begins at a time that all know.
+    fn await_start(&self, progress: &mut Progress) -> Result<Moment, Failure> {
+        let Some(start) = self.plan.start_at else { return Ok(Moment::now()) };
+        progress.end();
+        let late = agent::wait_until(start, LATEST)?;
+        Ok(Moment::now().before(late))
     }
 
     /// Waits until all threads have connected what they can, and adds up how much that is.

@@ -124,7 +124,7 @@ impl<E: Exchange> Worker<'_, E> {
             fault.count(&mut self.counts.errors);
         }
         while let Some(asked) = self.has_come(index) {
-            self.lost(asked, fault);
+            self.lost(index, asked, fault);
         }
         self.replace(index);
     }

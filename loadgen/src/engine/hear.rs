@@ -122,7 +122,7 @@ impl<E: Exchange> Worker<'_, E> {
         let asked = self.has_come(index)?;
         match fault {
             None => self.answered(index, asked),
-            Some(fault) => self.lost(asked, fault),
+            Some(fault) => self.lost(index, asked, fault),
         }
         self.last_event = self.now;
         self.count_answer(index);
@@ -158,6 +158,7 @@ impl<E: Exchange> Worker<'_, E> {
         }
         let latency_ns = self.now.nanos_since(asked.planned);
         let service_ns = self.now.nanos_since(asked.sent);
+        self.note_end(index, asked, None);
         self.slots[index].tally.answered(latency_ns, service_ns);
         self.counts.requests.answered += 1;
         self.counts.requests.late += u64::from(self.phase == Phase::Draining);
@@ -178,8 +179,9 @@ impl<E: Exchange> Worker<'_, E> {
 
     /// Counts a lost request. In a closed loop, one that is lost after the measuring phase stays one
     /// that had no answer.
-    pub(super) fn lost(&mut self, asked: Asked, fault: Fault) {
+    pub(super) fn lost(&mut self, index: usize, asked: Asked, fault: Fault) {
         if self.belongs(asked) {
+            self.note_end(index, asked, Some(fault));
             self.counts.requests.failed += 1;
             self.interval.failed += 1;
             fault.count(&mut self.counts.errors);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::Sender;
+use std::time::Duration;
 
 use super::Second;
 use crate::failure::Failure;
@@ -17,8 +18,22 @@ pub(crate) enum Report {
     Done,
 }
 
-/// What becomes of each second when all threads have reported it.
-pub type Witness<'a> = &'a mut dyn FnMut(u64, &Interval);
+/// Who is told of the seconds of a run as they pass.
+pub trait Witness {
+    /// Measuring begins, at that time since the Unix epoch.
+    fn begins(&mut self, open: Duration);
+
+    /// A second is over, counted from 0, and all threads have reported it. The last one may be
+    /// shorter; one after it has what was answered while draining.
+    fn second(&mut self, number: u64, interval: &Interval);
+}
+
+/// Nobody.
+impl Witness for () {
+    fn begins(&mut self, _open: Duration) {}
+
+    fn second(&mut self, _number: u64, _interval: &Interval) {}
+}
 
 /// The books.
 pub(crate) struct Ledger<'a> {
@@ -29,11 +44,11 @@ pub(crate) struct Ledger<'a> {
     open: BTreeMap<u64, (usize, Box<Interval>)>,
     pub(crate) totals: Recorder,
     pub(crate) seconds: Vec<Second>,
-    witness: Witness<'a>,
+    pub(crate) witness: &'a mut dyn Witness,
 }
 
 impl<'a> Ledger<'a> {
-    pub(crate) fn new(spares: Vec<Sender<Box<Interval>>>, witness: Witness<'a>) -> Self {
+    pub(crate) fn new(spares: Vec<Sender<Box<Interval>>>, witness: &'a mut dyn Witness) -> Self {
         Self {
             threads: spares.len(),
             spares,
@@ -74,7 +89,7 @@ impl<'a> Ledger<'a> {
     fn close(&mut self, number: u64, interval: &Interval) {
         self.totals.add(interval);
         self.seconds.push(Second::of(interval));
-        (self.witness)(number, interval);
+        self.witness.second(number, interval);
     }
 }
 
@@ -107,10 +122,15 @@ mod tests {
 
     #[test]
     fn a_second_is_closed_when_all_have_reported_it() {
-        let mut closed = Vec::new();
-        let mut witness = |number, sum: &Interval| {
-            closed.push((number, sum.latency.histogram().len()));
-        };
+        #[derive(Default)]
+        struct Closed(Vec<(u64, u64)>);
+        impl Witness for Closed {
+            fn begins(&mut self, _open: Duration) {}
+            fn second(&mut self, number: u64, sum: &Interval) {
+                self.0.push((number, sum.latency.histogram().len()));
+            }
+        }
+        let mut witness = Closed::default();
         let (spare, spares) = channel();
         let mut ledger = Ledger::new(vec![spare.clone(), spare], &mut witness);
         ledger.enter(0, 0, interval(5));
@@ -121,6 +141,6 @@ mod tests {
         ledger.balance();
         assert_eq!(ledger.totals.latency.histogram().len(), 3);
         assert_eq!(spares.try_iter().count(), 1);
-        assert_eq!(closed, [(0, 2), (1, 1)]);
+        assert_eq!(witness.0, [(0, 2), (1, 1)]);
     }
 }

@@ -22,6 +22,7 @@ mod gather;
 mod hear;
 mod interruption;
 mod ledger;
+mod notes;
 mod outstanding;
 mod pacer;
 mod phases;
@@ -53,6 +54,7 @@ use crate::memory::{Growth, Reading};
 use crate::plan::{Plan, Stop, Tables, Work};
 use crate::progress::Progress;
 use crate::recorder::{Counts, Recorder};
+use crate::records::Pen;
 use crate::report::{Path, ThreadUse, Usage};
 use crate::sources::Sources;
 use crate::statistics::Slices;
@@ -129,7 +131,8 @@ pub struct Second {
     pub max_ns: u64,
 }
 
-/// Carries out a plan. `witness` sees each second of the measuring phase when it is over.
+/// Carries out a plan. `witness` sees each second of the measuring phase when it is over. `pens`,
+/// one for each thread or none at all, write down every request.
 ///
 /// # Errors
 /// If no connection at all could be made, or the host refuses something the plan needs.
@@ -137,11 +140,12 @@ pub fn run(
     plan: &Plan,
     sources: &Sources,
     progress: &mut Progress,
-    witness: Witness<'_>,
+    witness: &mut dyn Witness,
+    pens: Vec<Pen>,
 ) -> Result<Found, Failure> {
     match &plan.work {
-        Work::Echo(message) => drive(plan, &Echo::new(message), sources, progress, witness),
-        Work::Http(request) => drive(plan, &Http::new(request), sources, progress, witness),
+        Work::Echo(message) => drive(plan, &Echo::new(message), sources, progress, witness, pens),
+        Work::Http(request) => drive(plan, &Http::new(request), sources, progress, witness, pens),
     }
 }
 
@@ -150,7 +154,8 @@ fn drive<E: Exchange>(
     exchange: &E,
     sources: &Sources,
     progress: &mut Progress,
-    witness: Witness<'_>,
+    witness: &mut dyn Witness,
+    pens: Vec<Pen>,
 ) -> Result<Found, Failure> {
     let pulses = (0..plan.threads).map(|_| Pulse::default()).collect();
     let signals = &Signals { pulses, stop: interruption::watch() };
@@ -161,9 +166,11 @@ fn drive<E: Exchange>(
     thread::scope(|scope| {
         let (reports, reported) = channel();
         let (mut orders, mut spares, mut threads) = (Vec::new(), Vec::new(), Vec::new());
+        let mut pens = pens.into_iter();
         for which in 0..plan.threads {
+            let pen = pens.next();
             let ((order, ordered), (spare, spared)) = (channel(), channel());
-            let lines = Lines { reports: reports.clone(), spares: spared };
+            let lines = Lines { reports: reports.clone(), spares: spared, pen };
             let life = move || live(common, which, lines, &ordered);
             threads.push(Builder::new().spawn_scoped(scope, life).map_err(no_thread)?);
             orders.push(order);

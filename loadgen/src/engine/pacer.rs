@@ -105,14 +105,13 @@ impl Pacer {
         self.due.passed.saturating_sub(self.unsent.passed)
     }
 
-    /// Requests that were planned from `open` on, and never sent.
-    pub(crate) fn never_sent(&mut self, open: Moment) -> u64 {
-        let mut count = 0;
-        while self.next() < Moment::NEVER {
-            count += u64::from(self.unsent.next >= open);
+    /// The next request will not be sent. Gives back when it was to be.
+    pub(crate) fn give_up(&mut self) -> Option<Moment> {
+        let planned = self.next();
+        (planned != Moment::NEVER).then(|| {
             self.unsent.step(self.start);
-        }
-        count
+            planned
+        })
     }
 }
 
@@ -171,7 +170,8 @@ mod tests {
         for _ in 0..400 {
             pacer.sent();
         }
-        assert_eq!(pacer.never_sent(at(1500)), 500);
+        let given_up: Vec<_> = std::iter::from_fn(|| pacer.give_up()).collect();
+        assert_eq!((given_up.len(), given_up[0]), (600, at(1400)));
         assert_eq!(pacer.next(), Moment::NEVER);
     }
 }

@@ -48,7 +48,9 @@ impl<E: Exchange> Worker<'_, E> {
     fn begin_load(&mut self) {
         if let Load::Open(schedule) = &self.common.plan.load {
             let plan = self.common.plan;
-            let lane = Lane { index: self.which as u64, of: plan.threads as u64 };
+            let (rank, size) = (u64::from(plan.seat.rank), u64::from(plan.seat.size));
+            let index = rank + size * self.which as u64;
+            let lane = Lane { index, of: size * plan.threads as u64 };
             let start = self.timeline.open.before(plan.warm_up);
             self.pacer = Some(Pacer::new(schedule.arrivals(lane), start, self.timeline.close));
         }
@@ -175,6 +177,9 @@ impl<E: Exchange> Worker<'_, E> {
             }
         }
         self.counts.requests.outstanding = self.in_flight;
+        if self.pacer.is_none() {
+            self.note_lost();
+        }
         self.phase = Phase::Draining;
         self.last_event = self.last_event.max(close);
         self.edge = close.after(shared::drain_time(self.common.plan));
@@ -182,15 +187,20 @@ impl<E: Exchange> Worker<'_, E> {
 
     /// Requests that never had an answer, and those that were never sent.
     fn account_for_the_rest(&mut self) {
+        if self.pacer.is_none() {
+            self.counts.requests.lost = self.in_flight;
+            return;
+        }
+        self.note_lost();
         let open = self.timeline.open;
-        let requests = &mut self.counts.requests;
-        match &mut self.pacer {
-            None => requests.lost = self.in_flight,
-            Some(pacer) => {
-                let out = self.slots.iter().flat_map(|slot| slot.out.iter());
-                requests.outstanding = out.filter(|asked| asked.planned >= open).count() as u64;
-                requests.lost = requests.outstanding;
-                requests.unsent = pacer.never_sent(open);
+        let out = self.slots.iter().flat_map(|slot| slot.out.iter());
+        let lost = out.filter(|asked| asked.planned >= open).count() as u64;
+        self.counts.requests.outstanding = lost;
+        self.counts.requests.lost = lost;
+        while let Some(planned) = self.pacer.as_mut().and_then(Pacer::give_up) {
+            if planned >= open {
+                self.counts.requests.unsent += 1;
+                self.note_unsent(planned);
             }
         }
     }

@@ -20,6 +20,7 @@ use crate::exchange::Exchange;
 use crate::failure::Failure;
 use crate::plan::{Load, Plan, Stop};
 use crate::recorder::{Counts, Interval, Times};
+use crate::records::Pen;
 use crate::report::{Path, ThreadUse};
 use crate::sources::Sources;
 use crate::statistics::Slices;
@@ -41,6 +42,8 @@ pub(crate) struct Lines {
     pub(crate) reports: Sender<Report>,
     /// Intervals that were read and can be used again.
     pub(crate) spares: Receiver<Box<Interval>>,
+    /// For a log of every request.
+    pub(crate) pen: Option<Pen>,
 }
 
 /// Where the run stands.

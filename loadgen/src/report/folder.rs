@@ -32,8 +32,15 @@ impl Folder {
         taken.map_or(Ok(folder), |file| Err(occupied(&file)))
     }
 
-    fn names(&self) -> [&str; 4] {
-        ["summary.json", "summary.csv", "latency.csv", &self.clients]
+    fn names(&self) -> [&str; 6] {
+        let clients = self.clients.as_str();
+        ["summary.json", "summary.csv", "latency.csv", "latency.hgrm", "requests.log", clients]
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Writes all four files. `summary.json` comes last: where it is, the others are.
