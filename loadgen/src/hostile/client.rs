@@ -84,11 +84,8 @@ impl Client {
         }
     }
 
-    /// What it waits for. Unread octets must not wake a slow reader.
+    /// What it waits for when it is open. Unread octets must not wake a slow reader.
     pub(super) fn wants(&self, manner: &Manner) -> EpollFlags {
-        if self.state == State::Dialling {
-            return EpollFlags::EPOLLOUT;
-        }
         let mut wants = EpollFlags::EPOLLRDHUP;
         wants.set(EpollFlags::EPOLLIN, manner.reads == Pace::AtOnce);
         let more = !manner.script.after(self.sent).is_empty();

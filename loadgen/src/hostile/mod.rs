@@ -62,9 +62,9 @@ fn carry_out(plan: &Plan) -> Result<Report, Failure> {
     let attack = Attack::new(&plan.manner, &plan.target, plan.connections)?;
     let timeline = Timeline::new(plan.before, plan.duration, plan.after);
     let (tally, felt, watched) = thread::scope(|scope| {
-        let polite: Vec<_> = (plan.kinds())
-            .map(|kind| {
-                let client = Polite::new(plan, kind, timeline);
+        let polite: Vec<_> = (plan.kinds().zip(0..))
+            .map(|(kind, which)| {
+                let client = Polite::new(plan, kind, which, timeline);
                 scope.spawn(move || (kind, client.live()))
             })
             .collect();

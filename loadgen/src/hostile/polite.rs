@@ -30,12 +30,14 @@ pub(super) struct Polite<'a> {
     kind: Kind,
     timeline: Timeline,
     stream: Option<TcpStream>,
+    /// Of the request that is out: no other one of any client has it.
     number: u64,
 }
 
 impl<'a> Polite<'a> {
-    pub(super) fn new(plan: &'a Plan, kind: Kind, timeline: Timeline) -> Self {
-        Self { plan, kind, timeline, stream: None, number: 0 }
+    /// The client of that number, which has not begun.
+    pub(super) fn new(plan: &'a Plan, kind: Kind, which: u32, timeline: Timeline) -> Self {
+        Self { plan, kind, timeline, stream: None, number: u64::from(which) << 32 }
     }
 
     /// Asks until the end, and says what it felt before, during and after the attack.
