@@ -37,13 +37,29 @@ pub(super) fn ask(
     }
 }
 
-/// Each message is another one, so that the echo of another one is not taken for this one's.
+/// Each message is another one, so that the echo of another is not taken for its own.
 fn echo(stream: &mut TcpStream, number: u64, deadline: Moment) -> Result<Next, Fault> {
     let message = format!("{number:032}");
     say(stream, message.as_bytes())?;
     let (mut answer, mut have) = ([0; 33], 0);
     while have < message.len() {
         match hear(stream, &mut answer[have..], deadline)? {
+            0 => return Err(Fault::Closed),
+            count => have += count,
+        }
+    }
+    if &answer[..have] == message.as_bytes() { Ok(Next::Same) } else { Err(Fault::Mismatch) }
+}
+
+fn http(stream: &mut TcpStream, target: &Target, deadline: Moment) -> Result<Next, Fault> {
+    let request = format!("GET {} HTTP/1.1\r\nHost: {}\r\n\r\n", target.path, target.host);
+    let (mut client, mut input) = (Client::new(LIMITS), Buffer::new(BUFFER));
+    client.sent(RequestMethod::Other);
+    say(stream, request.as_bytes())?;
+    loop {
+        let count = hear(stream, input.spare(), deadline)?;
+        input.commit(count);
+        let reply = match count {
             0 => Some(client.end_of_input().ok().flatten().ok_or(Fault::Closed)?),
             _ => client.advance(&mut input, &mut |_content| ()).map_err(|_| Fault::Mismatch)?,
         };
