@@ -28,7 +28,7 @@ pub struct Options {
     pub tolerance: f64,
     /// The probability with which a clear step has to be right.
     pub confidence: f64,
-    /// Trials at one rate, after which it is decided as it stands.
+    /// Trials at one rate, after which it is decided as it stands. Two are needed for a clear case.
     pub looks: u32,
     /// The length of a real trial.
     pub trial: Duration,
@@ -40,7 +40,7 @@ impl Default for Options {
     fn default() -> Self {
         let (trial, warm_up) = (Duration::from_secs(1), Duration::from_millis(250));
         let (start, lowest, highest) = (None, 1.0, 1e9);
-        Self { start, lowest, highest, tolerance: 0.03, confidence: 0.99, looks: 6, trial, warm_up }
+        Self { start, lowest, highest, tolerance: 0.03, confidence: 0.99, looks: 5, trial, warm_up }
     }
 }
 
