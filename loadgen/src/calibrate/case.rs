@@ -115,7 +115,8 @@ fn closed(extent: Extent) -> Case {
 
 fn fixed(extent: Extent) -> Case {
     let length = extent.of(Duration::from_secs(5));
-    let schedule = schedule(Pattern::Constant, 200.0, length);
+    // Gaps that are no multiple of the delay: no request comes while a reply is being sent.
+    let schedule = schedule(Pattern::Constant, 160.0, length);
     let analytic = |_| SERVICE.as_nanos() as f64;
     open(
         "fixed delay".to_owned(),
@@ -282,12 +283,17 @@ fn plan(words: Vec<String>) -> Result<Plan, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
+
+    /// Looking for representative schedules takes a while.
+    static FULL: LazyLock<Vec<Case>> = LazyLock::new(|| all(Extent::Full).expect("the cases"));
+    static QUICK: LazyLock<Vec<Case>> = LazyLock::new(|| all(Extent::Quick).expect("the cases"));
 
     #[test]
     fn every_schedule_can_be_found_and_all_together_take_as_long_as_promised() {
-        for (extent, most) in [(Extent::Full, 110.0), (Extent::Quick, 18.0)] {
-            let cases = all(extent).expect("the cases");
+        for (cases, most) in [(&*FULL, 110.0), (&*QUICK, 18.0)] {
             let seconds: f64 = cases.iter().map(|case| case.load.length().as_secs_f64()).sum();
             assert!(cases.len() == 6 && seconds < most, "{seconds}");
         }
@@ -302,11 +308,20 @@ mod tests {
 
     #[test]
     fn a_short_calibration_is_not_held_against_the_closed_form_of_a_queue() {
-        let references = |extent| {
-            let cases = all(extent).expect("the cases");
+        let references = |cases: &[Case]| {
             cases.iter().map(|case| case.expectations[0].reference).collect::<Vec<_>>()
         };
-        assert!(references(Extent::Full).iter().all(|one| *one == Reference::Analytic));
-        assert_eq!(references(Extent::Quick)[2..5], [Reference::Schedule; 3]);
+        assert!(references(&FULL).iter().all(|one| *one == Reference::Analytic));
+        assert_eq!(references(&QUICK)[2..5], [Reference::Schedule; 3]);
+    }
+
+    #[test]
+    fn a_run_is_asked_for_as_a_user_would() {
+        let server = SocketAddr::from(([127, 0, 0, 1], 7000));
+        let plan = plan(QUICK[4].words(server, Duration::from_micros(100))).expect("a plan");
+        let Load::Open(schedule) = &QUICK[4].load else { panic!("an open loop") };
+        assert_eq!(plan.load, crate::plan::Load::Open(schedule.clone()));
+        assert_eq!((plan.target.address, plan.connections), (server, CONNECTIONS));
+        assert_eq!((plan.warm_up, plan.spin), (LEAD, Duration::from_micros(100)));
     }
 }

@@ -64,9 +64,12 @@ pub(crate) struct Server {
     /// In the order of leaving, since that is the order of arrival.
     owed: VecDeque<Reply>,
     late: Times,
+    last_look: Moment,
 }
 
-/// By how much replies left after their time, in nanoseconds.
+/// By how much replies left after their time and requests were read after theirs, in nanoseconds.
+/// When a request came isn't known, only that it was not there at the last look; so for requests
+/// this is the time since then, an upper bound. A server that sleeps can't tell these at all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Lateness {
     pub(crate) p50_ns: u64,
@@ -106,7 +109,8 @@ impl Server {
         epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
         let (connections, owed) = (Vec::new(), VecDeque::new());
         let (departures, late) = (Departures::new(discipline), Times::default());
-        Ok(Self { listener, epoll, between, connections, departures, owed, late })
+        let last_look = Moment::now();
+        Ok(Self { listener, epoll, between, connections, departures, owed, late, last_look })
     }
 
     /// Lets it end when the other end of standard input is closed. A file can't be waited for, and
@@ -139,6 +143,7 @@ impl Server {
     /// Takes the requests that are there and sends the replies that are due.
     pub(crate) fn round(&mut self) -> io::Result<Then> {
         let mut events = [EpollEvent::empty(); EVENTS];
+        let look = Moment::now();
         let ready = match self.epoll.wait(&mut events, self.patience()) {
             Err(Errno::EINTR) => 0,
             outcome => outcome?,
@@ -150,6 +155,7 @@ impl Server {
                 index => self.receive(index as usize),
             }
         }
+        self.last_look = look;
         self.send();
         Ok(Then::GoOn)
     }
@@ -181,7 +187,11 @@ impl Server {
         let Some(connection) = &mut self.connections[index] else { return };
         match connection.read() {
             Ok(Some(octets)) => {
-                let due = self.departures.next(Moment::now().as_nanos());
+                let now = Moment::now();
+                if self.between == Between::Spin {
+                    self.late.record(now.nanos_since(self.last_look));
+                }
+                let due = self.departures.next(now.as_nanos());
                 self.owed.push_back(Reply {
                     due: Moment::from_nanos(due),
                     connection: index,
