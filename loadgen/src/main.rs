@@ -11,6 +11,7 @@ use loadgen::progress::Progress;
 use loadgen::report::{self, Folder, Summary};
 use loadgen::run::{Detail, measure, record};
 use loadgen::search::{self, Objective};
+use loadgen::verdict::Standing;
 use loadgen::{calibrate, hostile, merge};
 
 fn main() -> ExitCode {
@@ -46,7 +47,24 @@ fn run(arguments: &RunArguments) -> Result<(), Failure> {
             record(&plan, progress, &folder, detail)?
         }
     };
-    print(&summary, arguments.format)
+    print(&summary, arguments.format)?;
+    conclude(&summary, arguments.strict)
+}
+
+/// A result that was printed may still not be one to rely on.
+fn conclude(summary: &Summary, strict: bool) -> Result<(), Failure> {
+    match summary.verdict.standing {
+        Standing::Suspect if strict => {
+            Err(Failure::Inconclusive("the run is SUSPECT, see above".to_owned()))
+        }
+        Standing::Invalid if strict => {
+            Err(Failure::Unfit("the run is INVALID, see above".to_owned()))
+        }
+        _ if summary.interrupted => Err(Failure::Inconclusive(
+            "interrupted: these are the numbers of what was measured until then".to_owned(),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Each step is told as it is done, on standard error.

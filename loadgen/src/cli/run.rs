@@ -112,6 +112,9 @@ pub struct RunArguments {
     /// Search for the highest rate that holds an objective: 'p99<5ms', 'p99.9<20ms,errors<0.1%'
     #[arg(long, value_name = "OBJECTIVE", conflicts_with_all = ["count", "closed", "think"])]
     pub find_rate: Option<Objective>,
+    /// Exit with status 3 if the verdict on the run is SUSPECT, with 4 if it is INVALID
+    #[arg(long)]
+    pub strict: bool,
     /// The form of the result on standard output
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,

@@ -59,7 +59,11 @@ impl<'a> Conductor<'a> {
         progress: &mut Progress,
     ) -> Result<Option<Measured<'a>>, Failure> {
         let _ = prctl::set_timerslack(1000);
-        if self.await_connections(progress)? == 0 {
+        let established = self.await_connections(progress)?;
+        if self.signals.stopped().is_some() {
+            return Err(interrupted());
+        }
+        if established == 0 {
             return Ok(None);
         }
         let (mut timeline, first) = self.begin(progress)?;
@@ -99,7 +103,7 @@ impl<'a> Conductor<'a> {
         self.view.turn(Phase::WarmingUp, timeline.open, self.signals);
         self.attend(timeline.open, progress);
         match self.signals.stopped() {
-            Some(_) => Err(Failure::Failed("interrupted before measuring began".to_owned())),
+            Some(_) => Err(interrupted()),
             None => Ok((timeline, self.meters.read()?)),
         }
     }
@@ -178,4 +182,8 @@ impl<'a> Conductor<'a> {
     fn show(&mut self, progress: &mut Progress) {
         progress.show(&self.view.sight(self.plan, self.signals, &self.ledger));
     }
+}
+
+fn interrupted() -> Failure {
+    Failure::Inconclusive("interrupted before measuring began".to_owned())
 }

@@ -105,6 +105,8 @@ pub struct Found {
     pub seconds: Vec<Second>,
     /// Requests that waited for a connection at once, at most, summed over the threads.
     pub queue_longest: u64,
+    /// Whether a signal ended it before its time.
+    pub interrupted: bool,
     /// Whether the wall clock was set while measuring, and by how much at most.
     pub clock_step_ns: u64,
 }
@@ -192,7 +194,8 @@ fn drive<E: Exchange>(
         let measured = conductor.conduct(progress)?;
         let yields: Result<Vec<_>, _> = threads.into_iter().map(ScopedJoinHandle::join).collect();
         let panicked = |_| Failure::Failed("a thread of loadgen panicked".to_owned());
-        unite(plan, yields.map_err(panicked)?, measured, watch.look().unsigned_abs())
+        let irregular = (signals.stopped().is_some(), watch.look().unsigned_abs());
+        unite(plan, yields.map_err(panicked)?, measured, irregular)
     })
 }
 
@@ -265,7 +268,7 @@ fn unite(
     plan: &Plan,
     yields: Vec<Option<Yield>>,
     measured: Option<Measured<'_>>,
-    clock_step_ns: u64,
+    (interrupted, clock_step_ns): (bool, u64),
 ) -> Result<Found, Failure> {
     let mut all = Yield::default();
     yields.into_iter().flatten().for_each(|one| all.merge(one));
@@ -307,6 +310,7 @@ fn unite(
         slices: all.slices,
         seconds: ledger.seconds,
         queue_longest: all.queue_longest,
+        interrupted,
         clock_step_ns,
     })
 }

@@ -50,6 +50,7 @@ pub fn summarise(plan: &Plan, found: &Found) -> Summary {
         threads: found.threads.clone(),
         client: found.client,
         server: found.server,
+        interrupted: found.interrupted,
         verdict: verdict::judge(plan, found),
     }
 }

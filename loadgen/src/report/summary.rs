@@ -63,6 +63,9 @@ pub struct Summary {
     pub threads: Vec<ThreadUse>,
     /// What the watched process (`--watch PID`) used in the measuring phase.
     pub server: Option<Usage>,
+    /// Whether a signal ended the run before its time.
+    #[serde(default)]
+    pub interrupted: bool,
     /// Whether all this can be believed.
     #[serde(default)]
     pub verdict: Verdict,

@@ -90,6 +90,9 @@ impl Trial for Live<'_> {
         let plan =
             Plan { load: Load::Open(self.schedule_at(rate)), ..sized(self.plan, self.options) };
         let (_, found) = measure(&plan, &mut Progress::new(Style::None))?;
+        if found.interrupted {
+            return Err(Failure::Inconclusive("the search was interrupted".to_owned()));
+        }
         let planned = rate * self.options.trial.as_secs_f64();
         let mut outcome = outcome(&found, planned, self.objective);
         outcome.elapsed_ns += u64::try_from(self.options.warm_up.as_nanos()).unwrap_or(u64::MAX);
