@@ -26,7 +26,7 @@ pub(super) struct Manner {
 /// The name of a manner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Mode {
-    /// Asks without end and hardly reads: the window of the server closes (RFC 9293, section 3.8.6).
+    /// Asks without end and hardly reads: its window closes (RFC 9293, section 3.8.6).
     SlowReader,
     /// Sends a request octet by octet and never finishes it.
     SlowSender,

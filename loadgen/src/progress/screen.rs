@@ -1,12 +1,12 @@
 //! The live screen: a few calm lines, made from what there is to see.
 //!
 //! ```text
-//! measuring      ━━━━━━━━━━━━━━━━━━━━╸─────────────────────  12 s, 18 s left
-//!                  rate/s      failed         p50         p99       p99.9
-//! last second      20,013           0     1.21 ms     4.80 ms     12.1 ms
-//! so far           19,998           3     1.19 ms     5.02 ms     14.8 ms
-//! asked            20,000   queue 12   connected 1,000 of 1,000
-//! p99            ▁▁▂▁▁▃▁▁▇▂▁▁  at most 9.10 ms
+//! measuring      ━━━━━━━━━━━━━━━━╸─────────────────────────  12 s, 18 s left
+//!                    rate/s      failed         p50         p99       p99.9
+//! last second        20,013           0     1.21 ms     4.80 ms     12.1 ms
+//! so far             19,998           3     1.19 ms     5.02 ms     14.8 ms
+//! asked              20,000   queue 12   connected 1,000 of 1,000
+//! p99            ▄▄▅▄▄▅▄▄█▅▄▄  at most 9.10 ms
 //! ```
 
 use super::bar::bar;
