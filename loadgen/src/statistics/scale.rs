@@ -1,8 +1,8 @@
 //! A logarithmic scale of 256 buckets for times from nothing to more than an hour.
 //!
-//! The first 16 buckets are 256 ns wide each. From 4 µs on every octave is cut into 8 equal ones, so
-//! a bucket is never wider than an eighth of the times in it. The last one ends at 2^42 ns, which is
-//! 73 minutes, and takes all that is longer.
+//! The first 16 buckets are 256 ns wide each. From 4 µs on every octave is cut into 8 equal ones,
+//! so a bucket is never wider than an eighth of the times in it. The last one ends at 2^42 ns,
+//! which is 73 minutes, and takes all that is longer.
 
 /// Buckets of the scale.
 pub(super) const BUCKETS: usize = 256;

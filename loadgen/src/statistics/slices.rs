@@ -1,8 +1,8 @@
 //! Latencies by time: a coarse histogram for each slice of the measuring phase.
 //!
-//! One histogram of a whole run can't tell a slow minute from slow requests all along. So each slice
-//! has a histogram of its own, coarse enough that all of them take 256 KiB. A slice is 2^k ns long:
-//! which one a time belongs to takes a shift, and two neighbours make one of the next length.
+//! One histogram of a whole run can't tell a slow minute from slow requests all along. So each
+//! slice has a histogram of its own, coarse enough that all of them take 256 KiB. A slice is 2^k ns
+//! long: which one a time belongs to takes a shift, and two neighbours make one of the next length.
 
 use super::scale::{self, BUCKETS};
 
@@ -33,8 +33,8 @@ impl Default for Slices {
 }
 
 impl Slices {
-    /// Slices of a phase that is `length_ns` long, if that is known beforehand. If it isn't, or if it
-    /// lasts longer, slices grow while recording.
+    /// Slices of a phase that is `length_ns` long, if that is known beforehand. If it isn't, or if
+    /// it lasts longer, slices grow while recording.
     #[must_use]
     pub fn new(length_ns: Option<u64>) -> Self {
         let fits = |bits: &u32| length_ns.is_some_and(|length| length >> bits < SLICES as u64);
@@ -105,8 +105,8 @@ impl Slices {
         self.used().iter().map(count).collect()
     }
 
-    /// In each slice, how many latencies are `bound_ns` or more. The bound is moved down to the next
-    /// edge of the scale, by an eighth at most.
+    /// In each slice, how many latencies are `bound_ns` or more. The bound is moved down to the
+    /// next edge of the scale, by an eighth at most.
     #[must_use]
     pub fn counts_from(&self, bound_ns: u64) -> Vec<u64> {
         let bucket = scale::bucket(bound_ns);

@@ -1,7 +1,7 @@
 //! Whether a series goes up or down as time goes by.
 //!
-//! Each value is compared with each later one. If there is no trend, as many pairs rise as fall, and
-//! the difference of the two has a known variance, whatever law the values have (Mann,
+//! Each value is compared with each later one. If there is no trend, as many pairs rise as fall,
+//! and the difference of the two has a known variance, whatever law the values have (Mann,
 //! "Nonparametric Tests Against Trend", Econometrica 13, 1945; Kendall, "Rank Correlation Methods",
 //! 1975, with his correction for ties).
 
@@ -59,8 +59,8 @@ mod tests {
     use super::*;
     use crate::statistics::chance::Chance;
 
-    /// Worked out by hand: of the 45 pairs of ten values, 41 rise and 4 fall, so S = 37, and without
-    /// ties its variance is 125, so z = 36/√125 = 3.22.
+    /// Worked out by hand: of the 45 pairs of ten values, 41 rise and 4 fall, so S = 37, and
+    /// without ties its variance is 125, so z = 36/√125 = 3.22.
     #[test]
     fn the_score_is_that_of_the_formula() {
         let series = [2.0, 1.0, 4.0, 3.0, 6.0, 5.0, 8.0, 7.0, 9.0, 10.0];

@@ -1,9 +1,9 @@
 //! Whether requests were sent with the gaps that were asked for, in the open loop.
 //!
 //! Poisson arrivals that leave in clumps are not Poisson arrivals: the server sees bursts, and its
-//! queues are longer than those of the schedule. Where the gaps have a law, those found are compared
-//! with it. A test on a hundred thousand of them sees deviations that matter to nobody, so it has to
-//! be both: improbable, and large.
+//! queues are longer than those of the schedule. Where the gaps have a law, those found are
+//! compared with it. A test on a hundred thousand of them sees deviations that matter to nobody, so
+//! it has to be both: improbable, and large.
 //!
 //! Where they have none (equal gaps, bursts, a ramp, a trace), the found and the planned ones are
 //! paired by size, the shortest with the shortest, and most of the time has to be in pairs that are

@@ -1,9 +1,10 @@
 //! How late requests were sent: in the open loop, or after a think time.
 //!
-//! A response time counts from when its request was to be sent, so whatever the generator is late is
-//! charged to the server. That does no harm as long as it is little of the response time. There are
-//! two ways for it to be too much: most requests are late, and the median is wrong; or a few are
-//! very late, and are the tail. What is less than [`PUNCTUAL_NS`] is a timer's doing and passes.
+//! A response time counts from when its request was to be sent, so whatever the generator is late
+//! is charged to the server. That does no harm as long as it is little of the response time. There
+//! are two ways for it to be too much: most requests are late, and the median is wrong; or a few
+//! are very late, and are the tail. What is less than [`PUNCTUAL_NS`] is a timer's doing and
+//! passes.
 
 use super::words::time;
 use super::{Check, Standing};

@@ -56,9 +56,10 @@ fn times_in_flight<'a>(plan: &Plan, found: &'a Found) -> Option<&'a Histogram<u6
     .filter(|times| !times.is_empty())
 }
 
-/// How many requests the edges may cut. At each of them about `in_flight` are out; twice that and
-/// a few more allow for its fluctuations. In an overload of the open loop those that wait at the end
-/// are answered later, and their times are in the histogram although they were not in flight before.
+/// How many requests the edges may cut. At each of them about `in_flight` are out; twice that and a
+/// few more allow for its fluctuations. In an overload of the open loop those that wait at the end
+/// are answered later, and their times are in the histogram although they were not in flight
+/// before.
 fn cut(plan: &Plan, found: &Found, in_flight: f64) -> f64 {
     let slots = plan.connections as f64 * plan.depth as f64;
     let late = found.recorder.counts.requests.late as f64;

@@ -1,10 +1,12 @@
 //! Whether a run can be believed.
 //!
-//! A load generator that is late, busy or starved measures itself, and its numbers look no different
-//! for it. So each run is looked at from several sides, and the worst finding is the verdict:
+//! A load generator that is late, busy or starved measures itself, and its numbers look no
+//! different for it. So each run is looked at from several sides, and the worst finding is the
+//! verdict:
 //!
 //! - **VALID**: nothing speaks against the numbers.
-//! - **SUSPECT**: something does. They may still be right, or right about less than they seem to say.
+//! - **SUSPECT**: something does. They may still be right, or right about less than they seem to
+//!   say.
 //! - **INVALID**: they contradict each other, or are about something other than the server.
 //!
 //! Each check is a function of the plan and of what was found, in a file of its own with its bounds
@@ -147,8 +149,8 @@ impl fmt::Display for Standing {
     }
 }
 
-/// One line if the run is valid; otherwise, a line more for each reason why it isn't, the worst ones
-/// first.
+/// One line if the run is valid; otherwise, a line more for each reason why it isn't, the worst
+/// ones first.
 impl fmt::Display for Verdict {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}", self.standing)?;

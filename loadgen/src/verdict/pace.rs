@@ -1,15 +1,16 @@
 //! Whether as many requests were answered as were planned, in the open loop.
 //!
-//! If not, the server was overloaded, or the generator didn't send them. Both are findings, but then
-//! the response times are those of a queue that grows for as long as the run lasts: they say how
-//! long that was.
+//! If not, the server was overloaded, or the generator didn't send them. Both are findings, but
+//! then the response times are those of a queue that grows for as long as the run lasts: they say
+//! how long that was.
 
 use super::words::percent;
 use super::{Check, Standing};
 use crate::engine::Found;
 use crate::plan::{Load, Plan};
 
-/// Fewer than this part of the planned requests came to an end in the measuring phase: a queue grew.
+/// Fewer than this part of the planned requests came to an end in the measuring phase: a queue
+/// grew.
 const KEPT: f64 = 0.99;
 
 /// Fewer than this part: it was not the load asked for.
@@ -27,8 +28,8 @@ pub(super) fn check(plan: &Plan, found: &Found) -> Option<Check> {
     let share = (ended + fluctuation(found)) / planned;
     let standing = Standing::of(1.0 - share, 1.0 - KEPT, 1.0 - MISSED);
     let reason = format!(
-        "{:.1} requests/s came to an end, where {:.1} were planned and {} asked for ({}, bound {}); \
-         {} were never sent, and {} waited for a connection at most",
+        "{:.1} requests/s came to an end, where {:.1} were planned and {} asked for ({}, bound \
+         {}); {} were never sent, and {} waited for a connection at most",
         ended / seconds,
         planned / seconds,
         schedule.rate,
