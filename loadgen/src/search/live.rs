@@ -10,8 +10,10 @@ use crate::failure::Failure;
 use crate::plan::{Load, Plan, Stop, Think};
 use crate::progress::{Progress, Style};
 use crate::recorder::{Recorder, Times};
+use crate::report::Summary;
 use crate::run::measure;
 use crate::schedule::{Pattern, Schedule};
+use crate::statistics::effective_size;
 
 /// The first rate, as a share of what a closed loop reaches: far enough below to hold as a rule.
 const FIRST: f64 = 0.25;
@@ -67,14 +69,23 @@ fn schedule(plan: &Plan) -> Result<Schedule, Failure> {
 /// Answers a second when each connection asks as fast as it can.
 fn closed_loop_rate(plan: &Plan, options: &Options) -> Result<f64, Failure> {
     let plan = Plan { load: Load::Closed(Think::None), ..sized(plan, options) };
-    let (summary, _) = measure(&plan, &mut Progress::new(Style::None))?;
-    Ok(summary.rate)
+    whole(&plan).map(|(summary, _)| summary.rate)
 }
 
 /// The plan with the length of a trial.
 fn sized(plan: &Plan, options: &Options) -> Plan {
     let (warm_up, stop) = (options.warm_up, Stop::After(options.trial));
     Plan { warm_up, stop, ..plan.clone() }
+}
+
+/// A run that was not cut short. There is no going on after an interruption: it was meant for the
+/// search.
+fn whole(plan: &Plan) -> Result<(Summary, engine::Found), Failure> {
+    let (summary, found) = measure(plan, &mut Progress::new(Style::None))?;
+    if found.interrupted {
+        return Err(Failure::Inconclusive("interrupted before the search was over".to_owned()));
+    }
+    Ok((summary, found))
 }
 
 struct Live<'a> {
@@ -89,7 +100,7 @@ impl Trial for Live<'_> {
     fn run(&mut self, rate: f64) -> Result<Outcome, Failure> {
         let plan =
             Plan { load: Load::Open(self.schedule_at(rate)), ..sized(self.plan, self.options) };
-        let (_, found) = measure(&plan, &mut Progress::new(Style::None))?;
+        let (_, found) = whole(&plan)?;
         if found.interrupted {
             return Err(Failure::Inconclusive("the search was interrupted".to_owned()));
         }
@@ -121,7 +132,7 @@ fn outcome(found: &engine::Found, planned: f64, objective: &Objective) -> Outcom
     Outcome {
         requests,
         missed: objective.conditions().iter().map(missed).collect(),
-        effective: effective(found, requests),
+        effective: effective(found, requests, objective),
         elapsed_ns: found.elapsed_ns,
         pace: pace(found, requests, planned, objective),
     }
@@ -139,9 +150,16 @@ fn slower(times: &Times, longest_ns: u64) -> u64 {
     times.len() - times.count_between(0, longest_ns)
 }
 
-/// How many independent requests would tell as much as these.
-fn effective(_found: &engine::Found, requests: u64) -> f64 {
-    requests as f64
+/// How many independent requests would tell as much as these, about the condition of which they
+/// tell least.
+fn effective(found: &engine::Found, requests: u64, objective: &Objective) -> f64 {
+    let worth = |condition: &Condition| match condition {
+        Condition::Latency { percent, .. } => {
+            effective_size(&found.slices, percent / 100.0, requests)
+        }
+        Condition::Errors { .. } => requests as f64,
+    };
+    objective.conditions().iter().map(worth).fold(requests as f64, f64::min)
 }
 
 fn pace(found: &engine::Found, requests: u64, planned: f64, objective: &Objective) -> Pace {
