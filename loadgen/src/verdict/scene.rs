@@ -2,6 +2,7 @@
 
 use crate::cli::plan_of;
 use crate::engine::{Found, Tally};
+use crate::memory::Growth;
 use crate::plan::Plan;
 use crate::recorder::{Counts, Recorder};
 use crate::report::{ThreadUse, Usage};
@@ -92,6 +93,8 @@ impl Scene {
             elapsed_ns: PHASE_NS,
             client: Usage::default(),
             server: None,
+            path: None,
+            memory: Growth::default(),
             threads: Vec::new(),
             answers: 0,
             alive: 10,
@@ -101,6 +104,7 @@ impl Scene {
             seconds: Vec::new(),
             queue_longest: 0,
             clock_step_ns: 0,
+            interrupted: false,
         }
     }
 }
