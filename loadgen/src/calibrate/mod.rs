@@ -17,6 +17,7 @@ mod comparison;
 mod discipline;
 mod finding;
 mod host;
+mod lateness;
 mod lindley;
 mod md1;
 mod process;
@@ -70,10 +71,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(discipline) = arguments.serve {
         return process::serve(discipline, arguments.cpu);
     }
-    let file = arguments.out.as_deref().map(report::reserve).transpose()?;
+    let draft = arguments.out.as_deref().map(report::reserve).transpose()?;
     let calibration = calibrate(arguments)?;
     report::print(&calibration, arguments.format)?;
-    file.map_or(Ok(()), |file| report::store(&calibration, &file))?;
+    draft.map_or(Ok(()), |draft| report::store(&calibration, draft))?;
     if calibration.holds { Ok(()) } else { Err(Failure::Unfit(report::advice(&calibration))) }
 }
 

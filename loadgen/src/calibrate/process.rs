@@ -12,7 +12,8 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use nix::sys::prctl::set_timerslack;
 
 use super::discipline::Discipline;
-use super::ruler::{Between, Lateness, Server};
+use super::lateness::Lateness;
+use super::ruler::{Between, Server};
 use crate::engine::pin;
 use crate::failure::Failure;
 

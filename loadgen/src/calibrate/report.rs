@@ -2,16 +2,15 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{self, ErrorKind, Write as _};
-use std::path::{Path, PathBuf};
-
-use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+use std::io::{self, Write as _};
+use std::path::Path;
 
 use super::comparison::{Reference, Row};
 use super::finding::{Calibration, Finding};
 use super::host::Placement;
 use crate::cli::Format;
 use crate::failure::Failure;
+use crate::records::Draft;
 
 /// Where it is stored, in the folder that was asked for.
 const FILE: &str = "calibration.json";
@@ -30,46 +29,25 @@ pub(crate) fn print(calibration: &Calibration, format: Format) -> Result<(), Fai
     written.map_err(|error| Failure::Failed(format!("standard output: {error}")))
 }
 
-/// Makes the folder if it is not there, and looks whether there is room in it: before the
-/// measuring, which takes long.
+/// Makes the folder if it is not there, and begins the file in it: before the measuring, which
+/// takes long. Dropped, it leaves nothing behind.
 ///
 /// # Errors
-/// [`Failure::Usage`] if there is a calibration in it already.
-pub(crate) fn reserve(folder: &Path) -> Result<PathBuf, Failure> {
-    fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
-    let file = folder.join(FILE);
-    if file.exists() { Err(occupied(&file)) } else { Ok(file) }
+/// [`Failure::Usage`] if there is a calibration in the folder already.
+pub(crate) fn reserve(folder: &Path) -> Result<Draft, Failure> {
+    let made = fs::create_dir_all(folder);
+    made.map_err(|error| Failure::Failed(format!("{}: {error}", folder.display())))?;
+    Draft::create(&folder.join(FILE))
 }
 
-/// Writes it beside its place, then gives it its name, unless that has been taken meanwhile.
+/// Writes the file and puts it into its place.
 ///
 /// # Errors
-/// If that is so, or it can't be written.
-pub(crate) fn store(calibration: &Calibration, file: &Path) -> Result<(), Failure> {
-    let beside = file.with_extension(format!("json.{}.part", std::process::id()));
-    let written = fs::write(&beside, json(calibration)?).and_then(|()| rename(&beside, file));
-    written.map_err(|error| {
-        let _ = fs::remove_file(&beside);
-        match error.kind() {
-            ErrorKind::AlreadyExists => occupied(file),
-            _ => failed(file, &error),
-        }
-    })
-}
-
-fn rename(from: &Path, to: &Path) -> io::Result<()> {
-    Ok(renameat2(AT_FDCWD, from, AT_FDCWD, to, RenameFlags::RENAME_NOREPLACE)?)
-}
-
-fn occupied(file: &Path) -> Failure {
-    let file = file.display();
-    Failure::Usage(format!(
-        "{file} exists, and results are never overwritten: choose another --out"
-    ))
-}
-
-fn failed(path: &Path, error: &io::Error) -> Failure {
-    Failure::Failed(format!("{}: {error}", path.display()))
+/// If that has been taken meanwhile, or it can't be written.
+pub(crate) fn store(calibration: &Calibration, mut draft: Draft) -> Result<(), Failure> {
+    let written = draft.write_all(json(calibration)?.as_bytes());
+    written.map_err(|error| draft.failure(&error))?;
+    draft.settle()
 }
 
 fn json(calibration: &Calibration) -> Result<String, Failure> {
@@ -201,14 +179,15 @@ mod tests {
     #[test]
     fn the_record_can_be_read_and_is_never_overwritten() {
         let root = tempfile::tempdir().expect("a folder");
-        let file = reserve(&root.path().join("a")).expect("it is free");
-        store(&off_by([20e3; 3], Vec::new()), &file).expect("it can be written");
+        let folder = root.path().join("a");
+        let draft = reserve(&folder).expect("it is free");
+        store(&off_by([20e3; 3], Vec::new()), draft).expect("it can be written");
+        let file = folder.join(FILE);
         let record: serde_json::Value =
             serde_json::from_slice(&fs::read(&file).expect("a file")).expect("JSON");
         assert_eq!(record["bias_us"], 20.0);
         assert_eq!(record["findings"][0]["rows"][2]["statistic"], "p99");
-        assert_eq!(reserve(&root.path().join("a")).expect_err("taken").status(), 2);
-        assert_eq!(store(&off_by([0.0; 3], Vec::new()), &file).expect_err("taken").status(), 2);
-        assert_eq!(fs::read_dir(root.path().join("a")).expect("a folder").count(), 1);
+        assert_eq!(reserve(&folder).expect_err("taken").status(), 2);
+        assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 1);
     }
 }

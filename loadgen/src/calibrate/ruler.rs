@@ -12,16 +12,14 @@
 //! request, some 10 to 100 µs, is part of the answer, and so of the error that is found.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
-use serde::Serialize;
-
 use super::discipline::{Departures, Discipline};
+use super::lateness::Lateness;
 use crate::clock::Moment;
 use crate::recorder::Times;
 
@@ -65,16 +63,6 @@ pub(crate) struct Server {
     owed: VecDeque<Reply>,
     late: Times,
     last_look: Moment,
-}
-
-/// By how much replies left after their time and requests were read after theirs, in nanoseconds.
-/// When a request came isn't known, only that it was not there at the last look; so for requests
-/// this is the time since then, an upper bound. A server that sleeps can't tell these at all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Lateness {
-    pub(crate) p50_ns: u64,
-    pub(crate) p99_ns: u64,
-    pub(crate) max_ns: u64,
 }
 
 /// Whether a server goes on.
@@ -135,9 +123,7 @@ impl Server {
 
     /// How late it was.
     pub(crate) fn lateness(&self) -> Lateness {
-        let late = self.late.histogram();
-        let (p50_ns, p99_ns) = (late.value_at_quantile(0.5), late.value_at_quantile(0.99));
-        Lateness { p50_ns, p99_ns, max_ns: late.max() }
+        Lateness::of(&self.late)
     }
 
     /// Takes the requests that are there and sends the replies that are due.
@@ -222,23 +208,6 @@ impl Server {
             if !matches!(connection.stream.write(&reply.octets), Ok(MESSAGE)) {
                 *place = None;
             }
-        }
-    }
-}
-
-/// How a lateness is told from process to process.
-impl fmt::Display for Lateness {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {} {}", self.p50_ns, self.p99_ns, self.max_ns)
-    }
-}
-
-impl Lateness {
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let numbers: Result<Vec<u64>, _> = text.split_whitespace().map(str::parse).collect();
-        match numbers.ok()?.as_slice() {
-            &[p50_ns, p99_ns, max_ns] => Some(Self { p50_ns, p99_ns, max_ns }),
-            _ => None,
         }
     }
 }
@@ -383,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn lateness_is_counted_and_told() {
+    fn lateness_is_counted() {
         let discipline = "fixed:1ms".parse().expect("a discipline");
         let mut server = Server::listen(discipline, Between::Spin).expect("a server");
         let past = Moment::from_nanos(Moment::now().as_nanos() - 5_000_000);
@@ -391,8 +360,6 @@ mod tests {
         assert!(server.due().is_some() && server.due().is_none());
         let lateness = server.lateness();
         assert!(lateness.p50_ns >= 5_000_000 && lateness.max_ns >= 5_000_000, "{lateness:?}");
-        assert_eq!(Lateness::parse(&format!("{lateness}\n")), Some(lateness));
-        assert_eq!(Lateness::parse("1 2"), None);
     }
 
     #[test]
