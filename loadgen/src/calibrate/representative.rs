@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn the_closed_form_is_what_a_long_schedule_tends_to() {
-        for (utilisation, seconds, tolerance) in [(0.3, 2_000, 0.02), (0.9, 20_000, 0.04)] {
+        for (utilisation, seconds, tolerance) in [(0.3, 2_000, 0.02), (0.9, 5_000, 0.06)] {
             let queue = Md1::new(utilisation, SERVICE);
             let distance = distance(&queue, &schedule(&queue, seconds));
             assert!(distance < tolerance, "{utilisation}: {distance}");
