@@ -28,7 +28,8 @@ pub struct Growth {
     pub client: i64,
     /// Resident memory of the watched process.
     pub server: Option<i64>,
-    /// Kernel objects: sockets, files, epoll entries. Slab in proc_meminfo(5).
+    /// Kernel objects in use: sockets, files, epoll entries (slabinfo(5); for others than root Slab
+    /// in proc_meminfo(5), with what is kept for later).
     pub slab: i64,
     /// Kernel stacks of threads.
     pub stacks: i64,
@@ -49,7 +50,7 @@ impl Reading {
         Self {
             own: resident("self").unwrap_or(0),
             watched: watch.and_then(|pid| resident(&pid.to_string())),
-            slab: kibi("Slab:"),
+            slab: slab_in_use().unwrap_or_else(|| kibi("Slab:")),
             stacks: kibi("KernelStack:"),
             page_tables: kibi("PageTables:"),
             buffers: socket_pages().unwrap_or(0) * 4096,
@@ -86,6 +87,19 @@ impl Growth {
 pub fn available() -> Option<u64> {
     let meminfo = fs::read_to_string("/proc/meminfo").ok()?;
     Some(field(&meminfo, "MemAvailable:")? * 1024)
+}
+
+/// Octets of all kernel objects that are in use (slabinfo(5)). What the caches keep for later is not
+/// in it, but only root may read it.
+fn slab_in_use() -> Option<u64> {
+    let slabinfo = fs::read_to_string("/proc/slabinfo").ok()?;
+    let caches = slabinfo.lines().filter_map(|line| {
+        let mut fields = line.split_whitespace().skip(1);
+        let active: u64 = fields.next()?.parse().ok()?;
+        let octets: u64 = fields.nth(1)?.parse().ok()?;
+        Some(active * octets)
+    });
+    Some(caches.sum())
 }
 
 fn resident(process: &str) -> Option<u64> {

@@ -9,6 +9,7 @@ use super::{Connections, Latency, Pace, Percentile, Summary};
 use crate::engine::Found;
 use crate::plan::{Load, Plan};
 use crate::recorder::Times;
+use crate::statistics::{Slices, effective_size, quantile_with_interval};
 use crate::verdict;
 
 /// The version of the record's layout.
@@ -17,9 +18,6 @@ const SCHEMA: u32 = 2;
 /// The percentiles of a summary, in percent.
 pub(super) const PERCENTILES: [f64; 8] = [50.0, 75.0, 90.0, 95.0, 99.0, 99.9, 99.99, 99.999];
 
-/// What lies beyond each end of a two-sided 95 % interval.
-const TAIL: f64 = 0.025;
-
 /// Puts what was found into the record.
 #[must_use]
 pub fn summarise(plan: &Plan, found: &Found) -> Summary {
@@ -27,6 +25,9 @@ pub fn summarise(plan: &Plan, found: &Found) -> Summary {
     let seconds = found.elapsed_ns as f64 / 1e9;
     let rate = found.answers as f64 / seconds;
     let pace = pace(plan, found);
+    let slices = Some(&found.slices);
+    let requests = &counts.requests;
+    let unanswered = requests.failed + requests.lost + requests.unsent;
     Summary {
         schema: SCHEMA,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -40,10 +41,10 @@ pub fn summarise(plan: &Plan, found: &Found) -> Summary {
         rate: if rate.is_finite() { rate } else { 0.0 },
         octets_sent: counts.octets_sent,
         octets_received: counts.octets_received,
-        latency: latency(&found.recorder.latency),
-        connect: latency(&found.recorder.connect),
+        latency: latency(&found.recorder.latency, unanswered, slices),
+        connect: latency(&found.recorder.connect, 0, None),
         calls: counts.calls,
-        service: pace.is_some().then(|| latency(&found.recorder.service)),
+        service: pace.is_some().then(|| latency(&found.recorder.service, unanswered, slices)),
         pace,
         path: found.path.clone(),
         memory: found.memory,
@@ -61,8 +62,8 @@ fn pace(plan: &Plan, found: &Found) -> Option<Pace> {
         arrivals: schedule.pattern.to_string(),
         rate: schedule.rate,
         seed: schedule.seed,
-        lag: latency(&found.recorder.lag),
-        queue: latency(&found.recorder.queue),
+        lag: latency(&found.recorder.lag, 0, None),
+        queue: latency(&found.recorder.queue, 0, None),
         queue_longest: found.queue_longest,
     })
 }
@@ -78,32 +79,26 @@ fn connections(plan: &Plan, found: &Found) -> Connections {
     }
 }
 
-fn latency(times: &Times) -> Latency {
+/// A distribution. `unanswered` requests count as longer than all others. `slices` tell how far
+/// times that follow each other share their fate; without them they are taken as independent.
+fn latency(times: &Times, unanswered: u64, slices: Option<&Slices>) -> Latency {
     let histogram = times.histogram();
-    let supported = PERCENTILES.iter().filter(|&&percent| supports(histogram.len(), percent));
+    let all = histogram.len() + unanswered;
+    let percentile = |percent: f64| {
+        let quantile = percent / 100.0;
+        let effective = slices.map_or(all as f64, |slices| effective_size(slices, quantile, all));
+        let found = quantile_with_interval(histogram, unanswered, quantile, effective).ok()?;
+        Some(Percentile { percent, value_ns: found.value, low_ns: found.low, high_ns: found.high })
+    };
     Latency {
         count: histogram.len(),
         min_ns: histogram.min(),
         max_ns: histogram.max(),
         mean_ns: histogram.mean(),
         stdev_ns: histogram.stdev(),
-        percentiles: supported
-            .map(|&percent| Percentile {
-                percent,
-                value_ns: Some(histogram.value_at_quantile(percent / 100.0)),
-                ..Percentile::default()
-            })
-            .collect(),
+        percentiles: PERCENTILES.into_iter().filter_map(percentile).collect(),
         histogram: encode(histogram),
     }
-}
-
-/// Whether a sample has an upper 95 % confidence bound for that percentile at all: the largest of n
-/// values must lie beyond the quantile in 97.5 % of all samples, so 1 - q^n >= 0.975. That takes
-/// 368 for p99 and ten times as many for each further nine.
-fn supports(count: u64, percent: f64) -> bool {
-    let quantile = percent / 100.0;
-    count > 0 && quantile.powf(count as f64) <= TAIL
 }
 
 fn encode(histogram: &Histogram<u64>) -> String {
@@ -121,19 +116,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_percentile_needs_a_sample_that_supports_it() {
-        for (percent, least) in [(99.0, 368), (99.9, 3_688), (99.99, 36_888), (99.999, 368_887)] {
-            assert!(supports(least, percent), "{percent}");
-            assert!(!supports(least - 2, percent), "{percent}");
-        }
-        assert!(!supports(0, 50.0));
+    fn requests_without_an_answer_are_the_slowest() {
+        let mut times = Times::default();
+        (1..=9_500).for_each(|nanos| times.record(nanos));
+        let latency = latency(&times, 500, None);
+        let at = |percent| {
+            let found = latency.percentiles.iter().find(|found| found.percent == percent);
+            found.expect("the sample supports it").value_ns
+        };
+        assert_eq!((at(50.0), at(99.0)), (Some(5_003), None));
     }
 
     #[test]
     fn the_histogram_can_be_read_again() {
         let mut times = Times::default();
         (1..5000).for_each(|nanos| times.record(nanos * 1000));
-        let latency = latency(&times);
+        let latency = latency(&times, 0, None);
         let octets = STANDARD.decode(&latency.histogram).expect("base64");
         let again: Histogram<u64> =
             Deserializer::new().deserialize(&mut octets.as_slice()).expect("a histogram");
@@ -143,7 +141,7 @@ mod tests {
 
     #[test]
     fn nothing_recorded_gives_nothing() {
-        let latency = latency(&Times::default());
+        let latency = latency(&Times::default(), 0, None);
         assert_eq!((latency.count, latency.max_ns, latency.percentiles.len()), (0, 0, 0));
     }
 }

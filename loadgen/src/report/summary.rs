@@ -112,6 +112,16 @@ pub struct Band {
     pub read_ns: u64,
 }
 
+impl Latency {
+    /// The value at a percentile, if the sample supports one and it is not among the requests that
+    /// had no answer.
+    #[must_use]
+    pub fn at(&self, percent: f64) -> Option<u64> {
+        let found = self.percentiles.iter().find(|one| (one.percent - percent).abs() < 1e-9);
+        found.and_then(|one| one.value_ns)
+    }
+}
+
 impl Path {
     /// Adds the ways that another thread saw.
     pub fn merge(&mut self, other: &Self) {

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::{Errors, Latency, Path, Summary, Usage};
+use super::{Errors, Latency, Pace, Path, Percentile, Summary, Usage};
+use crate::verdict::Verdict;
 
 /// Connections that are enough to tell their memory from that of everything else on the host.
 const MANY: u64 = 1000;
@@ -24,7 +25,17 @@ pub fn text(summary: &Summary) -> String {
         "octets",
         format!("{} sent, {} received", summary.octets_sent, summary.octets_received),
     );
-    page.latency("latency", &summary.latency);
+    match (&summary.service, &summary.pace) {
+        (Some(service), Some(pace)) => {
+            page.latency("response time", &summary.latency);
+            page.latency("service time", service);
+            page.line("  over service", omission(summary, service));
+            page.line("schedule", schedule(pace));
+            page.latency("send lag", &pace.lag);
+            page.line("queue", queue(pace));
+        }
+        _ => page.latency("latency", &summary.latency),
+    }
     if let Some(path) = &summary.path {
         page.line("where the time goes", way(path));
     }
@@ -38,6 +49,7 @@ pub fn text(summary: &Summary) -> String {
     if summary.connections.established + summary.connections.idle >= MANY {
         page.line("memory", growth(summary));
     }
+    page.verdict(&summary.verdict);
     page.0
 }
 
@@ -49,6 +61,11 @@ impl Page {
     fn line(&mut self, name: &str, value: String) {
         // Writing to a string can't fail.
         let _ = writeln!(self.0, "{name:<20}{value}");
+    }
+
+    /// Last, so that nobody can miss it.
+    fn verdict(&mut self, verdict: &Verdict) {
+        let _ = writeln!(self.0, "\n{verdict}");
     }
 
     fn latency(&mut self, name: &str, latency: &Latency) {
@@ -63,13 +80,39 @@ impl Page {
         self.line(name, mean);
         self.line("", format!("{:>10} min", time(latency.min_ns as f64)));
         for percentile in &latency.percentiles {
-            let value = percentile
-                .value_ns
-                .map_or_else(|| "no answer".to_owned(), |nanos| time(nanos as f64));
-            self.line("", format!("{value:>10} p{}", percentile.percent));
+            self.line("", quantile(percentile));
         }
         self.line("", format!("{:>10} max", time(latency.max_ns as f64)));
     }
+}
+
+/// How many times as long a request takes from when it was to be sent as from when it was sent. A
+/// load generator that counts from the send leaves that out.
+fn omission(summary: &Summary, service: &Latency) -> String {
+    let factor = |name: &str, response: f64, service: f64| {
+        format!("{:.2} {name}", response / service.max(1.0))
+    };
+    let mut factors = vec![factor("mean", summary.latency.mean_ns, service.mean_ns)];
+    for percent in [50.0, 99.0, 99.9] {
+        if let (Some(response), Some(service)) = (summary.latency.at(percent), service.at(percent))
+        {
+            factors.push(factor(&format!("p{percent}"), response as f64, service as f64));
+        }
+    }
+    factors.join(", ")
+}
+
+fn schedule(pace: &Pace) -> String {
+    format!("{} at {} requests/s, seed {}", pace.arrivals, pace.rate, pace.seed)
+}
+
+fn queue(pace: &Pace) -> String {
+    let Pace { queue, queue_longest, .. } = pace;
+    format!(
+        "{} waited for a free connection, {queue_longest} at once at most, {} at the longest",
+        queue.count,
+        time(queue.max_ns as f64)
+    )
 }
 
 /// The parts of the mean response time.
@@ -79,6 +122,16 @@ fn way(path: &Path) -> String {
     let (wait, send) = (mean(total.wait_ns), mean(total.send_ns));
     let (away, read) = (mean(total.away_ns), mean(total.read_ns));
     format!("{wait} before the send, {send} to leave, {away} away, {read} to be read")
+}
+
+/// A percentile and its 95 % confidence interval.
+fn quantile(percentile: &Percentile) -> String {
+    let text = |nanos: Option<u64>| {
+        nanos.map_or_else(|| "no answer".to_owned(), |nanos| time(nanos as f64))
+    };
+    let Percentile { percent, value_ns, low_ns, high_ns } = *percentile;
+    let interval = format!("{} to {}", text(low_ns), text(high_ns));
+    format!("{:>10} p{percent:<7} {interval}", text(value_ns))
 }
 
 fn connections(summary: &Summary) -> String {
