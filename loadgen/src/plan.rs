@@ -70,6 +70,15 @@ pub enum Load {
     Open(Schedule),
 }
 
+impl Load {
+    /// Whether a request has a time at which it is to be sent, which may differ from the time at
+    /// which it is sent.
+    #[must_use]
+    pub fn has_planned_times(&self) -> bool {
+        !matches!(self, Self::Closed(Think::None))
+    }
+}
+
 /// The pause between an answer and the next request of that connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Think {

@@ -21,10 +21,11 @@ pub(super) struct LoadArguments {
     think: Option<Think>,
     /// Open loop: that many requests a second over all connections, whatever the server does
     #[arg(short = 'R', long, value_name = "N", value_parser = parse_rate)]
-    pub(super) rate: Option<f64>,
-    /// Open loop: constant, poisson, bursts:N, pareto:ALPHA, ramp:FROM, trace:FILE
-    #[arg(long, value_name = "PATTERN", default_value = "constant")]
-    arrivals: Pattern,
+    rate: Option<f64>,
+    /// Open loop: constant (default), poisson, bursts:N, pareto:ALPHA, ramp:FROM, or trace:FILE, which has a
+    /// rate of its own
+    #[arg(long, value_name = "PATTERN")]
+    arrivals: Option<Pattern>,
     /// Of the schedule and of think times: the same seed gives the same times
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(super) seed: u64,
@@ -37,12 +38,30 @@ pub(super) struct LoadArguments {
 }
 
 impl LoadArguments {
+    /// When requests are sent, if measuring begins after `lead` and lasts for `length`.
     pub(super) fn load(&self, lead: Duration, length: Duration) -> Result<Load, Failure> {
-        let Some(rate) = self.rate else {
-            return Ok(Load::Closed(self.think.unwrap_or(Think::None)));
-        };
-        let pattern = self.arrivals.clone();
-        Ok(Load::Open(Schedule { pattern, rate, seed: self.seed, lead, length }))
+        let pattern = self.arrivals.clone().unwrap_or(Pattern::Constant);
+        let rate = self.rate.or_else(|| pattern.own_rate());
+        match (rate, &self.arrivals) {
+            (Some(rate), _) => Ok(self.open(pattern, rate, lead, length)),
+            (None, None) => Ok(Load::Closed(self.think.unwrap_or(Think::None))),
+            (None, Some(_)) => Err(Failure::Usage(format!("--arrivals {pattern} needs a --rate"))),
+        }
+    }
+
+    /// The same for a search, which sets the rate itself. Users who don't know of each other arrive
+    /// like a Poisson process.
+    pub(super) fn load_to_search(&self, lead: Duration, length: Duration) -> Load {
+        self.open(self.arrivals.clone().unwrap_or(Pattern::Poisson), 1.0, lead, length)
+    }
+
+    fn open(&self, pattern: Pattern, rate: f64, lead: Duration, length: Duration) -> Load {
+        Load::Open(Schedule { pattern, rate, seed: self.seed, lead, length })
+    }
+
+    /// Whether a schedule says when requests are sent.
+    pub(super) fn is_open(&self) -> bool {
+        self.rate.is_some() || self.arrivals.is_some()
     }
 }
 

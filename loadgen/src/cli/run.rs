@@ -110,7 +110,7 @@ pub struct RunArguments {
     #[arg(long, requires = "out")]
     pub log: bool,
     /// Search for the highest rate that holds an objective: 'p99<5ms', 'p99.9<20ms,errors<0.1%'
-    #[arg(long, value_name = "OBJECTIVE", conflicts_with_all = ["count", "closed", "think"])]
+    #[arg(long, value_name = "OBJECTIVE", conflicts_with_all = ["count", "closed", "think", "rate", "out"])]
     pub find_rate: Option<Objective>,
     /// Exit with status 3 if the verdict on the run is SUSPECT, with 4 if it is INVALID
     #[arg(long)]
@@ -157,13 +157,18 @@ impl RunArguments {
             Some(count) => Stop::Each(count),
             None => Stop::After(self.duration.unwrap_or(DURATION)),
         };
-        let (threads, tables) = limits::threads_for(self.connections + self.idle, self.threads);
         let warm_up = self.warm_up.unwrap_or_else(|| self.usual_warm_up());
+        let length = self.duration.unwrap_or(DURATION);
+        let load = match self.find_rate {
+            Some(_) => self.load.load_to_search(warm_up, length),
+            None => self.load.load(warm_up, length)?,
+        };
+        let (threads, tables) = limits::threads_for(self.connections + self.idle, self.threads);
         Ok(Plan {
             command,
             target: self.target()?.clone(),
             work: self.work()?,
-            load: self.load.load(warm_up, self.duration.unwrap_or(DURATION))?,
+            load,
             connections: self.connections,
             idle: self.idle,
             threads,
@@ -209,7 +214,7 @@ impl RunArguments {
         if self.duration.is_some_and(|duration| duration.is_zero()) {
             return wrong("--duration must be longer than nothing");
         }
-        if self.count.is_some() && self.load.rate.is_some() {
+        if self.count.is_some() && self.load.is_open() {
             return wrong("--rate needs a --duration, not a --count");
         }
         if self.stamps && self.load.pipeline > 1 {

@@ -170,11 +170,10 @@ impl<E: Exchange> Worker<'_, E> {
             stamps.enter(index, asked, self.now);
         }
         self.slices.record(self.now.nanos_since(self.timeline.open), latency_ns);
-        if self.pacer.is_some() {
+        if self.common.plan.load.has_planned_times() {
             self.interval.service.record(service_ns);
-        } else {
-            self.gather.note(service_ns);
         }
+        self.gather.note(service_ns);
     }
 
     /// Counts a lost request. In a closed loop, one that is lost after the measuring phase stays one

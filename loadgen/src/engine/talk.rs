@@ -150,6 +150,7 @@ impl<E: Exchange> Worker<'_, E> {
             if slot.generation == generation && self.phase != Phase::Draining {
                 slot.thinking -= 1;
                 self.look_at_clock();
+                self.interval.lag.record(self.now.nanos_since(when));
                 self.ask(index as usize, when);
                 self.send(index as usize);
             }

@@ -44,7 +44,10 @@ pub fn summarise(plan: &Plan, found: &Found) -> Summary {
         latency: latency(&found.recorder.latency, unanswered, slices),
         connect: latency(&found.recorder.connect, 0, None),
         calls: counts.calls,
-        service: pace.is_some().then(|| latency(&found.recorder.service, unanswered, slices)),
+        service: plan
+            .load
+            .has_planned_times()
+            .then(|| latency(&found.recorder.service, unanswered, slices)),
         pace,
         path: found.path.clone(),
         memory: found.memory,

@@ -41,6 +41,10 @@ const HINT: &str = "requests leave in clumps: the bursts are the generator's and
 
 pub(super) fn check(plan: &Plan, found: &Found) -> Option<Check> {
     let Load::Open(schedule) = &plan.load else { return None };
+    // One agent among several sends a part of the schedule, and only all of them together its gaps.
+    if plan.seat.size > 1 {
+        return None;
+    }
     let gaps: Vec<_> =
         found.sends.windows(2).map(|two| two[1].saturating_sub(two[0]) as f64).collect();
     if gaps.len() < ENOUGH {

@@ -7,7 +7,7 @@ use crate::stage::{echo, loadgen, server, summary};
 use loadgen::report::Summary;
 
 #[test]
-fn a_run_leaves_four_files_and_no_second_run_touches_them() {
+fn a_run_leaves_its_files_and_no_second_run_touches_them() {
     let target = server(echo);
     let root = tempfile::tempdir().unwrap();
     let out = root.path().join("run");
@@ -19,7 +19,14 @@ fn a_run_leaves_four_files_and_no_second_run_touches_them() {
     let names = || -> BTreeSet<_> {
         fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name()).collect()
     };
-    let expected = ["client data - 3.csv", "latency.csv", "summary.csv", "summary.json"];
+    let expected = [
+        "client data - 3.csv",
+        "latency.csv",
+        "latency.hgrm",
+        "r0.hlog",
+        "summary.csv",
+        "summary.json",
+    ];
     assert_eq!(names(), expected.map(Into::into).into());
 
     let summary: Summary =
@@ -33,7 +40,7 @@ fn a_run_leaves_four_files_and_no_second_run_touches_them() {
     assert_eq!(again.status.code(), Some(2), "{complaint}");
     assert!(complaint.contains("never overwritten"), "{complaint}");
     assert_eq!(fs::read(out.join("summary.json")).unwrap(), before);
-    assert_eq!(names().len(), 4);
+    assert_eq!(names().len(), 6);
 }
 
 #[test]
