@@ -2,8 +2,9 @@
 //! which factor the quantiles differ.
 //!
 //! With a million requests each, a difference of a microsecond is significant and means nothing. So
-//! a difference counts only if it is also large: a fifth of all requests on the wrong side, and a
-//! quantile of the body that is half as large again.
+//! a difference counts only if it is also large: three tenths of all requests on the wrong side, and
+//! a quantile of the body that is half as large again and a tenth of a millisecond longer. Smaller
+//! ones come and go with whose requests find the server's CPU awake.
 
 use hdrhistogram::Histogram;
 
@@ -12,10 +13,13 @@ use hdrhistogram::Histogram;
 const CRITICAL: f64 = 1.949;
 
 /// The least statistic that counts.
-const LEAST_DISTANCE: f64 = 0.2;
+const LEAST_DISTANCE: f64 = 0.3;
 
 /// The least factor between quantiles that counts.
 const LEAST_FACTOR: f64 = 1.5;
+
+/// The least difference of quantiles that counts, in nanoseconds.
+const LEAST_GAP_NS: u64 = 100_000;
 
 /// The quantiles that are compared. Beyond them a single stall decides.
 const BODY: [f64; 4] = [0.25, 0.5, 0.75, 0.9];
@@ -25,7 +29,7 @@ const BODY: [f64; 4] = [0.25, 0.5, 0.75, 0.9];
 pub(super) struct Distance {
     /// The largest difference of the two distribution functions.
     pub(super) statistic: f64,
-    /// The largest factor between the same quantile of both.
+    /// The largest factor between the same quantile of both, where that is a difference that counts.
     pub(super) factor: f64,
     significant: bool,
 }
@@ -67,8 +71,9 @@ fn statistic(one: &Histogram<u64>, two: &Histogram<u64>) -> f64 {
 }
 
 fn factor(one: &Histogram<u64>, two: &Histogram<u64>, share: f64) -> f64 {
-    let at = |of: &Histogram<u64>| of.value_at_quantile(share).max(1) as f64;
-    (at(one) / at(two)).max(at(two) / at(one))
+    let at = |of: &Histogram<u64>| of.value_at_quantile(share).max(1);
+    let (less, more) = (at(one).min(at(two)), at(one).max(at(two)));
+    if more - less >= LEAST_GAP_NS { more as f64 / less as f64 } else { 1.0 }
 }
 
 #[cfg(test)]
@@ -103,6 +108,8 @@ mod tests {
         assert!(!between(&usual, &shifted).is_large());
         let few = times([300_000, 400_000].into_iter());
         assert!(!between(&usual, &few).is_large());
+        let quick = times((10_000..20_000).step_by(3));
+        assert!(!between(&quick, &times((30_000..60_000).step_by(3))).is_large());
         let slow = times((200_000..400_000).step_by(7));
         assert!(between(&usual, &slow).is_large());
         assert!(between(&slow, &usual).is_large());
