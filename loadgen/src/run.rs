@@ -120,8 +120,9 @@ impl<'a> Diary<'a> {
             return Err(trouble);
         }
         let requests = found.recorder.counts.requests;
-        let clock_step_ns = found.clock_step_ns as i64;
-        self.log.map_or(Ok(()), |log| log.finish(&Closing { clock_step_ns, requests }))
+        let (elapsed_ns, clock_step_ns) = (found.elapsed_ns, found.clock_step_ns as i64);
+        let closing = Closing { elapsed_ns, clock_step_ns, requests };
+        self.log.map_or(Ok(()), |log| log.finish(&closing))
     }
 
     fn try_second(&mut self, number: u64, interval: &Interval) -> Result<(), Failure> {

@@ -50,6 +50,8 @@ pub struct Workload {
 /// What is known at the end only, and stands there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closing {
+    /// The length of the measuring phase. The log may go on: with late answers.
+    pub elapsed_ns: u64,
     /// The largest step of the wall clock that was seen, in nanoseconds.
     pub clock_step_ns: i64,
     /// The requests of the measuring phase.

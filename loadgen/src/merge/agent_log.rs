@@ -67,9 +67,11 @@ impl AgentLog {
         self.intervals.iter().map(|interval| interval.start).min().unwrap_or_default()
     }
 
-    /// When it was over.
+    /// When it stopped measuring; where the log was cut off, when its last second was over.
     pub(super) fn end(&self) -> Duration {
-        self.intervals.iter().map(Interval::end).max().unwrap_or_default()
+        let elapsed = Duration::from_nanos(self.closing.elapsed_ns);
+        let last = self.intervals.iter().map(Interval::end).max().unwrap_or_default();
+        if elapsed.is_zero() { last } else { self.start().saturating_add(elapsed) }
     }
 }
 

@@ -15,8 +15,8 @@ use crate::records::Series;
 /// Beginnings may be so far apart: what an agent takes to wake up and to connect.
 const START_BOUND_S: f64 = 0.1;
 
-/// Ends may be further apart: one agent may have waited for answers for a second, and another not.
-const END_BOUND_S: f64 = 1.1;
+/// Ends may be further apart: where a number of requests decides, they depend on the host.
+const END_BOUND_S: f64 = 1.0;
 
 /// The rates of an open loop may differ by that share: they are planned.
 const OPEN_BOUND: f64 = 0.05;

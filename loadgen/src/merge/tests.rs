@@ -74,16 +74,21 @@ impl Agent {
         let path = folder.join(format!("r{rank}.hlog"));
         let begin = Duration::from_secs(1_700_000_000) + self.late;
         let mut log = IntervalLog::create(&path, &self.identity, begin).expect("a log");
-        for second in 0..self.seconds {
+        // The last one is empty: nothing came late.
+        for second in 0..=self.seconds {
             let tag = |series| Tag { origin: Origin::Rank(rank), series };
             let (start, length) = (begin + Duration::from_secs(second), Duration::from_secs(1));
-            let times = self.times(second);
+            let mut times = self.times(second);
+            if second == self.seconds {
+                times.reset();
+            }
             let both = [(tag(Series::Response), &times), (tag(Series::Lag), &times)];
             log.second(start, length, &both).expect("room");
         }
         let answered = self.answers * self.seconds;
         let requests = Requests { sent: answered, answered, ..Requests::default() };
-        let closing = Closing { clock_step_ns: self.step_ns, requests };
+        let elapsed_ns = self.seconds * 1_000_000_000;
+        let closing = Closing { elapsed_ns, clock_step_ns: self.step_ns, requests };
         log.finish(&closing).expect("a free place");
         path
     }
@@ -259,7 +264,7 @@ fn the_merged_log_holds_the_union_and_is_no_agents_log() {
     let place = || Some(folder.path().join("merged"));
     run(&arguments(&paths, place())).expect("a free place");
     let log = IntervalFile::read(&folder.path().join("merged/merged.hlog")).expect("a log");
-    assert_eq!((log.damage.len(), log.intervals.len() as u64), (0, 2 * SECONDS));
+    assert_eq!((log.damage.len(), log.intervals.len() as u64), (0, 2 * (SECONDS + 1)));
     let response = Tag { origin: Origin::All, series: Series::Response };
     let mut sum = Times::default().histogram().clone();
     for interval in log.intervals.iter().filter(|interval| interval.tag == response) {

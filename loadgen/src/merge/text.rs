@@ -36,6 +36,10 @@ fn head(text: &mut String, merged: &Merged) -> Result {
 
 fn times(text: &mut String, merged: &Merged) -> Result {
     for (name, of) in &merged.times {
+        if of.count == 0 {
+            writeln!(text, "{name:<12}nothing recorded")?;
+            continue;
+        }
         let percentiles = shown(&of.percentiles);
         writeln!(text, "{name:<12}{} recorded: {percentiles}, max {}", of.count, ms(of.max_ns))?;
     }
