@@ -48,7 +48,8 @@ pub struct Plan {
     pub hold: Duration,
     /// Requests that may be out on one connection at once.
     pub depth: usize,
-    /// How long before a planned send the engine stops sleeping and spins.
+    /// How long before a planned send the engine stops sleeping and spins. If it is not zero, it also
+    /// spins while answers are out.
     pub spin: Duration,
     /// Whether the kernel is asked when requests left it and replies came.
     pub stamps: bool,

@@ -32,7 +32,7 @@ pub(super) struct LoadArguments {
     /// Requests that may be out on one connection at once
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(super) pipeline: u16,
-    /// Open loop: wake up this much before a request is due, and spin for the rest
+    /// Spin in place of sleeping: for this long before a request is due, and while answers are out
     #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "0us")]
     pub(super) spin: Duration,
 }

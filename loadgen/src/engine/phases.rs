@@ -113,6 +113,9 @@ impl<E: Exchange> Worker<'_, E> {
 
     /// Nanoseconds until something is due that no event announces.
     fn until_next_duty(&self) -> u64 {
+        if self.in_flight > 0 && !self.common.plan.spin.is_zero() {
+            return 0;
+        }
         let retry = self.retries.peek().map_or(Moment::NEVER, |Reverse((when, _))| *when);
         let thought = self.thinking.peek().map_or(Moment::NEVER, |Reverse((when, ..))| *when);
         let send = self.pacer.as_ref().map_or(Moment::NEVER, Pacer::due);
