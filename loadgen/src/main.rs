@@ -12,7 +12,7 @@ use loadgen::report::{self, Folder, Summary};
 use loadgen::run::{Detail, measure, record};
 use loadgen::search::{self, Objective};
 use loadgen::verdict::Standing;
-use loadgen::{calibrate, hostile, merge};
+use loadgen::{calibrate, hostile, merge, records};
 
 fn main() -> ExitCode {
     match obey(&CommandLine::parse()) {
@@ -28,6 +28,7 @@ fn obey(line: &CommandLine) -> Result<(), Failure> {
     match &line.command {
         Some(Command::Calibrate(arguments)) => calibrate::run(arguments),
         Some(Command::Merge(arguments)) => merge::run(arguments),
+        Some(Command::Figures(arguments)) => records::run(arguments),
         Some(Command::Hostile(arguments)) => hostile::run(arguments),
         None => run(&line.run),
     }

@@ -6,6 +6,7 @@
 
 use std::fs;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Memory at one moment, in octets.
@@ -22,7 +23,7 @@ pub struct Reading {
 
 /// What was added between the moment before the first connection and the end, in octets. What became
 /// less is negative.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Growth {
     /// Resident memory of the load generator.
     pub client: i64,

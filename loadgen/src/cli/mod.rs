@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-use crate::{calibrate, hostile, merge};
+use crate::{calibrate, hostile, merge, records};
 
 /// Puts a server under load, checks every reply and records every latency.
 ///
@@ -42,6 +42,8 @@ pub enum Command {
     Calibrate(calibrate::Arguments),
     /// Join the logs of several agents
     Merge(merge::Arguments),
+    /// Compute the figures of a run again from its log of every request
+    Figures(records::Arguments),
     /// Misbehave on purpose: slow readers, slow senders, half-open connections, resets
     Hostile(hostile::Arguments),
 }

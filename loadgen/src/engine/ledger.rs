@@ -74,8 +74,10 @@ impl<'a> Ledger<'a> {
         while let Some(first) = self.open.first_entry()
             && first.get().0 == self.threads
         {
-            let (number, (_, interval)) = first.remove_entry();
+            let (number, (_, mut interval)) = first.remove_entry();
             self.close(number, &interval);
+            interval.reset();
+            let _ = self.spares[which].send(interval);
         }
     }
 
@@ -140,7 +142,7 @@ mod tests {
         assert_eq!((ledger.seconds.len(), ledger.totals.latency.histogram().len()), (1, 2));
         ledger.balance();
         assert_eq!(ledger.totals.latency.histogram().len(), 3);
-        assert_eq!(spares.try_iter().count(), 1);
+        assert_eq!(spares.try_iter().count(), 2);
         assert_eq!(witness.0, [(0, 2), (1, 1)]);
     }
 }

@@ -2,13 +2,14 @@
 //!
 //! Every duration is in nanoseconds and says so in its name; every size is in octets.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::memory::Growth;
 use crate::verdict::Verdict;
 
 /// What one run of the load generator found.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {
     /// The version of this layout. It changes when a field changes its meaning or goes away.
     pub schema: u32,
@@ -72,7 +73,7 @@ pub struct Summary {
 }
 
 /// How well a schedule was kept.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Pace {
     /// The pattern as on the command line: `poisson`, `bursts:10`.
     pub arrivals: String,
@@ -91,14 +92,14 @@ pub struct Pace {
 
 /// The ways of requests, in bands of response time: narrow ones, so that a band can stand for a
 /// percentile.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Path {
     /// In ascending order; most are empty.
     pub bands: Vec<Band>,
 }
 
 /// Requests of about the same response time, and the sums of the parts of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Band {
     /// Requests.
     pub count: u64,
@@ -152,7 +153,7 @@ impl Band {
 }
 
 /// What one thread of the load generator did in the measuring phase.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ThreadUse {
     /// CPU time.
     pub cpu_ns: u64,
@@ -163,7 +164,7 @@ pub struct ThreadUse {
 }
 
 /// Client connections.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Connections {
     /// Asked for on the command line.
     pub asked: u64,
@@ -183,7 +184,7 @@ pub struct Connections {
 }
 
 /// Requests of the measuring phase: `sent = answered + failed + outstanding`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Requests {
     /// Begun to be sent in the measuring phase, or out already when it began.
     pub sent: u64,
@@ -210,7 +211,7 @@ pub struct Requests {
 
 /// Errors by class. One that happens while a request is out fails that request; `connect` ones and
 /// those of idle connections do not belong to a request.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Errors {
     /// connect(2) failed or the connection was refused.
     pub connect: u64,
@@ -267,7 +268,7 @@ impl Errors {
 
 /// System calls that the load generator made for its requests, as it counted them itself. Those
 /// that open and close a connection are not among them, apart from epoll_ctl(2).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Calls {
     /// epoll_pwait2(2).
     pub waits: u64,
@@ -306,7 +307,7 @@ impl Calls {
 }
 
 /// A distribution of durations.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Latency {
     /// How many were recorded.
     pub count: u64,
@@ -327,7 +328,7 @@ pub struct Latency {
 }
 
 /// One point of a distribution.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Percentile {
     /// In percent: 99.9.
     pub percent: f64,
@@ -342,7 +343,7 @@ pub struct Percentile {
 }
 
 /// What a process used between the start and the end of the measuring phase.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Usage {
     /// User CPU time.
     pub user_ns: u64,

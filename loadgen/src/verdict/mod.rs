@@ -29,13 +29,14 @@ mod words;
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Found;
 use crate::plan::Plan;
 
 /// The judgement on a run, and what it rests on.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
     /// The worst of the checks.
     pub standing: Standing,
@@ -44,7 +45,9 @@ pub struct Verdict {
 }
 
 /// How far something can be believed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Standing {
     /// Nothing speaks against it.
@@ -57,7 +60,7 @@ pub enum Standing {
 }
 
 /// One thing that was looked at.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
     /// What: `send lag`, `client CPU`, `Little's law`.
     pub name: String,

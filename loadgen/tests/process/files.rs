@@ -6,6 +6,8 @@ use std::fs;
 use crate::stage::{echo, loadgen, server, summary};
 use loadgen::report::Summary;
 
+const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/summary.schema.json");
+
 #[test]
 fn a_run_leaves_its_files_and_no_second_run_touches_them() {
     let target = server(echo);
@@ -89,4 +91,31 @@ fn text_goes_to_standard_output_and_progress_to_standard_error() {
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert!(result.starts_with("target ") && result.contains(" outstanding\n"), "{result}");
     assert!(progress.lines().count() >= 1 && progress.contains("answers/s"), "{progress}");
+}
+
+/// The schema in the repository is the one of the code. After a change of the summary:
+/// `UPDATE_SCHEMA=1 cargo test -p loadgen --test process schema`.
+#[test]
+fn the_schema_in_the_repository_is_that_of_the_summary() {
+    let mut schema = serde_json::to_string_pretty(&schemars::schema_for!(Summary)).unwrap();
+    schema.push('\n');
+    if std::env::var_os("UPDATE_SCHEMA").is_some() {
+        fs::write(SCHEMA, &schema).unwrap();
+    }
+    assert_eq!(fs::read_to_string(SCHEMA).unwrap(), schema, "run it with UPDATE_SCHEMA=1");
+}
+
+#[test]
+fn a_real_summary_follows_the_schema() {
+    let target = server(echo);
+    let schema = serde_json::from_str(&fs::read_to_string(SCHEMA).unwrap()).unwrap();
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    for load in ["--count 20", "-R 200 --arrivals poisson -d 1s", "-d 1s --stamps"] {
+        let output = loadgen(&format!("tcp://{target} -c 3 {load} --format json"));
+        let mut summary = serde_json::from_slice(&output.stdout).unwrap();
+        let faults: Vec<_> = schema.iter_errors(&summary).map(|fault| fault.to_string()).collect();
+        assert!(faults.is_empty(), "{load}: {faults:?}");
+        summary["requests"]["sent"] = "many".into();
+        assert!(!schema.is_valid(&summary));
+    }
 }
