@@ -194,7 +194,7 @@ impl<E: Exchange> Worker<'_, E> {
     #[cold]
     fn unasked(&mut self, index: usize) {
         self.look_at_clock();
-        if matches!(self.phase, Phase::Measuring | Phase::Draining) {
+        if self.phase != Phase::Connecting {
             self.counts.requests.unasked += 1;
         }
         self.replace(index);

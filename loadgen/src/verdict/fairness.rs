@@ -20,6 +20,13 @@ const OF_PHASE: f64 = 0.5;
 /// and for longer than so many mean response times: where all are slow, none is starved.
 const OF_RESPONSE: f64 = 5.0;
 
+/// Or one that had less than this part of the answers that the median connection had: it was turned
+/// to now and then, and too seldom to show in the percentiles,
+const OF_MEDIAN: f64 = 0.1;
+
+/// if that one had so many that chance leaves none so far behind.
+const SETTLED: u64 = 50;
+
 /// With this part of the connections starved, the rest is another experiment.
 const MANY: f64 = 0.5;
 
@@ -47,18 +54,19 @@ pub(super) fn jain(plan: &Plan, found: &Found) -> Option<Check> {
 pub(super) fn starved(plan: &Plan, found: &Found) -> Option<Check> {
     let longest = found.tallies.iter().map(|tally| tally.silence_ns).max()?;
     let counts = unserved_counts(plan, found);
-    let waited = waited_too_long(found);
-    let starved = found
-        .tallies
-        .iter()
-        .filter(|tally| waited(tally) || (counts && tally.answered == 0))
-        .count();
+    let (waited, neglected) = (waited_too_long(found), neglected(found));
+    let is_starved =
+        |tally: &&Tally| waited(tally) || neglected(tally) || (counts && tally.answered == 0);
+    let starved = found.tallies.iter().filter(is_starved).count();
     let share = starved as f64 / found.tallies.len() as f64;
     let reason = format!(
         "{starved} of {} connections were starved; the longest time for which one waited for an \
-         answer is {:.2} of the phase",
+         answer is {:.2} of the phase, and the fewest answers that one had are {}, where the median \
+         is {}",
         found.tallies.len(),
-        longest as f64 / found.elapsed_ns.max(1) as f64
+        longest as f64 / found.elapsed_ns.max(1) as f64,
+        found.tallies.iter().map(|tally| tally.answered).min().unwrap_or(0),
+        median_answers(found)
     );
     let hint = "their requests are missing from the percentiles, apart from the last one of each: \
                 the server forgets connections that are ready";
@@ -75,6 +83,19 @@ fn waited_too_long(found: &Found) -> impl Fn(&&Tally) -> bool {
     let part = OF_PHASE * found.elapsed_ns as f64;
     let bound = part.max(OF_RESPONSE * found.recorder.latency.histogram().mean());
     move |tally| tally.silence_ns as f64 > bound
+}
+
+/// In either loop the connections that a server treats alike have about as many answers each: in
+/// the open one they take turns.
+fn neglected(found: &Found) -> impl Fn(&&Tally) -> bool {
+    let median = median_answers(found);
+    move |tally| median >= SETTLED && (tally.answered as f64) < OF_MEDIAN * median as f64
+}
+
+fn median_answers(found: &Found) -> u64 {
+    let mut answers: Vec<_> = found.tallies.iter().map(|tally| tally.answered).collect();
+    answers.sort_unstable();
+    answers.get(answers.len() / 2).copied().unwrap_or(0)
 }
 
 fn mean_answers(found: &Found) -> f64 {
@@ -119,6 +140,24 @@ mod tests {
         }
         let [_, late] = standings(Scene::open(), |tally| tally.silence_ns = PHASE_NS * 6 / 10);
         assert_eq!(late, Some(Standing::Suspect), "answered in the end");
+    }
+
+    #[test]
+    fn a_connection_that_is_answered_seldom_is_seen_in_both_loops() {
+        for scene in [Scene::closed, Scene::open] {
+            let [_, starved] = standings(scene(), |tally| tally.answered /= 50);
+            assert_eq!(starved, Some(Standing::Suspect));
+            let [_, slow] = standings(scene(), |tally| tally.answered /= 4);
+            assert_eq!(slow, Some(Standing::Valid), "slower than others, and not forgotten");
+        }
+    }
+
+    #[test]
+    fn few_answers_are_uneven_by_chance() {
+        let mut scene = Scene::open();
+        scene.found.tallies.fill(Tally { answered: SETTLED - 1, ..Tally::default() });
+        let [_, starved] = standings(scene, |tally| tally.answered = 4);
+        assert_eq!(starved, Some(Standing::Valid));
     }
 
     #[test]

@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "it is all tests")]
 
 mod echo;
+#[path = "../../examples/faulty_server/faults.rs"]
+mod faults;
 mod files;
 mod http;
 mod stage;
+mod verdict;
