@@ -170,9 +170,14 @@ impl<E: Exchange> Worker<'_, E> {
         self.waiting.push_back(index as u32);
     }
 
-    /// The slot has done what it had to do.
+    /// The slot has done what it had to do. Its connection stays open if it is to be held.
     pub(super) fn retire(&mut self, index: usize) {
-        self.end(index, State::Finished);
+        if self.slots[index].state == State::Open && !self.common.plan.hold.is_zero() {
+            self.slots[index].state = State::Finished;
+            self.unfinished -= 1;
+        } else {
+            self.end(index, State::Finished);
+        }
     }
 
     fn abandon(&mut self, index: usize) {

@@ -19,10 +19,22 @@ use crate::schedule::Lane;
 /// How often overdue requests are looked for: 16 times in their patience, at least this often.
 const SWEEP_AT_LEAST: Duration = Duration::from_millis(250);
 
+/// First requests between two looks at what has been answered already.
+const FIRST_AT_ONCE: usize = 256;
+
 /// How long a thread listens, when all answers are there, for replies that nobody asked for.
 const LISTEN: Duration = Duration::from_millis(20);
 
 const SECOND_NS: u64 = 1_000_000_000;
+
+/// Whether a turn waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// It only looks what is ready.
+    No,
+    /// Until something is ready or due.
+    ForDuty,
+}
 
 impl<E: Exchange> Worker<'_, E> {
     /// Puts the target under load, to the end of the run.
@@ -34,7 +46,7 @@ impl<E: Exchange> Worker<'_, E> {
         self.turn_phase();
         self.begin_load();
         while !self.is_over() {
-            self.turn_once();
+            self.turn_once(Wait::ForDuty);
         }
         if self.phase != Phase::Draining {
             self.end_measuring();
@@ -44,7 +56,8 @@ impl<E: Exchange> Worker<'_, E> {
     }
 
     /// In a closed loop every connection sends its first request. In a large crowd that takes a
-    /// while, which must not count as latency of the last ones: each has its own look at the clock.
+    /// while, which must not count as latency: each has its own look at the clock, and the first
+    /// answers are taken while the last requests are still to be sent.
     fn begin_load(&mut self) {
         if let Load::Open(schedule) = &self.common.plan.load {
             let plan = self.common.plan;
@@ -58,6 +71,9 @@ impl<E: Exchange> Worker<'_, E> {
             self.look_at_clock();
             if self.slots[index].is_idle(Role::Active) {
                 self.go_on(index, self.common.plan.depth);
+            }
+            if index % FIRST_AT_ONCE == FIRST_AT_ONCE - 1 {
+                self.turn_once(Wait::No);
             }
         }
     }
@@ -79,9 +95,12 @@ impl<E: Exchange> Worker<'_, E> {
     }
 
     /// Dials, waits, and deals with what is ready and with what is due.
-    pub(super) fn turn_once(&mut self) {
+    pub(super) fn turn_once(&mut self, wait: Wait) {
         self.dial();
-        let wait_ns = self.until_next_duty();
+        let wait_ns = match wait {
+            Wait::No => 0,
+            Wait::ForDuty => self.until_next_duty(),
+        };
         let count = self.readiness.wait(wait_ns);
         self.counts.calls.waits += 1;
         self.counts.calls.events += count as u64;

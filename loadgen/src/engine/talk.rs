@@ -128,7 +128,7 @@ impl<E: Exchange> Worker<'_, E> {
     /// Closed loop: the next request follows after a while. How long is drawn from the seed, the
     /// connection and the number of the request, so it is the same against every server.
     fn think(&mut self, index: usize, think: Think) {
-        let number = self.slots[index].begun + self.slots[index].thinking;
+        let number = self.slots[index].begun + u64::from(self.slots[index].thinking);
         let draw = random::unit(self.common.plan.seed, self.identity(index), number);
         let pause = match think {
             Think::None => return self.ask(index, self.now),

@@ -11,6 +11,7 @@ use super::SENDS_KEPT;
 use super::gather::Gather;
 use super::ledger::Report;
 use super::pacer::Pacer;
+use super::phases::Wait;
 use super::readiness::Readiness;
 use super::shared::{self, Signals, Timeline};
 use super::slot::{Role, Slot, State, Tally};
@@ -204,7 +205,7 @@ impl<'a, E: Exchange> Worker<'a, E> {
     pub(crate) fn connect(&mut self) {
         self.now = Moment::now();
         while (self.dialling > 0 || !self.waiting.is_empty()) && !self.is_stopped() {
-            self.turn_once();
+            self.turn_once(Wait::ForDuty);
         }
         self.established =
             self.slots.iter().filter(|slot| slot.is_idle(Role::Active)).count() as u64;
@@ -216,6 +217,9 @@ impl<'a, E: Exchange> Worker<'a, E> {
         let idle = self.slots.iter().filter(|slot| slot.is_idle(Role::Silent)).count() as u64;
         let abandoned = self.slots.iter().filter(|slot| slot.state == State::Abandoned).count();
         self.hand_over();
+        if !self.common.plan.hold.is_zero() {
+            self.alive = self.slots.iter().filter(|slot| slot.has_been_held()).count() as u64;
+        }
         for slot in &mut self.slots {
             slot.close(State::Finished, now);
         }
