@@ -15,7 +15,7 @@ use clap::ValueEnum;
 
 /// What the server does wrong. "Now and then" is once in as many requests as it was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// Nothing.
     None,
     /// Now and then a request is never answered.
@@ -41,7 +41,7 @@ pub enum Fault {
 
 /// What the server speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Speech {
+pub(crate) enum Speech {
     /// Messages of 64 octets come back.
     Echo,
     /// Requests without a body have `ok` for an answer.
@@ -71,7 +71,7 @@ const QUIET: Duration = Duration::from_millis(50);
 
 /// The server.
 #[derive(Debug)]
-pub struct Faulty {
+pub(crate) struct Faulty {
     fault: Fault,
     speech: Speech,
     every: u64,
@@ -92,7 +92,7 @@ struct Later {
 impl Faulty {
     /// Makes a server that commits its fault once in `every` requests, if it does so now and then.
     #[must_use]
-    pub fn new(fault: Fault, speech: Speech, every: u64) -> Self {
+    pub(crate) fn new(fault: Fault, speech: Speech, every: u64) -> Self {
         let (later, replies) = mpsc::channel();
         thread::spawn(move || send_later(&replies));
         let (requests, connections) = (AtomicU64::new(0), AtomicU64::new(0));
@@ -100,7 +100,7 @@ impl Faulty {
     }
 
     /// Serves whoever comes, without an end.
-    pub fn serve(self, listener: &TcpListener) {
+    pub(crate) fn serve(self, listener: &TcpListener) {
         let server = Arc::new(self);
         for stream in listener.incoming().flatten() {
             let server = Arc::clone(&server);
