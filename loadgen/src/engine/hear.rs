@@ -169,7 +169,9 @@ impl<E: Exchange> Worker<'_, E> {
             }
             stamps.enter(index, asked, self.now);
         }
-        self.slices.record(self.now.nanos_since(self.timeline.open), latency_ns);
+        if self.phase != Phase::WarmUp {
+            self.slices.record(self.now.nanos_since(self.timeline.open), latency_ns);
+        }
         if self.common.plan.load.has_planned_times() {
             self.interval.service.record(service_ns);
         }

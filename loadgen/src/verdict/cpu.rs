@@ -5,6 +5,9 @@
 //! to run but had no CPU, because another program had it, counts like work: the thread could not
 //! have done more in it.
 
+use std::num::NonZeroUsize;
+use std::thread;
+
 use super::words::{percent, time};
 use super::{Check, Standing};
 use crate::engine::Found;
@@ -46,7 +49,7 @@ pub(super) fn busy(plan: &Plan, found: &Found) -> Option<Check> {
     Some(Check::new("client CPU", Standing::of(share, BUSY, invalid), reason).hint(hint))
 }
 
-pub(super) fn delayed(_: &Plan, found: &Found) -> Option<Check> {
+pub(super) fn delayed(plan: &Plan, found: &Found) -> Option<Check> {
     let (thread, share) = worst(found, |used| used.delayed_ns)?;
     let all = found.threads.iter().map(|used| used.delayed_ns).sum::<u64>() as f64;
     let each = all / found.answers.max(1) as f64;
@@ -59,8 +62,14 @@ pub(super) fn delayed(_: &Plan, found: &Found) -> Option<Check> {
         percent(DELAYED),
         time(each)
     );
-    let hint = "another program took the generator's CPU, and its turns are in the response times: \
-                stop it, or keep it apart (--cpus)";
+    let cpus = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let hint = if plan.threads > cpus {
+        "there are more threads than CPUs, so they waited for each other, and that is in the \
+         response times: use fewer, or read only what does not depend on time"
+    } else {
+        "another program took the generator's CPU, and its turns are in the response times: stop \
+         it, or keep it apart (--cpus)"
+    };
     let standing = Standing::of(share, DELAYED, STARVED).max(rare);
     Some(Check::new("CPU delay", standing, reason).hint(hint))
 }
