@@ -20,10 +20,29 @@ const PER_ADDRESS: usize = 1000;
 /// stay taken for a while (TIME_WAIT).
 const FOR_TURNOVER: usize = 16;
 
-/// The source addresses of a run.
+/// The source addresses and ports of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sources {
     addresses: Vec<SocketAddr>,
+    ports: Ports,
+    threads: usize,
+}
+
+/// Local ports, from the first one to the last one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ports {
+    /// The first one.
+    pub first: u16,
+    /// The last one.
+    pub last: u16,
+}
+
+impl Ports {
+    /// How many there are.
+    #[must_use]
+    pub fn count(self) -> usize {
+        usize::from(self.last).saturating_sub(usize::from(self.first)) + 1
+    }
 }
 
 impl Sources {
@@ -31,25 +50,17 @@ impl Sources {
     ///
     /// # Errors
     /// If the target can only be reached from one address, and that has too few ports.
-    pub fn new(plan: &Plan, ports: usize) -> Result<Self, Failure> {
+    pub fn new(plan: &Plan, ports: Ports) -> Result<Self, Failure> {
         let connections = plan.connections + plan.idle;
         if plan.target.is_ipv4_loopback() {
             let turnover = if plan.reconnect_every.is_some() { FOR_TURNOVER } else { 1 };
-            Ok(Self::loopback(connections.div_ceil(per_address(ports)).max(turnover)))
-        } else if connections > ports {
-            Err(too_few(connections, ports))
+            let addresses = connections.div_ceil(per_address(ports.count())).max(turnover);
+            Ok(Self { addresses: loopback(addresses), ports, threads: plan.threads })
+        } else if connections > ports.count() {
+            Err(too_few(connections, ports.count()))
         } else {
-            Ok(Self { addresses: Vec::new() })
+            Ok(Self { addresses: Vec::new(), ports, threads: plan.threads })
         }
-    }
-
-    fn loopback(count: usize) -> Self {
-        if count == 1 {
-            return Self { addresses: Vec::new() };
-        }
-        let first = u32::from(Ipv4Addr::LOCALHOST);
-        let address = |offset| SocketAddr::from((Ipv4Addr::from(first + offset), 0));
-        Self { addresses: (0..count as u32).map(address).collect() }
     }
 
     /// The source for the connection of that number; none leaves the choice to the kernel.
@@ -58,6 +69,29 @@ impl Sources {
         let count = self.addresses.len();
         (count > 0).then(|| self.addresses[number % count])
     }
+
+    /// The ports that are a thread's own, where all threads share one address: then none looks for a
+    /// free port among those of the others (IP_LOCAL_PORT_RANGE in ip(7), since Linux 6.3).
+    #[must_use]
+    pub fn ports_of(&self, thread: usize) -> Option<Ports> {
+        if !self.addresses.is_empty() || self.threads == 1 {
+            return None;
+        }
+        let each = self.ports.count() / self.threads;
+        let first = usize::from(self.ports.first) + thread * each;
+        let last =
+            if thread + 1 == self.threads { self.ports.last.into() } else { first + each - 1 };
+        (each > 0).then_some(Ports { first: first as u16, last: last as u16 })
+    }
+}
+
+fn loopback(count: usize) -> Vec<SocketAddr> {
+    if count == 1 {
+        return Vec::new();
+    }
+    let first = u32::from(Ipv4Addr::LOCALHOST);
+    let address = |offset| SocketAddr::from((Ipv4Addr::from(first + offset), 0));
+    (0..count as u32).map(address).collect()
 }
 
 /// A quarter of the ports is left to others.
@@ -72,17 +106,17 @@ fn too_few(connections: usize, ports: usize) -> Failure {
     ))
 }
 
-/// How many ports there are for outgoing connections, as ip(7) describes `ip_local_port_range`.
+/// The ports for outgoing connections, as ip(7) describes `ip_local_port_range`.
 #[must_use]
-pub fn local_ports() -> usize {
+pub fn local_ports() -> Ports {
     let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
-    count_ports(&range).unwrap_or(28_232)
+    parse_ports(&range).unwrap_or(Ports { first: 32_768, last: 60_999 })
 }
 
-fn count_ports(range: &str) -> Option<usize> {
-    let mut bounds = range.split_whitespace().map(str::parse::<usize>);
-    let (low, high) = (bounds.next()?.ok()?, bounds.next()?.ok()?);
-    (high + 1).checked_sub(low)
+fn parse_ports(range: &str) -> Option<Ports> {
+    let mut bounds = range.split_whitespace().map(str::parse::<u16>);
+    let (first, last) = (bounds.next()?.ok()?, bounds.next()?.ok()?);
+    (first <= last).then_some(Ports { first, last })
 }
 
 #[cfg(test)]
@@ -92,7 +126,8 @@ mod tests {
     use super::*;
     use crate::cli::plan_of;
 
-    fn sources(line: &str, ports: usize) -> Result<Sources, Failure> {
+    fn sources(line: &str, ports: u16) -> Result<Sources, Failure> {
+        let ports = Ports { first: 10_000, last: 9_999 + ports };
         Sources::new(&plan_of(line).expect("a plan"), ports)
     }
 
@@ -132,9 +167,22 @@ mod tests {
     }
 
     #[test]
-    fn counts_the_ports_of_a_range() {
-        assert_eq!(count_ports("32768\t60999\n"), Some(28_232));
-        assert_eq!(count_ports("60999 32768"), None);
-        assert_eq!(count_ports(""), None);
+    fn threads_that_share_an_address_have_ports_of_their_own() {
+        let line = "--target tcp://192.0.2.1:7 --connections 100 --threads 3";
+        let shared = sources(line, 100).expect("sources");
+        let slices: Vec<_> = (0..3).map(|thread| shared.ports_of(thread).expect("some")).collect();
+        assert_eq!(slices.iter().map(|slice| slice.count()).sum::<usize>(), 100);
+        assert_eq!((slices[0].first, slices[2].last), (10_000, 10_099));
+        assert!(slices.windows(2).all(|two| two[0].last + 1 == two[1].first));
+        let alone = sources("--target tcp://192.0.2.1:7 --connections 100", 100);
+        assert_eq!(alone.expect("sources").ports_of(0), None);
+    }
+
+    #[test]
+    fn reads_the_range_of_ports() {
+        let usual = Ports { first: 32_768, last: 60_999 };
+        assert_eq!(parse_ports("32768\t60999\n"), Some(usual));
+        assert_eq!(usual.count(), 28_232);
+        assert_eq!((parse_ports("60999 32768"), parse_ports("")), (None, None));
     }
 }

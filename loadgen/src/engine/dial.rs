@@ -11,6 +11,8 @@
 use std::cmp::Reverse;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsRawFd;
+use std::ptr;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -22,6 +24,7 @@ use super::worker::{Phase, Worker};
 use crate::clock::Moment;
 use crate::exchange::Exchange;
 use crate::fault::Fault;
+use crate::sources::Ports;
 
 /// Connections being dialled at once, over all threads.
 const AT_ONCE: usize = 256;
@@ -56,7 +59,8 @@ impl<E: Exchange> Worker<'_, E> {
         self.dialling += 1;
         self.slots[index].state = State::Dialling;
         let token = self.token(index);
-        let opened = open(self.common.plan.target.address, source).and_then(|socket| {
+        let ports = self.common.sources.ports_of(self.which);
+        let opened = open(self.common.plan.target.address, source, ports).and_then(|socket| {
             self.readiness.add(&socket, token)?;
             Ok(socket)
         });
@@ -198,7 +202,11 @@ impl<E: Exchange> Worker<'_, E> {
 }
 
 /// Begins to connect, without waiting for the outcome.
-fn open(target: SocketAddr, source: Option<SocketAddr>) -> io::Result<TcpStream> {
+fn open(
+    target: SocketAddr,
+    source: Option<SocketAddr>,
+    ports: Option<Ports>,
+) -> io::Result<TcpStream> {
     let kind = Type::STREAM.nonblocking().cloexec();
     let socket = Socket::new(Domain::for_address(target), kind, Some(Protocol::TCP))?;
     socket.set_tcp_nodelay(true)?;
@@ -211,8 +219,51 @@ fn open(target: SocketAddr, source: Option<SocketAddr>) -> io::Result<TcpStream>
         )?;
         socket.bind(&SockAddr::from(source))?;
     }
+    if let Some(ports) = ports {
+        // A kernel that does not know this option takes any port.
+        let _ = choose_from(&socket, ports);
+    }
     match socket.connect(&SockAddr::from(target)) {
         Err(error) if error.raw_os_error() != Some(Errno::EINPROGRESS as i32) => Err(error),
         _ => Ok(socket.into()),
+    }
+}
+
+/// ip(7); the constant is not in the C library's headers yet.
+fn choose_from(socket: &Socket, ports: Ports) -> io::Result<()> {
+    const IP_LOCAL_PORT_RANGE: libc::c_int = 51;
+    let range = u32::from(ports.last) << 16 | u32::from(ports.first);
+    // SAFETY: the value is a `u32` that lives through the call, and its size is given.
+    let outcome = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_IP,
+            IP_LOCAL_PORT_RANGE,
+            ptr::from_ref(&range).cast(),
+            size_of_val(&range) as libc::socklen_t,
+        )
+    };
+    if outcome == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// On a kernel without the option the port may be any.
+    #[test]
+    fn a_port_is_chosen_from_the_range() {
+        let listener = TcpListener::bind("[::1]:0").or_else(|_| TcpListener::bind("127.0.0.1:0"));
+        let target = listener.expect("a listener").local_addr().expect("it");
+        let ports = Ports { first: 40_000, last: 40_999 };
+        let socket = Socket::new(Domain::for_address(target), Type::STREAM, None).expect("one");
+        if choose_from(&socket, ports).is_err() {
+            return eprintln!("SKIPPED: this kernel has no IP_LOCAL_PORT_RANGE");
+        }
+        let opened = open(target, None, Some(ports)).expect("a connection");
+        let port = opened.local_addr().expect("it").port();
+        assert!((ports.first..=ports.last).contains(&port), "{port}");
     }
 }

@@ -12,7 +12,7 @@ const BESIDES: u64 = 10;
 
 /// Raises the limit on open descriptors as far as the attack needs, and not further.
 pub(super) fn admit(plan: &Plan) -> Result<(), Failure> {
-    let (connections, ports) = (plan.connections + plan.kinds().count(), local_ports());
+    let (connections, ports) = (plan.connections + plan.kinds().count(), local_ports().count());
     if connections > ports {
         return Err(Failure::Unfit(format!(
             "{connections} connections to one target need as many local ports; there are {ports} \
