@@ -188,6 +188,8 @@ impl<E: Exchange> Worker<'_, E> {
             fault.count(&mut self.counts.errors);
         } else if self.phase == Phase::Measuring {
             fault.count(&mut self.before.errors);
+        } else if self.pacer.is_none() {
+            self.counts.requests.lost += 1;
         }
     }
 

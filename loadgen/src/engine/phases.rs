@@ -210,7 +210,7 @@ impl<E: Exchange> Worker<'_, E> {
     /// Requests that never had an answer, and those that were never sent.
     fn account_for_the_rest(&mut self) {
         if self.pacer.is_none() {
-            self.counts.requests.lost = self.in_flight;
+            self.counts.requests.lost += self.in_flight;
             return;
         }
         self.note_lost();

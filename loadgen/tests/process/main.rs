@@ -7,5 +7,6 @@ mod echo;
 mod faults;
 mod files;
 mod http;
+mod open_loop;
 mod stage;
 mod verdict;

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 
 use loadgen::report::Summary;
@@ -61,10 +61,16 @@ pub(crate) fn http(stream: TcpStream, mut answer: impl FnMut(u64, &str, &mut Tcp
     }
 }
 
+/// Starts loadgen with this command line.
+pub(crate) fn start(line: &str) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
+    command.args(line.split_whitespace()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
 /// Runs loadgen with this command line.
 pub(crate) fn loadgen(line: &str) -> Output {
-    let program = env!("CARGO_BIN_EXE_loadgen");
-    Command::new(program).args(line.split_whitespace()).output().unwrap()
+    start(line).wait_with_output().unwrap()
 }
 
 /// Runs loadgen, which has to succeed, and checks what must hold for every summary.
@@ -72,6 +78,11 @@ pub(crate) fn summary(line: &str) -> Summary {
     let output = loadgen(&format!("{line} --format json"));
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{line}: {complaint}");
+    summary_of(&output)
+}
+
+/// The summary that loadgen printed, for which must hold what holds for every one.
+pub(crate) fn summary_of(output: &Output) -> Summary {
     let summary: Summary = serde_json::from_slice(&output.stdout).unwrap();
     check(&summary);
     summary

@@ -2,11 +2,12 @@
 //!
 //! Nothing is said about the other checks here, for some of them find that this machine is busy.
 
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::thread;
 
 use crate::faults::{Fault, Faulty, Speech};
-use crate::stage::summary;
+use crate::stage::{server, summary};
 use loadgen::report::Summary;
 use loadgen::verdict::{Check, Standing};
 
@@ -70,6 +71,20 @@ fn a_server_without_a_fault_is_not_accused_of_any() {
 #[test]
 fn a_lost_response_is_named() {
     is_named(Fault::Loses, "lost responses");
+}
+
+#[test]
+fn a_response_is_lost_too_if_patience_ends_after_measuring() {
+    let target = server(|mut stream| {
+        let mut octets = [0; 64];
+        for _ in 0..10 {
+            drop(stream.read_exact(&mut octets).and_then(|()| stream.write_all(&octets)));
+        }
+        while stream.read(&mut octets).is_ok_and(|count| count > 0) {}
+    });
+    let found = summary(&format!("tcp://{target} -c 3 --warm-up 0s -d 400ms --timeout 600ms"));
+    let of = found.requests;
+    assert_eq!((of.answered, of.outstanding, of.lost), (30, 3, 3), "{of:?}");
 }
 
 #[test]
