@@ -97,6 +97,8 @@ pub struct Found {
     /// The sum over all requests of the time for which they were out in it: divided by its length
     /// that is the mean number of requests in flight.
     pub in_flight_ns: u128,
+    /// Requests that were out at its beginning or at its end.
+    pub cut: u64,
     /// Its first sends, at most [`SENDS_KEPT`] of them, in nanoseconds since it began, in order.
     pub sends: Vec<u64>,
     /// Latencies by time.
@@ -306,6 +308,7 @@ fn unite(
         answers: all.answers,
         alive: all.alive,
         in_flight_ns: all.in_flight_ns,
+        cut: all.cut,
         sends: all.sends,
         slices: all.slices,
         seconds: ledger.seconds,

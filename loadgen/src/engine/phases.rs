@@ -178,7 +178,7 @@ impl<E: Exchange> Worker<'_, E> {
         self.interval.reset();
         self.slots.iter_mut().for_each(|slot| slot.tally.restart());
         (self.in_flight_ns, self.in_flight_since) = (0, self.timeline.open);
-        (self.answers, self.spun_ns) = (0, 0);
+        (self.answers, self.spun_ns, self.cut) = (0, 0, self.in_flight);
         if let Some(stamps) = &mut self.stamps {
             stamps.restart();
         }
@@ -190,6 +190,7 @@ impl<E: Exchange> Worker<'_, E> {
     fn end_measuring(&mut self) {
         let close = self.timeline.close.min(self.now);
         self.weigh_in_flight(close);
+        self.cut += self.in_flight;
         self.used = self.clock.used(self.spun_ns);
         self.alive = self.slots.iter().filter(|slot| slot.is_alive()).count() as u64;
         for slot in &mut self.slots {

@@ -78,6 +78,8 @@ pub(crate) struct Worker<'a, E: Exchange> {
     /// The sum over all requests of the time for which they were out, up to `in_flight_since`.
     pub(super) in_flight_ns: u64,
     pub(super) in_flight_since: Moment,
+    /// Requests that were out when measuring began or ended.
+    pub(super) cut: u64,
     /// Requests that are out on connections that had an answer before, so that the server is at it.
     pub(super) expected: u64,
     /// Slots to be dialled as soon as fewer than the limit are being dialled.
@@ -131,6 +133,7 @@ pub(crate) struct Yield {
     pub(crate) idle: u64,
     pub(crate) answers: u64,
     pub(crate) in_flight_ns: u128,
+    pub(crate) cut: u64,
     pub(crate) queue_longest: u64,
     pub(crate) slices: Slices,
     pub(crate) sends: Vec<u64>,
@@ -170,6 +173,7 @@ impl<'a, E: Exchange> Worker<'a, E> {
             in_flight: 0,
             in_flight_ns: 0,
             in_flight_since: now,
+            cut: 0,
             expected: 0,
             waiting: (0..slots.len() as u32).collect(),
             retries: BinaryHeap::new(),
@@ -235,6 +239,7 @@ impl<'a, E: Exchange> Worker<'a, E> {
             idle,
             answers: self.answers,
             in_flight_ns: u128::from(self.in_flight_ns),
+            cut: self.cut,
             queue_longest: self.pacer.map_or(0, |pacer| pacer.longest),
             slices: self.slices,
             sends: self.sends,
@@ -285,6 +290,7 @@ impl Yield {
         self.idle += other.idle;
         self.answers += other.answers;
         self.in_flight_ns += other.in_flight_ns;
+        self.cut += other.cut;
         self.queue_longest += other.queue_longest;
         self.slices.merge(&other.slices);
         self.sends.extend(other.sends);

@@ -2,8 +2,13 @@
 
 use std::fmt::Write;
 
+use textwrap::Options;
+
 use super::{Errors, Latency, Pace, Path, Percentile, Summary, Usage};
 use crate::verdict::Verdict;
+
+/// Columns of a page.
+const WIDTH: usize = 100;
 
 /// Connections that are enough to tell their memory from that of everything else on the host.
 const MANY: u64 = 1000;
@@ -65,7 +70,11 @@ impl Page {
 
     /// Last, so that nobody can miss it.
     fn verdict(&mut self, verdict: &Verdict) {
-        let _ = writeln!(self.0, "\n{verdict}");
+        let hanging = Options::new(WIDTH).subsequent_indent("           ");
+        self.0.push('\n');
+        for line in verdict.to_string().lines() {
+            let _ = writeln!(self.0, "{}", textwrap::fill(line, &hanging));
+        }
     }
 
     fn latency(&mut self, name: &str, latency: &Latency) {

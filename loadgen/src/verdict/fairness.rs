@@ -89,7 +89,11 @@ fn waited_too_long(found: &Found) -> impl Fn(&&Tally) -> bool {
 /// the open one they take turns.
 fn neglected(found: &Found) -> impl Fn(&&Tally) -> bool {
     let median = median_answers(found);
-    move |tally| median >= SETTLED && (tally.answered as f64) < OF_MEDIAN * median as f64
+    // One that had no answer and waits for none has not been asked for any.
+    let asked = |tally: &Tally| tally.answered > 0 || tally.silence_ns > 0;
+    move |tally| {
+        median >= SETTLED && asked(tally) && (tally.answered as f64) < OF_MEDIAN * median as f64
+    }
 }
 
 fn median_answers(found: &Found) -> u64 {

@@ -7,7 +7,7 @@
 //!
 //! In a window of time it holds up to the requests that are cut by its edges. A request that is out
 //! at a given moment is longer than the average one, by E[W²] / E[W]² (it is the more likely to be
-//! met the longer it is); about L of them are, and never more than connections × depth.
+//! met the longer it is).
 
 use hdrhistogram::Histogram;
 
@@ -18,6 +18,10 @@ use crate::plan::{Load, Plan, Think};
 
 /// How much the two sides may differ, beyond what the edges explain.
 const CLOSE: f64 = 0.01;
+
+/// Requests that are cut by one edge share their fate: they may all be this much longer than the
+/// ones that are met on average.
+const SPREAD: f64 = 2.0;
 
 /// From here on, they are about different things.
 const APART: f64 = 0.1;
@@ -31,7 +35,8 @@ pub(super) fn check(plan: &Plan, found: &Found) -> Option<Check> {
     let (mean, stdev) = (times.mean(), times.stdev());
     let (counted, expected) = (found.in_flight_ns as f64, found.answers as f64 * mean);
     let met = mean + stdev * stdev / mean.max(1.0);
-    let edges = cut(plan, found, expected / elapsed) * met + unseen(plan, found);
+    let longest = (SPREAD * met).min(times.max() as f64);
+    let edges = cut(found) * longest + unseen(plan, found);
     let residual = ((counted - expected).abs() - edges).max(0.0) / expected.max(1.0);
     let reason = format!(
         "{:.2} requests were in flight on average, where rate × mean time is {:.2}: {} apart, \
@@ -56,14 +61,11 @@ fn times_in_flight<'a>(plan: &Plan, found: &'a Found) -> Option<&'a Histogram<u6
     .filter(|times| !times.is_empty())
 }
 
-/// How many requests the edges may cut. At each of them about `in_flight` are out; twice that and a
-/// few more allow for its fluctuations. In an overload of the open loop those that wait at the end
-/// are answered later, and their times are in the histogram although they were not in flight
-/// before.
-fn cut(plan: &Plan, found: &Found, in_flight: f64) -> f64 {
-    let slots = plan.connections as f64 * plan.depth as f64;
-    let late = found.recorder.counts.requests.late as f64;
-    (4.0 * in_flight + 8.0).min(2.0 * slots) + late
+/// How many requests the edges of the phase have cut: those that were out at the beginning or at the
+/// end. In an overload of the open loop those that wait at the end are answered later, and their
+/// times are in the histogram although they were not in flight before.
+fn cut(found: &Found) -> f64 {
+    (found.cut + found.recorder.counts.requests.late) as f64
 }
 
 /// The time for which requests may have been out that is in no histogram, since they had no answer

@@ -99,6 +99,7 @@ impl Scene {
             answers: 0,
             alive: 10,
             in_flight_ns: 0,
+            cut: 0,
             sends: Vec::new(),
             slices: Slices::new(Some(PHASE_NS)),
             seconds: Vec::new(),
