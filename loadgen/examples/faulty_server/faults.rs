@@ -135,7 +135,8 @@ impl Faulty {
 
     /// What becomes of a request, by its number over all connections.
     fn deed(&self, count: u64) -> Deed {
-        let (now_and_then, once) = (count.is_multiple_of(self.every), count == self.every);
+        let half = self.every / 2;
+        let (now_and_then, once) = (count % self.every == half, count == half);
         match self.fault {
             Fault::Loses if now_and_then => Deed::Ignore,
             Fault::Closes if now_and_then => Deed::Close,
