@@ -97,6 +97,12 @@ pub struct Run {
     /// A try: half a second a trial, each cell once. Its numbers are not worth keeping
     #[arg(long, conflicts_with_all = ["duration", "repeat"])]
     pub quick: bool,
+    /// Cite this calibration of the load generator: the `calibration.json` of `loadgen calibrate`
+    #[arg(long, value_name = "FILE")]
+    pub calibration: Option<PathBuf>,
+    /// Make a calibration first, in about 20 seconds
+    #[arg(long, conflicts_with = "calibration")]
+    pub calibrate: bool,
     /// Folder of the results
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub out: PathBuf,

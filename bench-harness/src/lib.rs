@@ -11,11 +11,13 @@
 //!                  └──▶ launch (real processes, or scripted ones in tests)
 //! ```
 
+pub mod calibration;
 pub mod cli;
 pub mod cmd;
 pub mod experiment;
 pub mod fault;
 pub mod interrupt;
+mod judge;
 pub mod launch;
 pub mod manifest;
 pub mod plot;

@@ -116,6 +116,9 @@ impl fmt::Display for Line<'_> {
         if let Some(size) = row.size_octets {
             write!(f, " size={size:<8}")?;
         }
+        if let Some(rate) = row.rate_asked_per_s {
+            write!(f, " rate={rate:<7}")?;
+        }
         let rate = row.rate_per_s.map_or_else(|| "-".into(), number::grouped);
         write!(f, " {rate:>9} req/s")?;
         if let Some(p99) = row.latency_p99_us {
@@ -124,7 +127,7 @@ impl fmt::Display for Line<'_> {
         if !row.outcome.full() {
             write!(f, "  {}: {}", row.outcome.word(), row.error.as_deref().unwrap_or(""))?;
         }
-        if row.limited_by == Some(Limit::Client) {
+        if row.limited_by == Some(Limit::Client) && row.rate_asked_per_s.is_none() {
             write!(f, "  the load generator was the limit")?;
         }
         Ok(())

@@ -3,7 +3,8 @@
 //! One flat row a trial, so that any tool reads the file without options. A cell that could not be
 //! measured is empty, never zero. `FORMAT.md` describes each column; a test holds the two together.
 
-use loadgen::report::{Latency, Summary, Usage};
+use loadgen::report::{Latency, Pace, Summary, Usage};
+use loadgen::verdict::Standing;
 use serde::{Deserialize, Serialize};
 
 use crate::experiment::{App, Trial};
@@ -13,6 +14,9 @@ use crate::probe::quiet::DISTURBANCE;
 
 /// From this share on, in percent, stolen CPU time counts as a disturbance.
 const STEAL: f64 = 2.0;
+
+/// Between two names in `verdict_reasons`.
+const REASON_END: &str = "; ";
 
 /// How a trial ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +32,11 @@ pub enum Outcome {
     Unfair,
     /// There is a rate, but some requests failed.
     Errors,
+    /// Open loop: fewer requests were answered than were to be sent, so a queue grew, and times
+    /// say how long it grew for.
+    Overloaded,
+    /// The load generator calls its own numbers invalid, for a reason that none of the others says.
+    Invalid,
     /// There is no rate to speak of: `error` says why.
     #[default]
     Failed,
@@ -62,6 +71,8 @@ impl Outcome {
             Self::Refused => "refused",
             Self::Unfair => "unfair",
             Self::Errors => "errors",
+            Self::Overloaded => "overloaded",
+            Self::Invalid => "invalid",
             Self::Failed => "failed",
         }
     }
@@ -149,6 +160,19 @@ pub struct Row {
     pub little_ratio: Option<f64>,
     pub host_steal_percent: Option<f64>,
     pub host_others_cpus: Option<f64>,
+    pub verdict: Option<Standing>,
+    pub verdict_reasons: Option<String>,
+    pub latency_p99_low_us: Option<f64>,
+    pub latency_p99_high_us: Option<f64>,
+    pub rate_asked_per_s: Option<u64>,
+    pub arrivals: Option<String>,
+    pub service_p50_us: Option<f64>,
+    pub service_p99_us: Option<f64>,
+    pub service_p99_9_us: Option<f64>,
+    pub lag_p50_us: Option<f64>,
+    pub lag_p99_us: Option<f64>,
+    pub queue_longest: Option<u64>,
+    pub requests_unsent: Option<u64>,
 }
 
 impl Row {
@@ -166,6 +190,7 @@ impl Row {
             connections: cell.connections,
             idle: cell.idle,
             size_octets: cell.size,
+            rate_asked_per_s: cell.rate,
             ..Self::default()
         }
     }
@@ -175,6 +200,18 @@ impl Row {
     pub fn disturbed(&self) -> bool {
         self.host_others_cpus.is_some_and(|cpus| cpus >= DISTURBANCE)
             || self.host_steal_percent.is_some_and(|percent| percent >= STEAL)
+    }
+
+    /// Whether the load generator stands by the times it measured. Those of a trial that it calls
+    /// invalid are shown, but not compared.
+    #[must_use]
+    pub fn times_hold(&self) -> bool {
+        self.verdict != Some(Standing::Invalid)
+    }
+
+    /// The names of the load generator's checks that failed.
+    pub fn reasons(&self) -> impl Iterator<Item = &str> {
+        self.verdict_reasons.iter().flat_map(|names| names.split(REASON_END))
     }
 
     /// Whether the row belongs to this app.
@@ -189,6 +226,10 @@ impl Row {
         self.take_errors(summary);
         self.take_latency(summary);
         self.take_client(summary);
+        self.take_verdict(summary);
+        if let Some(pace) = &summary.pace {
+            self.take_pace(pace, summary);
+        }
         if let Some(server) = &summary.server {
             self.take_server(server, summary, pinning);
         }
@@ -234,9 +275,36 @@ impl Row {
         self.latency_p90_us = percentile(latency, 90.0);
         self.latency_p99_us = percentile(latency, 99.0);
         self.latency_p99_9_us = percentile(latency, 99.9);
+        let p99 = latency.percentiles.iter().find(|point| (point.percent - 99.0).abs() < 1e-9);
+        self.latency_p99_low_us = p99.and_then(|point| point.low_ns).map(microseconds);
+        self.latency_p99_high_us = p99.and_then(|point| point.high_ns).map(microseconds);
         self.connect_p50_us = percentile(&summary.connect, 50.0);
         self.connect_p99_us = percentile(&summary.connect, 99.0);
         self.little_ratio = little(summary).map(rounded);
+    }
+
+    fn take_pace(&mut self, pace: &Pace, summary: &Summary) {
+        self.arrivals = Some(pace.arrivals.clone());
+        self.lag_p50_us = percentile(&pace.lag, 50.0);
+        self.lag_p99_us = percentile(&pace.lag, 99.0);
+        self.queue_longest = Some(pace.queue_longest);
+        self.requests_unsent = Some(summary.requests.unsent);
+        // The law below is about clients that always wait; here they come when they are due.
+        self.little_ratio = None;
+        let service = |percent| percentile(summary.service.as_ref()?, percent);
+        self.service_p50_us = service(50.0);
+        self.service_p99_us = service(99.0);
+        self.service_p99_9_us = service(99.9);
+    }
+
+    /// The standing, and the names of the checks that failed, the worst ones first.
+    fn take_verdict(&mut self, summary: &Summary) {
+        let verdict = &summary.verdict;
+        self.verdict = Some(verdict.standing);
+        let of = |standing| verdict.checks.iter().filter(move |one| one.standing == standing);
+        let failed = of(Standing::Invalid).chain(of(Standing::Suspect));
+        let names: Vec<_> = failed.map(|check| check.name.as_str()).collect();
+        self.verdict_reasons = (!names.is_empty()).then(|| names.join(REASON_END));
     }
 
     fn take_client(&mut self, summary: &Summary) {
@@ -290,8 +358,7 @@ fn per(total: u64, count: u64) -> Option<f64> {
 }
 
 fn percentile(latency: &Latency, percent: f64) -> Option<f64> {
-    let point = latency.percentiles.iter().find(|point| (point.percent - percent).abs() < 1e-9);
-    point.and_then(|point| point.value_ns).map(microseconds)
+    latency.at(percent).map(microseconds)
 }
 
 fn microseconds(ns: u64) -> f64 {

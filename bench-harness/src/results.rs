@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use csv::Writer;
+use loadgen::report::Band;
 use serde::{Deserialize, Serialize};
 
+use crate::calibration::Calibration;
 use crate::experiment::load::Source;
 use crate::fault::usage;
 use crate::manifest::Manifest;
@@ -28,6 +30,10 @@ pub mod file {
     pub const TRIALS: &str = "trials.csv";
     /// A histogram a trial.
     pub const HISTOGRAMS: &str = "histograms.csv";
+    /// Where the time of requests went, if the kernel was asked.
+    pub const PATH: &str = "path.csv";
+    /// What `loadgen calibrate` found, if it was made.
+    pub const CALIBRATION: &str = "calibration.json";
     /// The report.
     pub const REPORT: &str = "README.md";
     /// The folder of the figures.
@@ -43,12 +49,40 @@ pub struct Histogram {
     pub latency_ns: String,
 }
 
+/// Requests of one trial with about the same response time, and the sums of its parts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Way {
+    /// The number of the trial.
+    pub trial: usize,
+    /// The place of the band among all; the next one has longer response times.
+    pub band: usize,
+    /// Requests.
+    pub count: u64,
+    /// From when they were to be sent to when they were sent.
+    pub wait_ns: u64,
+    /// From there to when they left the kernel.
+    pub send_ns: u64,
+    /// From there to when the kernel had the reply.
+    pub away_ns: u64,
+    /// From there to when the reply had been read.
+    pub read_ns: u64,
+}
+
+impl Way {
+    fn new(trial: usize, band: usize, of: &Band) -> Self {
+        let Band { count, wait_ns, send_ns, away_ns, read_ns } = *of;
+        Self { trial, band, count, wait_ns, send_ns, away_ns, read_ns }
+    }
+}
+
 /// The folder of a run that is being made.
 #[derive(Debug)]
 pub struct Recorder {
     path: PathBuf,
     trials: Writer<File>,
     histograms: Writer<File>,
+    /// Made when the first trial with stamps is added.
+    ways: Option<Writer<File>>,
 }
 
 impl Recorder {
@@ -58,14 +92,9 @@ impl Recorder {
     /// When the folder can't be made.
     pub fn create(root: &Path, experiment: &str, name: &str) -> Result<Self> {
         let path = fresh(&root.join(experiment), name)?;
-        let open = |name: &str| -> Result<Writer<File>> {
-            let path = path.join(name);
-            let file =
-                File::create_new(&path).with_context(|| format!("making {}", path.display()))?;
-            Ok(Writer::from_writer(file))
-        };
-        let (trials, histograms) = (open(file::TRIALS)?, open(file::HISTOGRAMS)?);
-        Ok(Self { path, trials, histograms })
+        let trials = table_at(&path.join(file::TRIALS))?;
+        let histograms = table_at(&path.join(file::HISTOGRAMS))?;
+        Ok(Self { path, trials, histograms, ways: None })
     }
 
     /// The folder.
@@ -93,7 +122,25 @@ impl Recorder {
             self.histograms.serialize(histogram).context("writing a histogram")?;
             self.histograms.flush().context("writing a histogram")?;
         }
-        Ok(())
+        self.append_ways(measurement)
+    }
+
+    fn append_ways(&mut self, measurement: &Measurement) -> Result<()> {
+        let filled = |(_, band): &(usize, &Band)| band.count > 0;
+        let mut bands = measurement.path.bands.iter().enumerate().filter(filled).peekable();
+        if bands.peek().is_none() {
+            return Ok(());
+        }
+        let table = match self.ways.take() {
+            Some(table) => table,
+            None => table_at(&self.path.join(file::PATH))?,
+        };
+        let table = self.ways.insert(table);
+        for (number, band) in bands {
+            let way = Way::new(measurement.row.trial, number, band);
+            table.serialize(way).context("writing the way of requests")?;
+        }
+        table.flush().context("writing the way of requests")
     }
 
     /// Writes the manifest anew.
@@ -103,6 +150,11 @@ impl Recorder {
     pub fn write_manifest(&self, manifest: &Manifest) -> Result<()> {
         write(&self.path.join(file::MANIFEST), toml::to_string_pretty(manifest)?.as_bytes())
     }
+}
+
+fn table_at(path: &Path) -> Result<Writer<File>> {
+    let file = File::create_new(path).with_context(|| format!("making {}", path.display()))?;
+    Ok(Writer::from_writer(file))
 }
 
 fn fresh(folder: &Path, name: &str) -> Result<PathBuf> {
@@ -147,6 +199,10 @@ pub struct Run {
     pub rows: Vec<Row>,
     /// The latencies.
     pub histograms: Vec<Histogram>,
+    /// Where the time went; empty if the kernel was not asked.
+    pub ways: Vec<Way>,
+    /// What the load generator adds to times on this host, if that is known.
+    pub calibration: Option<Calibration>,
 }
 
 impl Run {
@@ -173,8 +229,15 @@ impl Run {
             source,
             rows: table(&path.join(file::TRIALS))?,
             histograms: table(&path.join(file::HISTOGRAMS))?,
+            ways: if_there(&path.join(file::PATH), table)?.unwrap_or_default(),
+            calibration: if_there(&path.join(file::CALIBRATION), Calibration::read)?,
         })
     }
+}
+
+/// Reads a file that not every run has.
+fn if_there<T>(path: &Path, read: impl FnOnce(&Path) -> Result<T>) -> Result<Option<T>> {
+    path.exists().then(|| read(path)).transpose()
 }
 
 fn table<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Vec<T>> {

@@ -4,20 +4,15 @@
 //! reader of the table wants to know.
 
 use anyhow::{Context, Error, Result, bail};
-use loadgen::report::Summary;
+use loadgen::report::{Path, Summary};
 
 use crate::experiment::model::{AtOnce, Model};
 use crate::experiment::{Load, Trial};
+use crate::judge;
 use crate::launch::pinning::Pinning;
-use crate::launch::{Counters, Launcher, LoadPlan, ServerPlan};
+use crate::launch::{Counters, Launcher, LoadPlan, Schedule, ServerPlan, summary};
 use crate::probe::quiet::Interval;
-use crate::record::{Limit, Outcome, Row};
-
-/// From this share on, the load generator's CPU counts as used up.
-const CLIENT_BUSY: f64 = 0.95;
-
-/// From this share on, the server's CPUs count as used up.
-const SERVER_BUSY: f64 = 0.90;
+use crate::record::{Outcome, Row};
 
 /// What all trials of a run have in common.
 #[derive(Clone, Debug)]
@@ -41,6 +36,8 @@ pub struct Measurement {
     pub row: Row,
     /// The latencies: an HdrHistogram V2 with deflate in base64; empty when nothing was measured.
     pub histogram: String,
+    /// Where the time of requests went; empty unless the experiment asks for stamps.
+    pub path: Path,
 }
 
 /// Runs a trial to its end, or to its failure.
@@ -69,7 +66,7 @@ pub fn not_made(trial: &Trial, setting: &Setting, because: &str) -> Measurement 
 fn failed(mut row: Row, error: &Error) -> Measurement {
     row.outcome = Outcome::Failed;
     row.error = Some(format!("{error:#}").replace('\n', "; "));
-    Measurement { row, histogram: String::new() }
+    Measurement { row, histogram: String::new(), path: Path::default() }
 }
 
 fn measured(
@@ -82,9 +79,10 @@ fn measured(
     if let Some(counters) = &counters {
         row.take_counters(counters);
     }
-    (row.outcome, row.error) = judge(summary, counters, setting.at_once(&row.model));
-    row.limited_by = limit(&row);
-    Measurement { row, histogram: summary.latency.histogram.clone() }
+    (row.outcome, row.error) = judge::outcome(summary, counters, setting.at_once(&row.model));
+    row.limited_by = judge::limit(summary, &row);
+    let (histogram, path) = (summary.latency.histogram.clone(), summary.path.clone());
+    Measurement { row, histogram, path: path.unwrap_or_default() }
 }
 
 fn attempt(
@@ -96,19 +94,11 @@ fn attempt(
     let said = launcher.load(load, &*server);
     let stopped = server.stop();
     match (said, stopped) {
-        (Ok(text), Ok(counters)) => {
-            let summary = serde_json::from_str(&text)
-                .with_context(|| format!("no summary from loadgen but `{}`", beginning(&text)))?;
-            Ok((summary, counters))
-        }
+        (Ok(text), Ok(counters)) => Ok((summary::read(&text)?, counters)),
         (Ok(_), Err(server)) => Err(server.context("the server failed")),
         (Err(load), Ok(_)) => Err(load.context("the load generator failed")),
         (Err(load), Err(server)) => bail!("the server failed: {server:#}; and the load: {load:#}"),
     }
-}
-
-fn beginning(text: &str) -> String {
-    text.trim().chars().take(60).collect()
 }
 
 impl Setting {
@@ -141,65 +131,15 @@ fn load_plan(trial: &Trial, load: &Load) -> LoadPlan {
         warm_up: load.warm_up,
         measure: load.measure,
         timeout: load.timeout,
+        schedule: schedule(trial, load),
+        threads: load.threads.map(Into::into),
+        stamps: load.stamps,
     }
 }
 
-/// What the numbers are worth, and why.
-fn judge(
-    summary: &Summary,
-    counters: Option<Counters>,
-    at_once: AtOnce,
-) -> (Outcome, Option<String>) {
-    let Summary { connections, errors, requests, .. } = summary;
-    let unserved = connections.asked.saturating_sub(connections.served);
-    let refused = counters.map_or(0, |counters| counters.refused);
-    let before = &summary.errors_before;
-    if errors.mismatch + errors.status + before.mismatch + before.status > 0 {
-        return (Outcome::Failed, Some(format!("wrong answers: {}", classes(summary))));
-    }
-    if requests.answered == 0 {
-        return (Outcome::Failed, Some(format!("no answer: {}", classes(summary))));
-    }
-    let served = format!("{} of {} clients served", connections.served, connections.asked);
-    if at_once.refuses() && refused > 0 {
-        (Outcome::Refused, Some(format!("{served}; {refused} turned away")))
-    } else if at_once.starves() && unserved > 0 {
-        (Outcome::Starved, Some(served))
-    } else if errors.total() + before.total() > 0 {
-        (Outcome::Errors, Some(format!("{served}; {}", classes(summary))))
-    } else if unserved > 0 {
-        (Outcome::Unfair, Some(served))
-    } else {
-        (Outcome::Ok, None)
-    }
-}
-
-/// The classes of errors that occurred, with their counts.
-fn classes(summary: &Summary) -> String {
-    let mut e = summary.errors;
-    e.merge(&summary.errors_before);
-    let all = [
-        ("connect", e.connect),
-        ("read", e.read),
-        ("write", e.write),
-        ("reset", e.reset),
-        ("closed", e.closed),
-        ("timeout", e.timeout),
-        ("status", e.status),
-        ("mismatch", e.mismatch),
-    ];
-    let occurred = all.iter().filter(|(_, count)| *count > 0);
-    let words: Vec<_> = occurred.map(|(class, count)| format!("{class} {count}")).collect();
-    if words.is_empty() { "no errors".into() } else { words.join(", ") }
-}
-
-fn limit(row: &Row) -> Option<Limit> {
-    let client = row.client_cpu_share? >= CLIENT_BUSY;
-    let server = row.server_cpu_share? >= SERVER_BUSY;
-    Some(match (server, client) {
-        (true, true) => Limit::Both,
-        (true, false) => Limit::Server,
-        (false, true) => Limit::Client,
-        (false, false) => Limit::Neither,
-    })
+/// All models get the same times in a block, so that none has the luckier ones; the next block has
+/// others.
+fn schedule(trial: &Trial, load: &Load) -> Option<Schedule> {
+    let (arrivals, seed) = (load.arrivals.clone(), trial.block.into());
+    trial.cell.rate.map(|rate| Schedule { rate, arrivals, seed })
 }

@@ -99,6 +99,33 @@ fn the_matrix_is_the_product_of_its_axes() {
 }
 
 #[test]
+fn a_rate_is_an_axis_or_the_same_for_all() {
+    let rates = |text: &str| {
+        let experiment = source(text).unwrap().experiment;
+        let cells = matrix::expand(&experiment, &models(), &Condition::default()).cells;
+        let mut rates: Vec<_> = cells.iter().map(|cell| cell.rate).collect();
+        rates.sort_unstable();
+        rates.dedup();
+        rates
+    };
+    assert_eq!(rates(SOUND), [None]);
+    let axis = SOUND.replace("connections =", "rate = [100, 2_000]\nconnections =");
+    assert_eq!(rates(&axis), [Some(100), Some(2_000)]);
+    assert_eq!(rates(&format!("{SOUND}rate = 300\narrivals = \"poisson\"\n")), [Some(300)]);
+    let error = source(&format!("{axis}rate = 300\n")).unwrap_err().to_string();
+    assert!(error.contains("keep one of them"), "{error}");
+}
+
+#[test]
+fn arrivals_need_a_rate_and_a_known_law() {
+    let error = source(&format!("{SOUND}arrivals = \"poisson\"\n")).unwrap_err().to_string();
+    assert!(error.contains("add a `rate`"), "{error}");
+    let text = format!("{SOUND}rate = 9\narrivals = \"fish\"\n");
+    let error = source(&text).unwrap_err().to_string();
+    assert!(error.contains("key `arrivals`") && error.contains("bursts:N"), "{error}");
+}
+
+#[test]
 fn all_means_every_model_on_offer() {
     let text = SOUND.replace("[\"slow\", \"fast\", \"starving\"]", "\"all\"");
     let cells =
@@ -128,7 +155,10 @@ fn a_filter_keeps_what_it_names() {
         ["slow echo c=10", "fast echo c=10"]
     );
     let sentence = filter.add("modle=slow").unwrap_err().to_string();
-    assert!(sentence.contains("the keys are model, app, connections, idle, size"), "{sentence}");
+    assert!(
+        sentence.contains("the keys are model, app, connections, idle, size, rate"),
+        "{sentence}"
+    );
 }
 
 #[test]

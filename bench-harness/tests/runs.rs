@@ -9,10 +9,14 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
+use bench_harness::experiment::Chart;
 use bench_harness::plot::{self, Drawn};
 use bench_harness::record::Row;
 use bench_harness::report::markdown;
 use bench_harness::results::{Recorder, Run, file};
+use bench_harness::runner::Measurement;
+use loadgen::report::{Band, Path as Way};
+use loadgen::verdict::Standing;
 use support::finished_run;
 
 /// A run with its figures: drawn once, since bitmaps take their time in a build for tests.
@@ -64,11 +68,34 @@ fn each_row_is_on_disk_when_the_next_trial_begins() {
     let folder = tempfile::tempdir().unwrap();
     let mut recorder = Recorder::create(folder.path(), "x", "run").unwrap();
     let row = Row { model: "first".into(), ..Row::default() };
-    let measurement = bench_harness::runner::Measurement { row, histogram: String::new() };
+    let measurement = Measurement { row, ..nothing() };
     recorder.append(&measurement).unwrap();
     let text = fs::read_to_string(recorder.path().join(file::TRIALS)).unwrap();
     assert_eq!(text.lines().count(), 2);
     assert!(text.ends_with('\n') && text.contains("first"));
+}
+
+/// A measurement of nothing.
+fn nothing() -> Measurement {
+    Measurement { row: Row::default(), histogram: String::new(), path: Way::default() }
+}
+
+#[test]
+fn the_way_of_requests_is_kept_band_by_band_and_only_where_the_kernel_was_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut recorder = Recorder::create(folder.path(), "x", "run").unwrap();
+    let place = recorder.path().join(file::PATH);
+    recorder.append(&nothing()).unwrap();
+    assert!(!place.exists());
+    let band = |count| Band { count, wait_ns: 1, send_ns: 2, away_ns: 3, read_ns: 4 };
+    let path = Way { bands: vec![band(0), band(5), band(0), band(7)] };
+    for trial in [2, 3] {
+        let row = Row { trial, ..Row::default() };
+        recorder.append(&Measurement { row, path: path.clone(), ..nothing() }).unwrap();
+    }
+    let text = fs::read_to_string(place).unwrap();
+    let lines = "2,1,5,1,2,3,4\n2,3,7,1,2,3,4\n3,1,5,1,2,3,4\n3,3,7,1,2,3,4\n";
+    assert_eq!(text, format!("trial,band,count,wait_ns,send_ns,away_ns,read_ns\n{lines}"));
 }
 
 #[test]
@@ -163,6 +190,72 @@ fn a_run_without_histograms_still_has_its_other_figures() {
     assert_eq!(plot::draw_all(&run).unwrap().len(), 3);
     run.rows.clear();
     assert_eq!(plot::draw_all(&run).unwrap(), []);
+}
+
+/// A run like the made-up one whose rows are changed.
+fn changed(change: impl Fn(&mut Row)) -> (tempfile::TempDir, Run) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = finished_run(folder.path());
+    run.rows.iter_mut().for_each(change);
+    (folder, run)
+}
+
+#[test]
+fn a_doubt_is_marked_where_it_sets_a_trial_apart_and_else_told_once() {
+    let (_folder, run) = changed(|row| {
+        row.verdict = Some(Standing::Suspect);
+        let drifts = row.model == "fast" && row.connections == 10;
+        row.verdict_reasons = Some(if drifts { "CPU delay; drift" } else { "CPU delay" }.into());
+    });
+    let page = markdown::page(&run, &[]);
+    for words in [
+        "of 9, 0 are VALID, 9 SUSPECT, 0 INVALID",
+        "* CPU delay: 9 of 9 trials. That is most of them",
+        "* drift: 1 of 9 trials\n",
+        "| fast | 40 k | 40 k? | 40 k |",
+        "? the load generator doubts its numbers",
+        "No calibration was made",
+    ] {
+        assert!(page.contains(words), "no `{words}` in\n{page}");
+    }
+}
+
+#[test]
+fn times_of_an_invalid_trial_are_not_ranked_and_its_rate_is() {
+    let (_folder, run) = changed(|row| {
+        row.verdict = Some(Standing::Invalid);
+        row.verdict_reasons = Some("client CPU".into());
+    });
+    let findings: Vec<_> =
+        plot::draw_all(&run).unwrap().into_iter().map(|figure| figure.finding).collect();
+    assert!(findings[0].starts_with("echo: fast answers 4.0 ×"), "{findings:?}");
+    assert_eq!(findings[1], "echo: how long requests take at 100 connections");
+    assert_eq!(findings[2], "echo: how latency is distributed at 100 connections");
+}
+
+#[test]
+fn an_open_loop_is_told_by_its_times() {
+    let (_folder, mut run) = changed(|row| row.rate_asked_per_s = Some(row.connections * 1_000));
+    run.source.experiment.charts = vec![Chart::LatencyUnderLoad];
+    let page = markdown::page(&run, &[]);
+    assert!(page.contains("| p99 | c=1 1 k/s | c=10 10 k/s | c=100 100 k/s |"), "{page}");
+    let figures = plot::draw_all(&run).unwrap();
+    assert_eq!(figures.len(), 2, "p99.9 was not measured");
+    let expected = "echo: p99 of response time stays under 10 ms with fast up to 100 k/s, \
+        slow up to 10 k/s, starving up to 1 k/s";
+    assert_eq!(figures[1].finding, expected);
+}
+
+#[test]
+fn a_calibration_in_the_folder_is_cited() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = finished_run(folder.path());
+    let text = r#"{"schema": 1, "version": "0.1.0", "extent": "quick", "bias_us": 20.0,
+        "holds": true, "host": {"kernel": "Linux 6.1.0"}}"#;
+    fs::write(run.path.join(file::CALIBRATION), text).unwrap();
+    let page = markdown::page(&Run::read(&run.path).unwrap(), &[]);
+    assert!(page.contains("Latencies here are measured 20 µs too long"), "{page}");
+    assert!(!page.contains("another kernel"), "{page}");
 }
 
 #[test]

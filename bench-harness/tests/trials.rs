@@ -2,12 +2,14 @@
 
 mod support;
 
+use bench_harness::experiment::Trial;
 use bench_harness::launch::Counters;
 use bench_harness::launch::fake::{Act, Script};
 use bench_harness::record::{Limit, Outcome, Row};
 use bench_harness::runner::run_trial;
 use loadgen::report::{Errors, Summary};
-use support::{setting, summary, trial, usage};
+use loadgen::verdict::Standing;
+use support::{open_loop, setting, summary, trial, usage, verdict};
 
 /// Plays one act against one model, and makes sure that the server was stopped.
 fn play(model: &str, clients: u64, act: Act) -> Row {
@@ -90,7 +92,10 @@ fn unserved_clients_are_starved_only_where_the_model_says_so() {
         (row.outcome, row.error.as_deref()),
         (Outcome::Starved, Some("1 of 10 clients served"))
     );
-    assert_eq!(play("fast", 10, answer(unserved)).outcome, Outcome::Unfair);
+    unserved.verdict = verdict(&[("starvation", Standing::Invalid, "9 of 10 starved; look")]);
+    let row = play("fast", 10, answer(unserved));
+    assert_eq!(row.outcome, Outcome::Unfair);
+    assert_eq!(row.error.as_deref(), Some("1 of 10 clients served; 9 of 10 starved"));
 }
 
 #[test]
@@ -109,14 +114,80 @@ fn clients_turned_away_are_refused_only_where_the_model_says_so() {
 #[test]
 fn the_limit_is_the_side_whose_cpu_was_used_up() {
     let limit = |client, server| {
-        let summary =
-            Summary { client: usage(client), server: Some(usage(server)), ..summary(10, 40_000) };
-        play("fast", 10, answer(summary)).limited_by
+        let server = Some(usage(server));
+        let verdict = verdict(&[("client CPU", client, "busy")]);
+        let row = play("fast", 10, answer(Summary { server, verdict, ..summary(10, 40_000) }));
+        assert_eq!(row.outcome, Outcome::Ok, "the rate is worth something");
+        (row.limited_by, row.times_hold())
     };
-    assert_eq!(limit(500, 950), Some(Limit::Server));
-    assert_eq!(limit(980, 600), Some(Limit::Client));
-    assert_eq!(limit(980, 950), Some(Limit::Both));
-    assert_eq!(limit(500, 600), Some(Limit::Neither));
+    assert_eq!(limit(Standing::Valid, 950), (Some(Limit::Server), true));
+    assert_eq!(limit(Standing::Suspect, 600), (Some(Limit::Client), true));
+    assert_eq!(limit(Standing::Invalid, 950), (Some(Limit::Both), false));
+    assert_eq!(limit(Standing::Valid, 600), (Some(Limit::Neither), true));
+}
+
+#[test]
+fn what_the_load_generator_calls_invalid_is_not_ok() {
+    let checks = [
+        ("drift", Standing::Suspect, "1.4 times"),
+        ("Little's law", Standing::Invalid, "3 where 5; report it"),
+        ("sample", Standing::Valid, "enough"),
+    ];
+    let row = play("fast", 10, answer(Summary { verdict: verdict(&checks), ..summary(10, 9) }));
+    assert_eq!((row.outcome, row.verdict), (Outcome::Invalid, Some(Standing::Invalid)));
+    assert_eq!(row.error.as_deref(), Some("Little's law: 3 where 5"));
+    assert_eq!(row.reasons().collect::<Vec<_>>(), ["Little's law", "drift"], "the worst first");
+    let row =
+        play("fast", 10, answer(Summary { verdict: verdict(&checks[..1]), ..summary(10, 9) }));
+    assert_eq!((row.outcome, row.verdict), (Outcome::Ok, Some(Standing::Suspect)));
+}
+
+#[test]
+fn answers_that_nobody_asked_for_are_wrong_ones() {
+    let mut twice = summary(10, 40_000);
+    twice.requests.unasked = 2;
+    let row = play("fast", 10, answer(twice));
+    assert_eq!(failure(&row), "wrong answers: 2 that nobody had asked for");
+}
+
+#[test]
+fn an_overload_is_told_from_other_invalid_trials() {
+    let verdict = verdict(&[("offered load", Standing::Invalid, "9 of 40; overloaded")]);
+    let row = play("fast", 10, answer(Summary { verdict, ..open_loop() }));
+    assert_eq!((row.outcome, row.error.as_deref()), (Outcome::Overloaded, Some("9 of 40")));
+}
+
+#[test]
+fn an_open_loop_has_service_times_and_lags_and_no_law_of_a_closed_one() {
+    let row = play("fast", 10, answer(open_loop()));
+    assert_eq!((row.service_p50_us, row.service_p99_us), (Some(2.0), Some(6.0)));
+    assert_eq!((row.lag_p99_us, row.queue_longest), (Some(9.0), Some(5)));
+    assert_eq!((row.requests_unsent, row.little_ratio), (Some(7), None));
+    assert_eq!(row.arrivals.as_deref(), Some("poisson"));
+    assert_eq!((row.latency_p99_low_us, row.latency_p99_high_us), (Some(600.0), None));
+}
+
+#[test]
+fn each_model_gets_the_same_schedule_in_a_block_and_another_in_the_next() {
+    let mut script = Script::new((0..3).map(|_| answer(open_loop())));
+    let mut setting = setting();
+    setting.load.stamps = true;
+    for (model, block) in [("fast", 1), ("slow", 1), ("fast", 2)] {
+        let mut trial = Trial { block, ..trial(model, 10) };
+        trial.cell.rate = Some(2_000);
+        let row = run_trial(&trial, &setting, &mut script).row;
+        assert_eq!(row.rate_asked_per_s, Some(2_000));
+    }
+    let schedules: Vec<_> = script.loaded.iter().map(|plan| plan.schedule.clone()).collect();
+    assert_eq!(schedules[0], schedules[1]);
+    assert_ne!(schedules[0], schedules[2]);
+    assert!(script.loaded.iter().all(|plan| plan.stamps));
+}
+
+#[test]
+fn a_summary_of_another_layout_is_a_row_that_says_so() {
+    let row = play("fast", 10, answer(Summary { schema: 1, ..summary(10, 40_000) }));
+    assert!(failure(&row).contains("a summary of schema 1"), "{row:?}");
 }
 
 #[test]

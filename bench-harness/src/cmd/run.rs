@@ -1,12 +1,14 @@
 //! `run`: makes all trials of an experiment, then its charts and its report.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::{condition, print, verify};
+use crate::calibration::Calibration;
 use crate::cli::{self, Places};
 use crate::experiment::load::{self, Source};
 use crate::experiment::matrix::{self, Expansion};
@@ -48,6 +50,7 @@ pub fn run(options: &cli::Run, places: &Places) -> Result<()> {
     if expansion.cells.is_empty() {
         return usage("no cell of the matrix is left; `list EXPERIMENT` shows all of them");
     }
+    options.calibration.as_deref().map(Calibration::read).transpose()?;
     raise_descriptor_limit();
     interrupt::listen()?;
     let path = measure(&source, options, binaries, models, &expansion)?;
@@ -94,6 +97,7 @@ fn measure(
     let mut manifest = manifest(source, seed, &trials, expansion, &setting, host, build);
     recorder.write_manifest(&manifest)?;
     write(&recorder.path().join(file::EXPERIMENT), source.text.as_bytes())?;
+    calibrate(options, &binaries, recorder.path())?;
     let scratch = Scratch::new()?;
     let mut launcher = Processes::new(binaries, setting.pinning.clone(), scratch.path());
     let done = trials_of_a_run(&trials, &setting, &mut launcher, &mut recorder)?;
@@ -107,6 +111,19 @@ fn measure(
         ),
         false => Ok(recorder.path().to_owned()),
     }
+}
+
+/// Puts a calibration into the folder of the run, if one is asked for.
+fn calibrate(options: &cli::Run, binaries: &Binaries, folder: &std::path::Path) -> Result<()> {
+    if let Some(path) = &options.calibration {
+        let text = fs::read(path).with_context(|| path.display().to_string())?;
+        write(&folder.join(file::CALIBRATION), &text)?;
+    }
+    if options.calibrate {
+        eprintln!("calibrating the load generator, about 20 seconds");
+        binaries.calibrate(folder)?;
+    }
+    Ok(())
 }
 
 fn clock_seed() -> u64 {

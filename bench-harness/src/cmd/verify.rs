@@ -17,9 +17,8 @@ use crate::experiment::{App, matrix};
 use crate::fault::{Unfit, usage};
 use crate::launch::pinning::Pinning;
 use crate::launch::process::{Binaries, Processes};
-use crate::launch::{Launcher, LoadPlan, ServerPlan};
+use crate::launch::{Launcher, LoadPlan, ServerPlan, summary};
 use crate::results::Scratch;
-use loadgen::report::Summary;
 
 /// Clients of a check.
 const CLIENTS: u64 = 8;
@@ -107,7 +106,7 @@ fn answered(
     let server = launcher.serve(&ServerPlan { model: model.name.clone(), app, workers: None })?;
     let text = launcher.load(&plan(model, app, size), &*server);
     server.stop()?;
-    let summary: Summary = serde_json::from_str(&text?)?;
+    let summary = summary::read(&text?)?;
     let (errors, answered) = (summary.errors.total(), summary.requests.answered);
     if errors > 0 || answered == 0 {
         return Err(
@@ -128,5 +127,8 @@ fn plan(model: &Model, app: App, size: Option<u64>) -> LoadPlan {
         warm_up: Duration::from_millis(10),
         measure: Duration::from_millis(90),
         timeout: Duration::from_secs(5),
+        schedule: None,
+        threads: None,
+        stamps: false,
     }
 }

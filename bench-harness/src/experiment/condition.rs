@@ -24,14 +24,17 @@ pub enum Axis {
     Idle,
     /// Octets of payload.
     Size,
+    /// Requests a second of an open loop.
+    Rate,
 }
 
-const AXES: [(&str, Axis); 5] = [
+const AXES: [(&str, Axis); 6] = [
     ("model", Axis::Model),
     ("app", Axis::App),
     ("connections", Axis::Connections),
     ("idle", Axis::Idle),
     ("size", Axis::Size),
+    ("rate", Axis::Rate),
 ];
 
 /// For each axis that it names, the values it lets through; a cell has to pass all of them.
@@ -76,6 +79,7 @@ fn value(cell: &Cell, axis: Axis) -> String {
         Axis::Connections => cell.connections.to_string(),
         Axis::Idle => cell.idle.to_string(),
         Axis::Size => cell.size.map_or_else(String::new, |size| size.to_string()),
+        Axis::Rate => cell.rate.map_or_else(String::new, |rate| rate.to_string()),
     }
 }
 

@@ -42,7 +42,7 @@ impl Source {
     pub fn parse(path: &Path, text: String) -> Result<Self> {
         let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into());
         match toml::from_str(&text) {
-            Ok(experiment) => Ok(Self { name, path: path.to_owned(), text, experiment }),
+            Ok(experiment) => consistent(Self { name, path: path.to_owned(), text, experiment }),
             Err(error) => usage(sentence(path, &text, &error)),
         }
     }
@@ -64,6 +64,21 @@ impl Source {
                 names(offered),
             )),
         }
+    }
+}
+
+/// Refuses what contradicts itself.
+fn consistent(source: Source) -> Result<Source> {
+    let Experiment { matrix, load, .. } = &source.experiment;
+    let place = source.path.display();
+    match (matrix.rate.is_empty(), load.rate, &load.arrivals) {
+        (false, Some(_), _) => {
+            usage(format!("{place}: `rate` stands in [matrix] and in [load]; keep one of them"))
+        }
+        (true, None, Some(_)) => usage(format!(
+            "{place}: `arrivals` are those of an open loop; add a `rate` to [load] or [matrix]"
+        )),
+        _ => Ok(source),
     }
 }
 

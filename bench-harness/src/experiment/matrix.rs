@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 
 use super::condition::Condition;
 use super::model::{Model, Selection};
-use super::{App, Cell, Experiment, Matrix};
+use super::{Cell, Experiment, Load, Matrix};
 
 /// What there is to measure, and what is left out for a reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct Expansion {
 #[must_use]
 pub fn expand(experiment: &Experiment, offered: &[Model], filter: &Condition) -> Expansion {
     let mut expansion = Expansion::default();
-    let cells = combinations(&experiment.matrix, offered);
+    let cells = combinations(experiment, offered);
     for cell in cells.into_iter().filter(|cell| filter.holds(cell)) {
         match experiment.skip.iter().find(|skip| skip.condition.holds(&cell)) {
             Some(skip) => expansion.skipped.push((cell, skip.because.clone())),
@@ -29,35 +29,40 @@ pub fn expand(experiment: &Experiment, offered: &[Model], filter: &Condition) ->
     expansion
 }
 
-fn combinations(matrix: &Matrix, offered: &[Model]) -> Vec<Cell> {
-    let sizes = sizes(matrix);
+fn combinations(experiment: &Experiment, offered: &[Model]) -> Vec<Cell> {
+    let Experiment { matrix, load, .. } = experiment;
+    let (sizes, rates) = (or_none(&matrix.size), rates(matrix, load));
     let mut cells = Vec::new();
-    for (app, &connections) in product(&matrix.app, &matrix.connections) {
+    for (&app, connections) in product(&matrix.app, &matrix.connections) {
         for (&idle, &size) in product(&matrix.idle, &sizes) {
-            cells.extend(
-                models(&matrix.model, offered)
-                    .map(|model| cell(model, *app, connections, idle, size)),
-            );
+            for (model, &rate) in product(&models(&matrix.model, offered), &rates) {
+                let (model, connections) = ((*model).to_owned(), connections.get());
+                cells.push(Cell { model, app, connections, idle, size, rate });
+            }
         }
     }
     cells
 }
 
-fn cell(model: &str, app: App, connections: NonZeroU64, idle: u64, size: Option<u64>) -> Cell {
-    Cell { model: model.to_owned(), app, connections: connections.get(), idle, size }
-}
-
-/// Without an axis of sizes there is one value: none.
-fn sizes(matrix: &Matrix) -> Vec<Option<u64>> {
-    match matrix.size.as_slice() {
-        [] => vec![None],
-        sizes => sizes.iter().map(|size| Some(size.get())).collect(),
+/// Without the axis there is one value: that of the load, or none.
+fn rates(matrix: &Matrix, load: &Load) -> Vec<Option<u64>> {
+    match load.rate {
+        Some(rate) => vec![Some(rate.get())],
+        None => or_none(&matrix.rate),
     }
 }
 
-fn models<'a>(selection: &'a Selection, offered: &'a [Model]) -> impl Iterator<Item = &'a str> {
+/// Without an axis there is one value: none.
+fn or_none(axis: &[NonZeroU64]) -> Vec<Option<u64>> {
+    match axis {
+        [] => vec![None],
+        values => values.iter().map(|value| Some(value.get())).collect(),
+    }
+}
+
+fn models<'a>(selection: &'a Selection, offered: &'a [Model]) -> Vec<&'a str> {
     let all = offered.iter().map(|model| &model.name).filter(|_| *selection == Selection::All);
-    all.chain(selection.names()).map(String::as_str)
+    all.chain(selection.names()).map(String::as_str).collect()
 }
 
 fn product<'a, A, B>(left: &'a [A], right: &'a [B]) -> impl Iterator<Item = (&'a A, &'a B)> {

@@ -3,6 +3,7 @@
 //! The file is the experiment. Unknown keys are errors, so that a misspelt key never silently
 //! measures something else.
 
+pub mod arrivals;
 pub mod condition;
 pub mod load;
 pub mod matrix;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use arrivals::Arrivals;
 use condition::Condition;
 use model::Selection;
 
@@ -67,6 +69,10 @@ pub struct Matrix {
     /// Octets of payload; without this axis each app has its own small default.
     #[serde(default, deserialize_with = "load::filled")]
     pub size: Vec<NonZeroU64>,
+    /// Open loop: requests a second, over all connections. Without this axis, and without
+    /// [`Load::rate`], the loop is closed.
+    #[serde(default, deserialize_with = "load::filled")]
+    pub rate: Vec<NonZeroU64>,
 }
 
 fn no_idle() -> Vec<u64> {
@@ -93,6 +99,15 @@ pub struct Load {
     pub reconnect_every: Option<NonZeroU64>,
     /// `--workers` of the servers; by default the number of CPUs they are pinned to.
     pub workers: Option<NonZeroU32>,
+    /// Open loop: requests a second in all trials, where the matrix has no rates.
+    pub rate: Option<NonZeroU64>,
+    /// Open loop: how the requests are spread over time; constant if not given.
+    pub arrivals: Option<Arrivals>,
+    /// Threads of the load generator; by default its own choice.
+    pub threads: Option<NonZeroU32>,
+    /// Whether the kernel is asked when requests left and replies came.
+    #[serde(default)]
+    pub stamps: bool,
 }
 
 fn five_seconds() -> Duration {
@@ -161,6 +176,10 @@ pub enum Chart {
     Payload,
     /// A connection per request.
     Churn,
+    /// Open loop: percentiles of response time over the rate asked for.
+    LatencyUnderLoad,
+    /// What response times are made of, by the stamps of the kernel.
+    WhereTimeGoes,
 }
 
 /// One point of the matrix.
@@ -176,6 +195,8 @@ pub struct Cell {
     pub idle: u64,
     /// Octets of payload, where the experiment sets them.
     pub size: Option<u64>,
+    /// Requests a second to be sent; `None` in a closed loop.
+    pub rate: Option<u64>,
 }
 
 impl fmt::Display for Cell {
@@ -184,7 +205,8 @@ impl fmt::Display for Cell {
         if self.idle > 0 {
             write!(f, " idle={}", self.idle)?;
         }
-        self.size.map_or(Ok(()), |size| write!(f, " size={size}"))
+        self.size.map_or(Ok(()), |size| write!(f, " size={size}"))?;
+        self.rate.map_or(Ok(()), |rate| write!(f, " rate={rate}"))
     }
 }
 

@@ -37,6 +37,7 @@ mod tests {
             connections: n,
             idle: 0,
             size: None,
+            rate: None,
         };
         (1..=20).map(model).collect()
     }

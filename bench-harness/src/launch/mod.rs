@@ -7,6 +7,7 @@ pub mod child;
 pub mod fake;
 pub mod pinning;
 pub mod process;
+pub mod summary;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
+use crate::experiment::arrivals::Arrivals;
 use crate::experiment::{App, span};
 
 /// Which server to start.
@@ -48,6 +50,23 @@ pub struct LoadPlan {
     pub measure: Duration,
     /// For one request.
     pub timeout: Duration,
+    /// The schedule of an open loop; `None` in a closed one.
+    pub schedule: Option<Schedule>,
+    /// Threads of the load generator; `None` leaves it to that.
+    pub threads: Option<u32>,
+    /// Whether the kernel is asked when requests left and replies came.
+    pub stamps: bool,
+}
+
+/// When requests are to be sent, whatever the server does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// Requests a second over all connections.
+    pub rate: u64,
+    /// How they are spread; `None` for evenly.
+    pub arrivals: Option<Arrivals>,
+    /// The same seed gives the same times.
+    pub seed: u64,
 }
 
 impl LoadPlan {
@@ -82,6 +101,11 @@ impl LoadPlan {
         push("--watch", server.to_string());
         push("--format", "json".into());
         push("--progress", "none".into());
+        if let Some(threads) = self.threads {
+            push("--threads", threads.to_string());
+        }
+        line.extend(self.schedule.iter().flat_map(Schedule::arguments));
+        line.extend(self.stamps.then(|| "--stamps".into()));
         line
     }
 
@@ -90,6 +114,15 @@ impl LoadPlan {
     #[must_use]
     pub fn patience(&self) -> Duration {
         self.warm_up + self.measure + 2 * self.timeout + Duration::from_secs(20)
+    }
+}
+
+impl Schedule {
+    fn arguments(&self) -> Vec<String> {
+        let Self { rate, arrivals, seed } = self;
+        let mut line = vec!["--rate".into(), rate.to_string(), "--seed".into(), seed.to_string()];
+        line.extend(arrivals.iter().flat_map(|law| ["--arrivals".into(), law.to_string()]));
+        line
     }
 }
 
@@ -170,6 +203,9 @@ mod tests {
             warm_up,
             measure,
             timeout,
+            schedule: None,
+            threads: None,
+            stamps: false,
         }
     }
 
@@ -181,6 +217,17 @@ mod tests {
             --reconnect-every 1 --warm-up 300ms --duration 2000ms --timeout 5000ms --watch 42 \
             --format json --progress none";
         assert_eq!(line, expected);
+    }
+
+    #[test]
+    fn an_open_loop_has_a_rate_a_law_and_a_seed() {
+        let address = "127.0.0.1:7000".parse().unwrap();
+        let arrivals = serde_json::from_str("\"poisson\"").unwrap();
+        let schedule = Some(Schedule { rate: 2_000, arrivals, seed: 3 });
+        let plan = LoadPlan { schedule, threads: Some(2), stamps: true, ..plan(App::Http, None) };
+        let line = plan.arguments(address, 42).join(" ");
+        let end = "--threads 2 --rate 2000 --seed 3 --arrivals poisson --stamps";
+        assert!(line.ends_with(end), "{line}");
     }
 
     #[test]

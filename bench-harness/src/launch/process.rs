@@ -12,6 +12,7 @@ use super::pinning::Pinning;
 use super::{Counters, Launcher, LoadPlan, Server, ServerPlan};
 use crate::experiment::model::Model;
 use crate::fault::usage;
+use crate::results::file;
 
 /// How long a server may take to say where it listens.
 const START: Duration = Duration::from_secs(10);
@@ -21,6 +22,9 @@ const DRAIN: Duration = Duration::from_secs(15);
 
 /// How long a question such as `--version` may take.
 const ANSWER: Duration = Duration::from_secs(10);
+
+/// How long a quick calibration may take.
+const CALIBRATION: Duration = Duration::from_secs(90);
 
 /// Where the binaries are.
 #[derive(Clone, Debug)]
@@ -59,6 +63,20 @@ impl Binaries {
         serde_json::from_str(&text).context("reading `servers list --format json`")
     }
 
+    /// Lets the load generator measure itself; it leaves `calibration.json` in the folder.
+    ///
+    /// # Errors
+    /// When there is none afterwards. One that shows that this host is too busy is one, too.
+    pub fn calibrate(&self, folder: &Path) -> Result<()> {
+        let folder = folder.display().to_string();
+        let line = ["calibrate", "--quick", "--out", &folder];
+        let outcome = run(&self.loadgen, &line, CALIBRATION);
+        match outcome {
+            Err(_) if Path::new(&folder).join(file::CALIBRATION).exists() => Ok(()),
+            outcome => outcome.map(drop).context("calibrating the load generator"),
+        }
+    }
+
     /// The first line that a program says to `--version`, or `unknown`.
     #[must_use]
     pub fn version(program: &Path) -> String {
@@ -68,10 +86,15 @@ impl Binaries {
 }
 
 fn ask(program: &Path, arguments: &[&str]) -> Result<String> {
+    run(program, arguments, ANSWER)
+}
+
+/// Runs a program to its end, on all CPUs.
+fn run(program: &Path, arguments: &[&str], patience: Duration) -> Result<String> {
     let arguments: Vec<_> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
     let everywhere = Pinning::of_this_host()?;
     let cpus = [everywhere.server, everywhere.client].concat();
-    Child::start(program, &arguments, &cpus)?.finish(ANSWER)
+    Child::start(program, &arguments, &cpus)?.finish(patience)
 }
 
 /// Starts the two binaries.

@@ -15,7 +15,7 @@ use crate::stats::cell::{Point, representative};
 pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
     let count = representative(&evidence.points)?;
     let points = chosen(evidence, count);
-    let mut bars: Vec<_> = points.iter().filter_map(|point| bar(point)).collect();
+    let mut bars: Vec<_> = points.iter().filter_map(|point| bar(evidence, point)).collect();
     if bars.is_empty() {
         return None;
     }
@@ -27,7 +27,10 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
         name: evidence.name("churn"),
         finding: finding(evidence, &points, count),
         subtitle: vec![conditions(evidence, count)],
-        notes: bounds_note(&points).into_iter().chain(notes(&points, "Pale:")).collect(),
+        notes: bounds_note(&points)
+            .into_iter()
+            .chain(notes(&evidence.doubts, &points, "Pale:"))
+            .collect(),
         body: Body::Bars(Bars {
             axis: Axis::round(title, scale, short),
             parts: vec![Part { name: "rate", colour: USER }],
@@ -43,7 +46,7 @@ fn bounds_note(points: &[&Point<'_>]) -> Option<String> {
     any.then(|| words.into())
 }
 
-fn bar(point: &Point<'_>) -> Option<Bar> {
+fn bar(evidence: &Evidence<'_>, point: &Point<'_>) -> Option<Bar> {
     let rate = point.rate()?;
     let p99 = point.median(|row| row.latency_p99_us);
     let p99 = p99.map_or_else(String::new, |p99| format!(", p99 {}", time(p99)));
@@ -51,7 +54,7 @@ fn bar(point: &Point<'_>) -> Option<Bar> {
     let bound = if point.client_limited() { "≥ " } else { "" };
     let text = format!("{bound}{}{cpu}{p99}", short(rate));
     Some(Bar {
-        label: point.model.into(),
+        label: evidence.label(point),
         parts: vec![rate],
         text,
         full: point.outcome().full() && !point.disturbed(),

@@ -8,14 +8,14 @@ use super::latency::{chosen, conditions};
 use super::lines::Axis;
 use super::scale::Scale;
 use super::style::{SYSTEM, USER};
-use crate::record::{Outcome, Row};
+use crate::record::Row;
 use crate::report::number::{three, times};
 use crate::stats::cell::{Point, representative};
 
 pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
     let count = representative(&evidence.points)?;
     let points = chosen(evidence, count);
-    let mut bars: Vec<_> = points.iter().filter_map(|point| bar(point)).collect();
+    let mut bars: Vec<_> = points.iter().filter_map(|point| bar(evidence, point)).collect();
     if bars.is_empty() {
         return None;
     }
@@ -25,7 +25,7 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
         name: evidence.name("cpu"),
         finding: finding(evidence, &points, count),
         subtitle: vec![conditions(evidence, count)],
-        notes: notes(&points, "Pale:"),
+        notes: notes(&evidence.doubts, &points, "Pale:"),
         body: Body::Bars(Bars {
             axis: Axis::round("CPU time of the server for one request, µs", scale, three),
             parts: vec![
@@ -42,13 +42,13 @@ pub(super) fn both(row: &Row) -> Option<f64> {
     Some(row.server_user_us_per_request? + row.server_system_us_per_request?)
 }
 
-fn bar(point: &Point<'_>) -> Option<Bar> {
+fn bar(evidence: &Evidence<'_>, point: &Point<'_>) -> Option<Bar> {
     let user = point.median(|row| row.server_user_us_per_request)?;
     let system = point.median(|row| row.server_system_us_per_request)?;
     let calls = point.median(|row| row.server_calls_per_request);
     let calls = calls.map_or_else(String::new, |calls| format!(", {} calls", three(calls)));
     Some(Bar {
-        label: point.model.into(),
+        label: evidence.label(point),
         parts: vec![user, system],
         text: format!("{} µs{calls}", three(user + system)),
         full: point.outcome().full() && !point.disturbed(),
@@ -61,7 +61,7 @@ fn total(bar: &Bar) -> f64 {
 
 fn finding(evidence: &Evidence<'_>, points: &[&Point<'_>], count: u64) -> String {
     let (app, place) = (evidence.app, connections(count));
-    let Some(found) = contrast_of(points, Outcome::holds_all, both) else {
+    let Some(found) = contrast_of(points, |point| point.outcome().holds_all(), both) else {
         return format!("{app}: CPU time of the server for one request at {place}");
     };
     let (dear, cheap) = (found.most, found.least);

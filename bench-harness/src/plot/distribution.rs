@@ -4,7 +4,7 @@ use hdrhistogram::Histogram;
 
 use super::Evidence;
 use super::figure::{Body, Figure};
-use super::finding::{connections, notes};
+use super::finding::{connections, notes, times_note};
 use super::latency::{chosen, conditions, histogram};
 use super::lines::Axis;
 use super::scale::Scale;
@@ -31,7 +31,10 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
         name: evidence.name("distribution"),
         finding,
         subtitle: vec![conditions(evidence, count), "Height: share of requests.".into()],
-        notes: notes(&points, "Pale:"),
+        notes: times_note(&points)
+            .into_iter()
+            .chain(notes(&evidence.doubts, &points, "Pale:"))
+            .collect(),
         body: Body::Spreads(Spreads {
             axis: Axis::round("time from request to answer", scale, time),
             spreads,
@@ -41,7 +44,7 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
 
 fn spread(evidence: &Evidence<'_>, point: &Point<'_>, histogram: &Histogram<u64>) -> Spread {
     Spread {
-        label: point.model.into(),
+        label: evidence.label(point),
         style: evidence.style_of(point.model),
         shape: shape(histogram),
         marks: vec![(quantile(histogram, 0.5), "50 %"), (quantile(histogram, 0.99), "99 %")],
@@ -86,7 +89,7 @@ fn finding(
     count: u64,
 ) -> Option<String> {
     let spread = |h: &Histogram<u64>| quantile(h, 0.99) / quantile(h, 0.5).max(0.001);
-    let full = known.iter().filter(|(p, _)| p.outcome().full() && !p.disturbed());
+    let full = known.iter().filter(|(p, _)| p.outcome().full() && p.times_hold() && !p.disturbed());
     let mut ranked: Vec<_> = full.map(|(point, h)| (spread(h), point.model)).collect();
     ranked.sort_by(|(a, _), (b, _)| a.total_cmp(b));
     let (app, place) = (evidence.app, connections(count));

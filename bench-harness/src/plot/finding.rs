@@ -7,8 +7,9 @@
 use std::collections::BTreeMap;
 
 use crate::record::{Outcome, Row};
-use crate::report::number::grouped;
+use crate::report::number::{grouped, short};
 use crate::stats::cell::Point;
+use crate::stats::doubt::Doubts;
 
 /// Below this ratio the models are called alike, where several trials a point are apart.
 const ALIKE: f64 = 1.10;
@@ -59,16 +60,24 @@ pub(super) fn contrast<'a>(
     points: &[&Point<'a>],
     column: impl Fn(&Row) -> Option<f64>,
 ) -> Option<Contrast<'a>> {
-    contrast_of(points, Outcome::full, column)
+    contrast_of(points, |point| point.outcome().full(), column)
 }
 
-/// The same, of those whose outcome is `worth` comparing.
-pub(super) fn contrast_of<'a>(
+/// The same of a time, of those whose times the load generator stands by.
+pub(super) fn contrast_times<'a>(
     points: &[&Point<'a>],
-    worth: impl Fn(Outcome) -> bool,
     column: impl Fn(&Row) -> Option<f64>,
 ) -> Option<Contrast<'a>> {
-    let full = points.iter().filter(|point| worth(point.outcome()) && !point.disturbed());
+    contrast_of(points, |point| point.outcome().full() && point.times_hold(), column)
+}
+
+/// The same, of those that are `worth` comparing.
+pub(super) fn contrast_of<'a>(
+    points: &[&Point<'a>],
+    worth: impl Fn(&Point<'_>) -> bool,
+    column: impl Fn(&Row) -> Option<f64>,
+) -> Option<Contrast<'a>> {
+    let full = points.iter().filter(|point| worth(point) && !point.disturbed());
     let mut ranked: Vec<_> = full
         .filter_map(|point| Some((point.median(&column)?, point)))
         .filter(|(v, _)| *v > 0.0)
@@ -96,11 +105,15 @@ pub(super) fn connections(count: u64) -> String {
 
 /// The notes that every figure needs: what hollow marks mean, what is missing, how often was
 /// measured.
-pub(super) fn notes(points: &[&Point<'_>], hollow: &str) -> Vec<String> {
+pub(super) fn notes(doubts: &Doubts<'_>, points: &[&Point<'_>], hollow: &str) -> Vec<String> {
     let mut notes = Vec::new();
     let unserved = by_model(points, |point| shortfall(point));
     if !unserved.is_empty() {
         notes.push(format!("{hollow} not every client was served: {}.", listed(&unserved)));
+    }
+    let unsound = by_model(points, |point| unsound(point));
+    if !unsound.is_empty() {
+        notes.push(format!("{hollow} not ranked: {}.", listed(&unsound)));
     }
     let missing = by_model(points, |point| missing(point));
     if !missing.is_empty() {
@@ -110,8 +123,34 @@ pub(super) fn notes(points: &[&Point<'_>], hollow: &str) -> Vec<String> {
         ));
     }
     notes.extend(disturbance(points));
+    notes.extend(doubt(doubts, points));
     notes.push(repeats(points));
     notes
+}
+
+/// What the load generator says against some of the trials, and what against most.
+fn doubt(doubts: &Doubts<'_>, points: &[&Point<'_>]) -> Option<String> {
+    let rows = points.iter().flat_map(|point| &point.rows);
+    let mut names: Vec<_> = rows.flat_map(|row| doubts.reasons(row)).collect();
+    names.sort_unstable();
+    names.dedup();
+    let names = names.join(", ");
+    let words =
+        format!("Pierced marks, and ?: the load generator doubts the trial for its {names}.");
+    (!names.is_empty()).then_some(words)
+}
+
+/// Why times are not ranked, where the load generator does not stand by them.
+pub(super) fn times_note(points: &[&Point<'_>]) -> Option<String> {
+    let rows = || points.iter().flat_map(|point| &point.rows).filter(|row| row.outcome.full());
+    let (all, held) = (rows().count(), rows().filter(|row| row.times_hold()).count());
+    (held < all).then(|| {
+        let without = all - held;
+        format!(
+            "Times of {without} of {all} trials are not ranked: the load generator's CPU was used \
+             up, and they contain waits in it."
+        )
+    })
 }
 
 /// How arrows are to be read, where there are any.
@@ -149,13 +188,25 @@ fn shortfall(point: &Point<'_>) -> Option<String> {
             grouped(served as f64),
             grouped(point.connections as f64)
         )),
+        Outcome::Unfair if served == point.connections => {
+            Some("some had no answer for half of the time".into())
+        }
         Outcome::Unfair => Some(format!(
             "{} of {} had an answer in time",
             grouped(served as f64),
             grouped(point.connections as f64)
         )),
         Outcome::Errors => Some("some requests failed".into()),
-        Outcome::Ok | Outcome::Failed => None,
+        _ => None,
+    }
+}
+
+fn unsound(point: &Point<'_>) -> Option<String> {
+    let asked = point.rate_asked.map_or(0.0, |rate| rate as f64);
+    match point.outcome() {
+        Outcome::Overloaded => Some(format!("overloaded at {}/s", short(asked))),
+        Outcome::Invalid => Some("invalid".into()),
+        _ => None,
     }
 }
 
@@ -253,7 +304,7 @@ mod tests {
         let all: Vec<_> = points.iter().collect();
         assert_eq!(contrast(&all, rate), None);
         let said = "Faint: other programs used the host (1 of 2 trials); not ranked.";
-        assert!(notes(&all, "Hollow:").iter().any(|note| note == said));
+        assert!(notes(&Doubts::default(), &all, "Hollow:").iter().any(|note| note == said));
     }
 
     #[test]
@@ -270,7 +321,7 @@ mod tests {
         let starved = Row { served: Some(1), ..row("a", 1.0, Outcome::Starved) };
         let rows = [starved.clone(), Row { connections: 100, ..starved }, failed];
         let points = points(&rows, App::Echo, &[]);
-        let notes = notes(&points.iter().collect::<Vec<_>>(), "Hollow:");
+        let notes = notes(&Doubts::default(), &points.iter().collect::<Vec<_>>(), "Hollow:");
         assert_eq!(notes[0], "Hollow: not every client was served: a (serves 1 at once).");
         assert_eq!(notes[1], "No number at so many connections: b (9); trials.csv says why.");
     }

@@ -62,7 +62,7 @@ fn figure(
         name: evidence.name(name),
         finding: format!("{}: {}", evidence.app, finding(&changes, last_idle(&points))),
         subtitle: vec![format!("{} active; {}", connections(active), evidence.conditions())],
-        notes: is_rate.into_iter().chain(notes(&points, "Hollow:")).collect(),
+        notes: is_rate.into_iter().chain(notes(&evidence.doubts, &points, "Hollow:")).collect(),
         body: Body::Lines(lines),
     })
 }

@@ -4,11 +4,11 @@ use hdrhistogram::Histogram;
 
 use super::Evidence;
 use super::figure::{Body, Figure};
-use super::finding::{connections, contrast, notes};
+use super::finding::{connections, contrast_times, notes, times_note};
 use super::lines::{Axis, Dot, Lines, Mark, Series};
 use super::scale::Scale;
-use crate::report::number::time;
-use crate::stats::cell::{Point, representative};
+use crate::report::number::{grouped, time};
+use crate::stats::cell::{Point, representative, representative_rate};
 use crate::stats::latency::pooled;
 
 /// Values on the way from one nine to the next.
@@ -50,21 +50,30 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
         name: evidence.name("latency"),
         finding: finding(evidence, &points, count),
         subtitle: vec![conditions(evidence, count)],
-        notes: notes(&points, "Star:"),
+        notes: times_note(&points)
+            .into_iter()
+            .chain(notes(&evidence.doubts, &points, "Star:"))
+            .collect(),
         body: Body::Lines(lines),
     })
 }
 
 /// The cells that are shown: all models at this number of connections, without idle ones, with the
-/// smallest payload.
+/// smallest payload; in an open loop at the highest rate that two thirds of them keep up with.
 pub(super) fn chosen<'a, 'b>(evidence: &'b Evidence<'a>, count: u64) -> Vec<&'b Point<'a>> {
     let size = evidence.points.iter().map(|point| point.size).min().flatten();
     let wanted = |p: &&Point<'_>| p.connections == count && p.idle == 0 && p.size == size;
-    evidence.points.iter().filter(wanted).collect()
+    let mut chosen: Vec<_> = evidence.points.iter().filter(wanted).collect();
+    let rate = representative_rate(&chosen);
+    chosen.retain(|point| point.rate_asked == rate);
+    chosen
 }
 
 pub(super) fn conditions(evidence: &Evidence<'_>, count: u64) -> String {
-    format!("{}; {}", connections(count), evidence.conditions())
+    let rate = chosen(evidence, count).first().and_then(|point| point.rate_asked);
+    let rate =
+        rate.map_or_else(String::new, |rate| format!(", {} requests/s", grouped(rate as f64)));
+    format!("{}{rate}; {}", connections(count), evidence.conditions())
 }
 
 /// The latencies of all trials of a cell, in nanoseconds.
@@ -80,8 +89,8 @@ fn series(evidence: &Evidence<'_>, point: &Point<'_>) -> Option<Series> {
     let dots: Vec<_> = dots.take_while(|x| *x <= last).map(|x| dot(&histogram, x)).collect();
     let p99 = histogram.value_at_quantile(0.99) as f64 / 1e3;
     let star = if point.outcome().full() { "" } else { "*" };
-    let label = format!("{}{star}  p99 {}", point.model, time(p99));
-    Some(Series { label, style: evidence.style_of(point.model), dots })
+    let label = format!("{}{star}  p99 {}", evidence.label(point), time(p99));
+    Some(Series { label, style: evidence.style_of(point.model), dots, shadow: Vec::new() })
 }
 
 /// The value that all but one of `x` requests stay within.
@@ -92,7 +101,7 @@ fn dot(histogram: &Histogram<u64>, x: f64) -> Dot {
 
 fn finding(evidence: &Evidence<'_>, points: &[&Point<'_>], count: u64) -> String {
     let (app, place) = (evidence.app, connections(count));
-    let Some(found) = contrast(points, |row| row.latency_p99_us) else {
+    let Some(found) = contrast_times(points, |row| row.latency_p99_us) else {
         return format!("{app}: how long requests take at {place}");
     };
     let (slow, fast) = (found.most, found.least);

@@ -54,7 +54,9 @@ pub(super) enum Mark {
     Full,
     /// All were, but other programs used the host.
     Faint,
-    /// Not all were.
+    /// All were, but the load generator doubts its numbers.
+    Pierced,
+    /// Not all were, or the numbers don't hold.
     Hollow,
 }
 
@@ -76,6 +78,8 @@ pub(super) struct Series {
     pub(super) label: String,
     pub(super) style: usize,
     pub(super) dots: Vec<Dot>,
+    /// A second line of the same things, thin and without marks.
+    pub(super) shadow: Vec<(f64, f64)>,
 }
 
 /// Lines over an axis.
@@ -148,6 +152,19 @@ impl Lines {
         for dot in &series.dots {
             self.range(canvas, frame, dot, Pen::fine(look.colour))?;
         }
+        self.shadow(canvas, frame, series)?;
+        if places.len() > 1 { canvas.line(&places, pen) } else { Ok(()) }
+    }
+
+    fn shadow<DB: DrawingBackend>(
+        &self,
+        canvas: &Canvas<'_, DB>,
+        frame: Frame,
+        series: &Series,
+    ) -> Result<()> {
+        let place = |(x, y): &(f64, f64)| frame.at(self.x.scale.place(*x), self.y.scale.place(*y));
+        let places: Vec<_> = series.shadow.iter().map(place).collect();
+        let pen = Pen { colour: faded(look(series.style).colour), width: 1.5, dashed: false };
         if places.len() > 1 { canvas.line(&places, pen) } else { Ok(()) }
     }
 
@@ -175,7 +192,7 @@ impl Lines {
             let inside = match dot.mark {
                 Mark::Hollow => PAPER,
                 Mark::Faint => faded(look.colour),
-                Mark::Full | Mark::None => look.colour,
+                Mark::Full | Mark::Pierced | Mark::None => look.colour,
             };
             if dot.at_least {
                 let pen = Pen { colour: look.colour, width: 1.5, dashed: false };
@@ -183,6 +200,9 @@ impl Lines {
                 canvas.line(&[(x - 4.0, y - 11.0), (x, y - 15.0), (x + 4.0, y - 11.0)], pen)?;
             }
             canvas.mark(look.shape, (x, y), look.colour, inside)?;
+            if dot.mark == Mark::Pierced {
+                canvas.bar((x - 1.5, y - 1.5), (x + 1.5, y + 1.5), &PAPER)?;
+            }
         }
         Ok(())
     }

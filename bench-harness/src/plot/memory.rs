@@ -6,7 +6,7 @@ use super::finding::{contrast_of, notes};
 use super::lines::{Axis, Lines};
 use super::scale::Scale;
 use super::throughput::series;
-use crate::record::{Outcome, Row};
+use crate::record::Row;
 use crate::report::number::{grouped, octets};
 use crate::stats::cell::{Point, distinct};
 
@@ -34,7 +34,7 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
         name: evidence.name("memory"),
         finding: finding(evidence, &points, &asked),
         subtitle: vec![evidence.conditions()],
-        notes: notes(&points, "Hollow:"),
+        notes: notes(&evidence.doubts, &points, "Hollow:"),
         body: Body::Lines(Lines {
             x: Axis::over("connections", &values, grouped),
             y,
@@ -71,7 +71,7 @@ fn finding(evidence: &Evidence<'_>, points: &[&Point<'_>], asked: &[u64]) -> Str
     let app = evidence.app;
     let most = asked.last().copied().unwrap_or_default();
     let there: Vec<_> = points.iter().filter(|p| p.connections == most).copied().collect();
-    let Some(found) = contrast_of(&there, Outcome::holds_all, resident) else {
+    let Some(found) = contrast_of(&there, |point| point.outcome().holds_all(), resident) else {
         return format!("{app}: memory of the server over connections");
     };
     let (more, less) = (found.most, found.least);

@@ -19,6 +19,8 @@ mod scale;
 mod spreads;
 mod style;
 mod throughput;
+mod under_load;
+mod way;
 
 use std::fs;
 use std::path::PathBuf;
@@ -29,6 +31,7 @@ use hdrhistogram::Histogram;
 use crate::experiment::{App, Chart};
 use crate::results::{Run, file};
 use crate::stats::cell::{Point, points};
+use crate::stats::doubt::Doubts;
 use crate::stats::latency::decode_all;
 use figure::Figure;
 
@@ -47,6 +50,7 @@ struct Evidence<'a> {
     app: App,
     points: Vec<Point<'a>>,
     histograms: &'a [(usize, Histogram<u64>)],
+    doubts: Doubts<'a>,
 }
 
 impl Evidence<'_> {
@@ -69,6 +73,12 @@ impl Evidence<'_> {
             cpus(&pinning.server),
             cpus(&pinning.client)
         )
+    }
+
+    /// The name of a model, with a mark where the load generator doubts its numbers.
+    fn label(&self, point: &Point<'_>) -> String {
+        let mark = if self.doubts.mark(point) { " ?" } else { "" };
+        format!("{}{mark}", point.model)
     }
 
     fn name(&self, figure: &str) -> String {
@@ -94,7 +104,8 @@ fn figures(run: &Run, histograms: &[(usize, Histogram<u64>)]) -> Vec<Figure> {
     for chart in &run.source.experiment.charts {
         for app in [App::Echo, App::Http] {
             let points = points(&run.rows, app, &run.manifest.models);
-            let evidence = Evidence { run, app, points, histograms };
+            let doubts = Doubts::of(&run.rows);
+            let evidence = Evidence { run, app, points, histograms, doubts };
             all.extend(build(*chart, &evidence));
         }
     }
@@ -111,5 +122,7 @@ fn build(chart: Chart, evidence: &Evidence<'_>) -> Vec<Figure> {
         Chart::IdleCrowd => idle::build(evidence),
         Chart::Payload => payload::build(evidence).into_iter().collect(),
         Chart::Churn => churn::build(evidence).into_iter().collect(),
+        Chart::LatencyUnderLoad => under_load::build(evidence),
+        Chart::WhereTimeGoes => way::build(evidence),
     }
 }

@@ -30,7 +30,10 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
         name: evidence.name("payload"),
         finding: finding(evidence, &points, &sizes),
         subtitle: vec![format!("{}; {}", connections(count), evidence.conditions())],
-        notes: arrow_note(&points).into_iter().chain(notes(&points, "Hollow:")).collect(),
+        notes: arrow_note(&points)
+            .into_iter()
+            .chain(notes(&evidence.doubts, &points, "Hollow:"))
+            .collect(),
         body: Body::Lines(with_powers_of_two(lines)),
     })
 }

@@ -38,6 +38,13 @@ pub(super) const USER: RGBColor = RGBColor(0x33, 0x6a, 0xa8);
 /// System time in bars.
 pub(super) const SYSTEM: RGBColor = RGBColor(0xe0, 0x9f, 0x3e);
 
+/// Waiting to be sent, in bars.
+pub(super) const WAIT: RGBColor = RGBColor(0x88, 0x22, 0x55);
+/// Being sent, in bars.
+pub(super) const SEND: RGBColor = RGBColor(0xcc, 0x66, 0x77);
+/// Waiting to be read, in bars.
+pub(super) const READ: RGBColor = RGBColor(0x33, 0x6a, 0xa8);
+
 /// The shape of a mark. All have an inside, since a hollow one has a meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {

@@ -33,7 +33,7 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
         notes: [arrow_note(&points), None]
             .into_iter()
             .flatten()
-            .chain(notes(&points, "Hollow:"))
+            .chain(notes(&evidence.doubts, &points, "Hollow:"))
             .collect(),
         body: Body::Lines(lines),
     })
@@ -59,13 +59,14 @@ pub(super) fn series(
     let mut all: Vec<Series> = Vec::new();
     for point in points {
         let Some(y) = point.median(column) else { continue };
-        let dot = dot(point, x(point), y, point.range(column));
+        let dot = dot(evidence, point, x(point), y, point.range(column));
         match all.iter_mut().find(|series| series.label == point.model) {
             Some(series) => series.dots.push(dot),
             None => all.push(Series {
                 label: point.model.into(),
                 style: evidence.style_of(point.model),
                 dots: vec![dot],
+                shadow: Vec::new(),
             }),
         }
     }
@@ -76,11 +77,18 @@ pub(super) fn series(
     all
 }
 
-fn dot(point: &Point<'_>, x: f64, y: f64, range: Option<(f64, f64)>) -> Dot {
-    let mark = match (point.outcome().full(), point.disturbed()) {
-        (false, _) => Mark::Hollow,
-        (true, true) => Mark::Faint,
-        (true, false) => Mark::Full,
+fn dot(
+    evidence: &Evidence<'_>,
+    point: &Point<'_>,
+    x: f64,
+    y: f64,
+    range: Option<(f64, f64)>,
+) -> Dot {
+    let mark = match point.outcome().full() {
+        false => Mark::Hollow,
+        true if point.disturbed() => Mark::Faint,
+        true if evidence.doubts.mark(point) => Mark::Pierced,
+        true => Mark::Full,
     };
     let range = range.filter(|_| point.rows.len() > 1);
     Dot { x, y, range, mark, at_least: point.client_limited() }

@@ -4,7 +4,8 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::number::{octets, three, time};
-use super::table;
+use super::table::{self, Table};
+use super::verdict;
 use crate::experiment::{App, span};
 use crate::manifest::Status;
 use crate::plot::Drawn;
@@ -23,13 +24,13 @@ pub fn page(run: &Run, figures: &[Drawn]) -> String {
     for figure in figures {
         let _ = writeln!(text, "* {}", figure.finding);
     }
-    text += &rates(run);
+    text += &numbers(run);
     text += &costs(run);
     text += &charts(figures, Path::new(file::PLOTS));
     if !experiment.analysis.trim().is_empty() {
         let _ = writeln!(text, "## How to read it\n\n{}\n", experiment.analysis.trim());
     }
-    text + &exceptions(run) + &host(run) + &repeat(run)
+    text + &verdict::section(run) + &exceptions(run) + &host(run) + &repeat(run)
 }
 
 /// The answer in short, for another page: findings and the first two figures.
@@ -73,16 +74,18 @@ fn state(run: &Run) -> String {
     text
 }
 
-fn rates(run: &Run) -> String {
-    let mut text = String::from("\n## Rates\n\n");
-    for (app, lines) in table::tables(&run.rows, &run.manifest.models) {
+fn numbers(run: &Run) -> String {
+    let mut text = String::from("\n## Numbers\n\n");
+    let tables = table::tables(&run.rows, &run.manifest.models);
+    for Table { app, title, lines } in &tables {
         let _ = writeln!(
             text,
-            "**{app}**, requests answered a second (median of the trials)\n\n{}",
-            table::markdown(&lines)
+            "**{app}**, {title} (median of the trials)\n\n{}",
+            table::markdown(lines)
         );
     }
-    text + "`" + table::LEGEND + "`\n\n"
+    let legend = table::legend(&tables);
+    if legend.is_empty() { text } else { format!("{text}`{legend}`\n\n") }
 }
 
 /// What a request cost at the number of connections at which models can be compared.
@@ -136,12 +139,16 @@ fn charts(figures: &[Drawn], folder: &Path) -> String {
     text
 }
 
+/// What a mark in a table doesn't tell.
+fn needs_words(outcome: Outcome) -> bool {
+    use Outcome::{Errors, Failed, Invalid, Overloaded};
+    matches!(outcome, Failed | Errors | Invalid | Overloaded)
+}
+
 /// Trials that did not go as asked, and cells that were left out.
 fn exceptions(run: &Run) -> String {
     let mut text = String::new();
-    for row in
-        run.rows.iter().filter(|row| matches!(row.outcome, Outcome::Failed | Outcome::Errors))
-    {
+    for row in run.rows.iter().filter(|row| needs_words(row.outcome)) {
         let why = row.error.as_deref().unwrap_or("no reason given");
         let _ = writeln!(
             text,

@@ -4,3 +4,4 @@ pub mod markdown;
 pub mod number;
 pub mod splice;
 pub mod table;
+mod verdict;

@@ -2,76 +2,132 @@
 
 use std::fmt::Write;
 
-use super::number::short;
+use super::number::{octets, short, time};
 use crate::experiment::App;
 use crate::record::{Outcome, Row};
 use crate::stats::cell::{Point, distinct, points};
+use crate::stats::doubt::Doubts;
 
-/// What the marks behind numbers mean.
-pub const LEGEND: &str = "* not every client was served   > the load generator was the limit   \
-    ! some requests failed   ~ disturbed by other programs   - no number";
+/// What a mark behind a number means.
+const MARKS: [(char, &str); 8] = [
+    ('*', "not every client was served"),
+    ('^', "overloaded: a queue of requests grew"),
+    ('x', "the load generator calls its numbers invalid"),
+    ('>', "the load generator was the limit"),
+    ('!', "some requests failed"),
+    ('~', "disturbed by other programs"),
+    ('?', "the load generator doubts its numbers"),
+    ('-', "no number"),
+];
 
-/// A cell of the table: the rate, and a mark where it needs one.
-#[must_use]
-pub fn rate(point: &Point<'_>) -> String {
-    let Some(rate) = point.rate() else { return "-".into() };
+/// What is shown of a cell.
+struct Shown {
+    head: &'static str,
+    column: fn(&Row) -> Option<f64>,
+    words: fn(f64) -> String,
+}
+
+/// The finding of a closed loop.
+const RATE: Shown = Shown { head: "requests/s", column: |row| row.rate_per_s, words: short };
+
+/// The finding of an open loop, where the rate is what was asked for.
+const P99: Shown = Shown { head: "p99", column: |row| row.latency_p99_us, words: time };
+
+/// A table of one app.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// The app.
+    pub app: App,
+    /// What its numbers are.
+    pub title: &'static str,
+    /// The head, and a line a model.
+    pub lines: Vec<Vec<String>>,
+}
+
+/// A cell of the table: the number, and a mark where it needs one.
+fn cell(point: &Point<'_>, shown: &Shown, doubts: &Doubts<'_>) -> String {
+    let Some(value) = point.median(shown.column) else { return "-".into() };
     let mark = match point.outcome() {
         Outcome::Starved | Outcome::Refused | Outcome::Unfair => "*",
         Outcome::Errors | Outcome::Failed => "!",
+        Outcome::Overloaded => "^",
+        Outcome::Invalid => "x",
         Outcome::Ok if point.disturbed() => "~",
+        Outcome::Ok if doubts.mark(point) => "?",
         Outcome::Ok if point.client_limited() => ">",
         Outcome::Ok => "",
     };
-    format!("{}{mark}", short(rate))
+    format!("{}{mark}", (shown.words)(value))
+}
+
+/// The marks that are there, and what they mean.
+#[must_use]
+pub fn legend(tables: &[Table]) -> String {
+    let cells = || tables.iter().flat_map(|table| table.lines.iter().skip(1).flat_map(|l| &l[1..]));
+    let there = |mark: &char| cells().any(|cell| cell.ends_with(*mark));
+    let marks = MARKS.iter().filter(|(mark, _)| there(mark));
+    marks.map(|(mark, words)| format!("{mark} {words}")).collect::<Vec<_>>().join("   ")
 }
 
 /// A table for each app: a row a model, a column for each value of the axis that varies most.
 #[must_use]
-pub fn tables(rows: &[Row], order: &[String]) -> Vec<(App, Vec<Vec<String>>)> {
+pub fn tables(rows: &[Row], order: &[String]) -> Vec<Table> {
+    let doubts = Doubts::of(rows);
     let apps = [App::Echo, App::Http].map(|app| (app, points(rows, app, order)));
     let filled = apps.iter().filter(|(_, points)| !points.is_empty());
-    filled.map(|(app, points)| (*app, table(points))).collect()
+    filled.map(|(app, points)| table(*app, points, &doubts)).collect()
 }
 
-fn table(points: &[Point<'_>]) -> Vec<Vec<String>> {
+fn table(app: App, points: &[Point<'_>], doubts: &Doubts<'_>) -> Table {
+    let open = points.iter().any(|point| point.rate_asked.is_some());
+    let (shown, title) = match open {
+        true => (P99, "99th percentile of response time"),
+        false => (RATE, "requests answered a second"),
+    };
+    Table { app, title, lines: lines(points, &shown, doubts) }
+}
+
+fn lines(points: &[Point<'_>], shown: &Shown, doubts: &Doubts<'_>) -> Vec<Vec<String>> {
     let columns = distinct(points, key);
-    let head = std::iter::once("requests/s".to_owned()).chain(columns.iter().map(title));
+    let head = std::iter::once(shown.head.to_owned()).chain(columns.iter().map(title));
     let mut lines = vec![head.collect::<Vec<_>>()];
     let mut models: Vec<_> = points.iter().map(|point| point.model).collect();
     models.dedup();
     for model in models {
-        let cell = |column: &Key| {
+        let at = |column: &Key| {
             let found = points.iter().find(|p| p.model == model && key(p) == *column);
-            found.map_or_else(String::new, rate)
+            found.map_or_else(String::new, |point| cell(point, shown, doubts))
         };
-        lines.push(std::iter::once(model.to_owned()).chain(columns.iter().map(cell)).collect());
+        lines.push(std::iter::once(model.to_owned()).chain(columns.iter().map(at)).collect());
     }
     lines
 }
 
-/// Connections, idle connections and size.
-type Key = (u64, u64, Option<u64>);
+/// Connections, idle connections, size and rate asked for.
+type Key = (u64, u64, Option<u64>, Option<u64>);
 
 fn key(point: &Point<'_>) -> Key {
-    (point.connections, point.idle, point.size)
+    (point.connections, point.idle, point.size, point.rate_asked)
 }
 
-fn title((connections, idle, size): &Key) -> String {
+fn title((connections, idle, size, rate): &Key) -> String {
     let mut title = format!("c={connections}");
     if *idle > 0 {
         title += &format!(" idle={idle}");
     }
-    size.map_or(title.clone(), |size| format!("{title} {}", super::number::octets(size as f64)))
+    title += &size.map_or_else(String::new, |size| format!(" {}", octets(size as f64)));
+    title + &rate.map_or_else(String::new, |rate| format!(" {}/s", short(rate as f64)))
 }
 
 /// For a terminal.
 #[must_use]
 pub fn plain(rows: &[Row], order: &[String]) -> String {
+    let tables = tables(rows, order);
     let mut text = String::new();
-    for (app, lines) in tables(rows, order) {
-        let _ = writeln!(text, "\n{app}");
-        let widths = widths(&lines);
-        for line in &lines {
+    for Table { app, title, lines } in &tables {
+        let _ = writeln!(text, "\n{app}: {title}");
+        let widths = widths(lines);
+        for line in lines {
             let cells = line.iter().zip(&widths).enumerate();
             let cells = cells.map(|(n, (cell, width))| match n {
                 0 => format!("{cell:<width$}"),
@@ -80,7 +136,7 @@ pub fn plain(rows: &[Row], order: &[String]) -> String {
             let _ = writeln!(text, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
         }
     }
-    text + LEGEND + "\n\n"
+    text + &legend(&tables) + "\n\n"
 }
 
 fn widths(lines: &[Vec<String>]) -> Vec<usize> {

@@ -15,6 +15,8 @@ pub struct Point<'a> {
     pub idle: u64,
     /// Octets of payload.
     pub size: Option<u64>,
+    /// Requests a second asked for, in an open loop.
+    pub rate_asked: Option<u64>,
     /// The trials, in the order they were made.
     pub rows: Vec<&'a Row>,
 }
@@ -56,11 +58,18 @@ impl<'a> Point<'a> {
         self.rows.iter().filter_map(|row| row.served).min()
     }
 
-    /// Whether most of the trials were limited by the load generator: the model can do more.
+    /// Whether most of the trials of a closed loop were limited by the load generator: the model
+    /// can do more.
     #[must_use]
     pub fn client_limited(&self) -> bool {
         let limited = self.rows.iter().filter(|row| row.limited_by == Some(Limit::Client)).count();
-        2 * limited > self.rows.len()
+        self.rate_asked.is_none() && 2 * limited > self.rows.len()
+    }
+
+    /// Whether the load generator stands by the times of all trials.
+    #[must_use]
+    pub fn times_hold(&self) -> bool {
+        self.rows.iter().all(|row| row.times_hold())
     }
 
     /// Whether other programs took part in any of the trials.
@@ -71,13 +80,13 @@ impl<'a> Point<'a> {
 
     fn holds(&self, row: &Row) -> bool {
         self.model == row.model
-            && (self.connections, self.idle, self.size)
-                == (row.connections, row.idle, row.size_octets)
+            && (self.connections, self.idle, self.size, self.rate_asked)
+                == (row.connections, row.idle, row.size_octets, row.rate_asked_per_s)
     }
 
     fn of(row: &'a Row) -> Self {
-        let Row { connections, idle, size_octets: size, .. } = *row;
-        Self { model: &row.model, connections, idle, size, rows: vec![row] }
+        let Row { connections, idle, size_octets: size, rate_asked_per_s: rate_asked, .. } = *row;
+        Self { model: &row.model, connections, idle, size, rate_asked, rows: vec![row] }
     }
 }
 
@@ -93,7 +102,7 @@ pub fn points<'a>(rows: &'a [Row], app: App, order: &[String]) -> Vec<Point<'a>>
         }
     }
     let place = |model: &str| order.iter().position(|name| name == model).unwrap_or(order.len());
-    points.sort_by_key(|p| (place(p.model), p.model, p.connections, p.idle, p.size));
+    points.sort_by_key(|p| (place(p.model), p.model, p.connections, p.idle, p.size, p.rate_asked));
     points
 }
 
@@ -109,11 +118,22 @@ pub fn distinct<T: Ord>(points: &[Point<'_>], key: impl Fn(&Point<'_>) -> T) -> 
 /// largest at which two thirds of the models serve everybody, or else the one at which the most do.
 #[must_use]
 pub fn representative(points: &[Point<'_>]) -> Option<u64> {
-    let candidates = distinct(points, |point| point.connections);
-    let here = |count: u64| points.iter().filter(move |point| point.connections == count);
-    let full = |count: u64| here(count).filter(|point| point.outcome().full()).count();
-    let most = candidates.iter().rev().find(|count| 3 * full(**count) >= 2 * here(**count).count());
-    most.or_else(|| candidates.iter().max_by_key(|count| full(**count))).copied()
+    fairest(points, |point| point.connections)
+}
+
+/// The same of the rates asked for; `None` in a closed loop.
+#[must_use]
+pub fn representative_rate(points: &[&Point<'_>]) -> Option<u64> {
+    let points: Vec<_> = points.iter().map(|point| (*point).clone()).collect();
+    fairest(&points, |point| point.rate_asked).flatten()
+}
+
+fn fairest<K: Ord + Copy>(points: &[Point<'_>], key: impl Fn(&Point<'_>) -> K) -> Option<K> {
+    let candidates = distinct(points, &key);
+    let here = |value: &K| points.iter().filter(|point| key(point) == *value).collect::<Vec<_>>();
+    let full = |value: &K| here(value).iter().filter(|point| point.outcome().full()).count();
+    let most = candidates.iter().rev().find(|value| 3 * full(value) >= 2 * here(value).len());
+    most.or_else(|| candidates.iter().max_by_key(|value| full(value))).copied()
 }
 
 #[cfg(test)]

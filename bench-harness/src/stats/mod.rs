@@ -5,6 +5,7 @@
 //! repeats can't support.
 
 pub mod cell;
+pub mod doubt;
 pub mod latency;
 
 /// The median: the middle value, or the mean of the two in the middle.

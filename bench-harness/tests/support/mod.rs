@@ -19,7 +19,8 @@ use bench_harness::results::{Recorder, Run, file, write};
 use bench_harness::runner::{Measurement, Setting};
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
-use loadgen::report::{Connections, Latency, Percentile, Requests, Summary, Usage};
+use loadgen::report::{Connections, Latency, Pace, Percentile, Requests, Summary, Usage};
+use loadgen::verdict::{Check, Standing, Verdict};
 
 /// An experiment that says everything it has to.
 pub(crate) const SOUND: &str = r#"
@@ -61,7 +62,8 @@ pub(crate) fn setting() -> Setting {
 }
 
 pub(crate) fn trial(model: &str, connections: u64) -> Trial {
-    let cell = Cell { model: model.into(), app: App::Echo, connections, idle: 0, size: None };
+    let cell =
+        Cell { model: model.into(), app: App::Echo, connections, idle: 0, size: None, rate: None };
     Trial { number: 1, block: 1, cell }
 }
 
@@ -96,9 +98,42 @@ pub(crate) fn summary(clients: u64, rate: u64) -> Summary {
             ..Latency::default()
         },
         client: usage(500),
+        schema: 2,
         server: Some(usage(950)),
         ..Summary::default()
     }
+}
+
+/// A second of an open loop.
+pub(crate) fn open_loop() -> Summary {
+    let times = |us: u64| Latency {
+        percentiles: [(50.0, 1), (99.0, 3)]
+            .map(|(percent, times)| Percentile {
+                percent,
+                value_ns: Some(1_000 * us * times),
+                ..Percentile::default()
+            })
+            .into(),
+        ..Latency::default()
+    };
+    let mut found = summary(10, 40_000);
+    found.requests.unsent = 7;
+    found.latency.percentiles[1].low_ns = Some(600_000);
+    found.service = Some(times(2));
+    let arrivals = "poisson".into();
+    found.pace = Some(Pace { arrivals, lag: times(3), queue_longest: 5, ..Pace::default() });
+    found
+}
+
+/// A verdict of these checks: name, standing, reason.
+pub(crate) fn verdict(checks: &[(&str, Standing, &str)]) -> Verdict {
+    let check = |&(name, standing, reason): &(&str, Standing, &str)| Check {
+        name: name.into(),
+        standing,
+        reason: reason.into(),
+    };
+    let verdict = Verdict { checks: checks.iter().map(check).collect(), ..Verdict::default() };
+    Verdict { standing: verdict.worst(), ..verdict }
 }
 
 pub(crate) fn usage(milliseconds: u64) -> Usage {
@@ -150,7 +185,7 @@ fn measurement(trial: usize, model: &str, connections: u64, rate: f64) -> Measur
         server_resident_octets: Some((4 << 20) + 8_192 * connections),
         ..Row::default()
     };
-    Measurement { row, histogram: histogram(us * 1e3) }
+    Measurement { row, histogram: histogram(us * 1e3), path: loadgen::report::Path::default() }
 }
 
 /// Ten thousand latencies around a median, the slowest three times as long.
