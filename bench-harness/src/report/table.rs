@@ -12,7 +12,7 @@ use crate::stats::doubt::Doubts;
 const MARKS: [(char, &str); 8] = [
     ('*', "not every client was served"),
     ('^', "overloaded: a queue of requests grew"),
-    ('x', "the load generator calls its numbers invalid"),
+    ('†', "the load generator calls its numbers invalid"),
     ('>', "the load generator was the limit"),
     ('!', "some requests failed"),
     ('~', "disturbed by other programs"),
@@ -51,7 +51,7 @@ fn cell(point: &Point<'_>, shown: &Shown, doubts: &Doubts<'_>) -> String {
         Outcome::Starved | Outcome::Refused | Outcome::Unfair => "*",
         Outcome::Errors | Outcome::Failed => "!",
         Outcome::Overloaded => "^",
-        Outcome::Invalid => "x",
+        Outcome::Invalid => "†",
         Outcome::Ok if point.disturbed() => "~",
         Outcome::Ok if doubts.mark(point) => "?",
         Outcome::Ok if point.client_limited() => ">",

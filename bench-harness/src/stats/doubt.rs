@@ -53,9 +53,9 @@ impl<'a> Doubts<'a> {
         point.rows.iter().any(|row| self.reasons(row).next().is_some())
     }
 
-    /// The reasons to mark a trial.
+    /// The reasons to mark a trial. One that has a mark already needs no second.
     pub fn reasons<'b>(&'b self, row: &'b Row) -> impl Iterator<Item = &'b str> {
-        let told = !row.outcome.full();
+        let told = !row.outcome.full() || row.disturbed();
         let names = row.reasons().filter(move |_| !told);
         names.filter(|name| !self.shared(name) && !elsewhere(row, name))
     }
@@ -97,7 +97,8 @@ mod tests {
     fn what_an_outcome_or_a_limit_says_is_not_said_again() {
         let starved = Row { outcome: Outcome::Starved, ..row("a", "starvation") };
         let failed = Row { outcome: Outcome::Failed, ..row("d", "drift") };
-        let rows = [starved, row("b", "client CPU"), row("c", ""), failed];
+        let disturbed = Row { host_others_cpus: Some(1.0), ..row("c", "gaps") };
+        let rows = [starved, row("b", "client CPU"), disturbed, failed];
         assert_eq!(marked(&rows), [""; 0]);
         assert_eq!(Doubts::of(&rows).trials(), 3);
     }
