@@ -87,10 +87,16 @@ fn series(evidence: &Evidence<'_>, point: &Point<'_>) -> Option<Series> {
     let last = (histogram.len() as f64 / BEYOND).clamp(2.0, 10_000.0);
     let dots = (0..=4 * STEPS).map(|n| 10_f64.powf(f64::from(n) / f64::from(STEPS)));
     let dots: Vec<_> = dots.take_while(|x| *x <= last).map(|x| dot(&histogram, x)).collect();
-    let p99 = histogram.value_at_quantile(0.99) as f64 / 1e3;
     let star = if point.outcome().full() { "" } else { "*" };
-    let label = format!("{}{star}  p99 {}", evidence.label(point), time(p99));
+    let label = format!("{}{star}{}", evidence.label(point), p99(point, &histogram));
     Some(Series { label, style: evidence.style_of(point.model), dots, shadow: Vec::new() })
+}
+
+/// The 99th percentile of all trials together, if any of them alone supports one.
+fn p99(point: &Point<'_>, histogram: &Histogram<u64>) -> String {
+    let supported = point.rows.iter().any(|row| row.latency_p99_us.is_some());
+    let value = histogram.value_at_quantile(0.99) as f64 / 1e3;
+    if supported { format!("  p99 {}", time(value)) } else { String::new() }
 }
 
 /// The value that all but one of `x` requests stay within.

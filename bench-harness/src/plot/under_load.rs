@@ -79,6 +79,7 @@ fn figure(
         subtitle: vec![format!("{}; {}", connections(count), evidence.conditions())],
         notes: parted(points, percentile)
             .into_iter()
+            .chain(too_few(points, percentile))
             .chain(notes(&evidence.doubts, points, "Hollow:"))
             .collect(),
         body: Body::Lines(Lines {
@@ -139,13 +140,15 @@ fn grouped_by_rate(ends: &[(u64, String)]) -> Vec<String> {
     rates.iter().rev().map(group).collect()
 }
 
-/// The last rate up to which the percentile was low; 0 if it never was, `None` if nobody knows.
+/// The last rate up to which the percentile was low; 0 if it was not even at the lowest rate, `None`
+/// if nobody knows.
 fn last_low(points: &[&Point<'_>], model: &str, percentile: &Percentile) -> Option<u64> {
-    let of_model = points.iter().filter(|point| point.model == model);
-    let known = of_model.filter_map(|point| Some((point.rate_asked?, is_low(point, percentile)?)));
-    let known: Vec<_> = known.collect();
-    let lows = known.iter().take_while(|(_, low)| *low);
-    (!known.is_empty()).then(|| lows.last().map_or(0, |(rate, _)| *rate))
+    let of_model: Vec<_> = points.iter().filter(|point| point.model == model).collect();
+    let is_low = |point: &&&Point<'_>| is_low(point, percentile);
+    let until = of_model.iter().take_while(|point| is_low(point) != Some(false));
+    let low = until.filter(|point| is_low(point) == Some(true)).last();
+    let never = is_low(of_model.first()?) == Some(false);
+    low.and_then(|point| point.rate_asked).or_else(|| never.then_some(0))
 }
 
 /// Whether a model keeps up at this point; `None` where the trial or its percentile tells nothing.
@@ -187,6 +190,18 @@ fn parted(points: &[&Point<'_>], percentile: &Percentile) -> Option<String> {
     })
 }
 
+/// Why points are missing, where some are.
+fn too_few(points: &[&Point<'_>], percentile: &Percentile) -> Option<String> {
+    let missing = |point: &&&Point<'_>| {
+        point.outcome().measured() && point.median(percentile.response).is_none()
+    };
+    let count = points.iter().filter(missing).count();
+    (count > 0).then(|| {
+        let (all, name) = (points.len(), percentile.name);
+        format!("Missing: {count} of {all} points, with too few independent answers for a {name}.")
+    })
+}
+
 /// Response time over service time, less what the generator itself was late.
 fn omission(point: &Point<'_>, percentile: &Percentile) -> Option<f64> {
     let lag = point.median(|row| row.lag_p99_us).unwrap_or(0.0);
@@ -213,9 +228,14 @@ mod tests {
         }
     }
 
+    /// Until where the one model keeps its p99 low.
+    fn end_of(rows: &[Row]) -> Option<u64> {
+        let points = points(rows, App::Http, &[]);
+        last_low(&points.iter().collect::<Vec<_>>(), "a", &PERCENTILES[1])
+    }
+
     #[test]
     fn a_model_keeps_up_until_the_first_rate_at_which_it_does_not() {
-        let p99 = &PERCENTILES[1];
         let end = |response, outcome| {
             let rows = [
                 row(100, 500.0, 400.0, Outcome::Ok),
@@ -223,8 +243,7 @@ mod tests {
                 row(400, 800.0, 400.0, Outcome::Ok),
                 row(800, 50_000.0, 400.0, Outcome::Ok),
             ];
-            let points = points(&rows, App::Http, &[]);
-            last_low(&points.iter().collect::<Vec<_>>(), "a", p99)
+            end_of(&rows)
         };
         assert_eq!(end(900.0, Outcome::Ok), Some(400));
         assert_eq!(end(900.0, Outcome::Overloaded), Some(100));
@@ -236,8 +255,11 @@ mod tests {
     fn what_nobody_knows_is_not_called_slow() {
         let disturbed = Row { host_others_cpus: Some(1.0), ..row(100, 900.0, 9.0, Outcome::Ok) };
         let rows = [disturbed, Row { latency_p99_us: None, ..row(200, 0.0, 9.0, Outcome::Ok) }];
-        let points = points(&rows, App::Http, &[]);
-        assert_eq!(last_low(&points.iter().collect::<Vec<_>>(), "a", &PERCENTILES[1]), None);
+        assert_eq!(end_of(&rows), None);
+        let slow = row(400, 90_000.0, 9.0, Outcome::Ok);
+        let [first, second] = rows;
+        assert_eq!(end_of(&[first, second, slow.clone()]), None, "it may be fast before");
+        assert_eq!(end_of(&[slow]), Some(0));
     }
 
     #[test]
