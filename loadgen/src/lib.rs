@@ -32,6 +32,7 @@ pub mod report;
 pub mod run;
 pub mod schedule;
 pub mod search;
+pub mod server_stats;
 pub mod sources;
 pub mod statistics;
 pub mod target;

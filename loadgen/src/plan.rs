@@ -51,6 +51,8 @@ pub struct Plan {
     /// How long before a planned send the engine stops sleeping and spins. If it is not zero, it also
     /// spins while answers are out.
     pub spin: Duration,
+    /// Where the server tells what it has counted.
+    pub server_stats: Option<Target>,
     /// Whether the kernel is asked when requests left it and replies came.
     pub stamps: bool,
     /// How long to wait for a connection and for an answer.

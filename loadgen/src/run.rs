@@ -6,21 +6,20 @@ use std::time::Duration;
 use crate::agent::{ClockState, ClockWatch, Closing, Identity, Trust, Workload};
 use crate::engine::{self, Found, Witness};
 use crate::failure::Failure;
-use crate::limits;
 use crate::plan::{Load, Plan};
 use crate::progress::Progress;
 use crate::recorder::Interval;
-use crate::records::{Draft, IntervalLog, Origin, RequestLog, Series, Tag, write_file};
+use crate::records::{Draft, IntervalLog, Origin, Pen, RequestLog, Series, Tag, write_file};
 use crate::report::{self, Folder, Summary};
 use crate::sources::{self, Sources};
+use crate::{limits, server_stats};
 
 /// Carries out a plan, after everything the host could refuse has been asked for.
 ///
 /// # Errors
 /// If this host can't do what the plan needs, or no connection at all could be made.
 pub fn measure(plan: &Plan, progress: &mut Progress) -> Result<(Summary, Found), Failure> {
-    let sources = prepare_host(plan)?;
-    let found = engine::run(plan, &sources, progress, &mut (), Vec::new())?;
+    let found = carry_out(plan, progress, &mut (), Vec::new())?;
     Ok((report::summarise(plan, &found), found))
 }
 
@@ -43,7 +42,6 @@ pub fn record(
     folder: &Folder,
     detail: Detail,
 ) -> Result<Summary, Failure> {
-    let sources = prepare_host(plan)?;
     let clock = ClockState::read()?;
     clock.check(plan.seat, plan.trust)?;
     let identity = identity(plan, clock);
@@ -55,7 +53,7 @@ pub fn record(
     let log = threads
         .map(|threads| RequestLog::create(&folder.path().join("requests.log"), &identity, threads));
     let (log, pens) = log.transpose()?.map_or((None, Vec::new()), |(log, pens)| (Some(log), pens));
-    let found = engine::run(plan, &sources, progress, &mut diary, pens)?;
+    let found = carry_out(plan, progress, &mut diary, pens)?;
     let summary = report::summarise(plan, &found);
     diary.close(&found)?;
     if let Some(log) = log {
@@ -72,6 +70,23 @@ pub fn record(
     write_file(&folder.path().join("latency.hgrm"), spectrum.as_bytes())?;
     folder.write(&summary, &found)?;
     Ok(summary)
+}
+
+/// The run, and what the server has counted in it.
+fn carry_out(
+    plan: &Plan,
+    progress: &mut Progress,
+    witness: &mut dyn Witness,
+    pens: Vec<Pen>,
+) -> Result<Found, Failure> {
+    let sources = prepare_host(plan)?;
+    let counted = || plan.server_stats.as_ref().map(server_stats::answered).transpose();
+    let before = counted()?;
+    let mut found = engine::run(plan, &sources, progress, witness, pens)?;
+    // The first question was one of the requests that were answered in between.
+    let between = |(before, after): (u64, u64)| after.saturating_sub(before + 1);
+    found.server_answered = before.zip(counted()?).map(between);
+    Ok(found)
 }
 
 fn prepare_host(plan: &Plan) -> Result<Sources, Failure> {

@@ -97,6 +97,9 @@ pub struct RunArguments {
     /// A process, the server as a rule, whose use of CPU and memory is taken while measuring
     #[arg(long, value_name = "PID")]
     watch: Option<i32>,
+    /// Compare with what the server counts, as JSON with a number `answered`: http://HOST:PORT/stats
+    #[arg(long, value_name = "URL")]
+    server_stats: Option<Target>,
     /// Ask the kernel when each request left and when its reply came: where the time goes
     #[arg(long)]
     stamps: bool,
@@ -183,6 +186,7 @@ impl RunArguments {
             seed: self.load.seed,
             hold: self.hold,
             stamps: self.stamps,
+            server_stats: self.server_stats.clone(),
             depth: usize::from(self.load.pipeline),
             spin: self.load.spin,
             patience: Patience { answer: self.timeout, connect: self.connect_timeout },

@@ -140,6 +140,7 @@ impl<E: Exchange> Worker<'_, E> {
 
     /// One more reply has come over this connection.
     fn count_answer(&mut self, index: usize) {
+        self.replies += 1;
         let slot = &mut self.slots[index];
         if slot.answered_here == 0 {
             self.expected += slot.out.len() as u64;

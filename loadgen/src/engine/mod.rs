@@ -92,6 +92,10 @@ pub struct Found {
     pub threads: Vec<ThreadUse>,
     /// Answers that came in it, to whichever request: the throughput.
     pub answers: u64,
+    /// Replies in the whole run, right or not, from the first one to the end of draining.
+    pub replies: u64,
+    /// What the server says it has answered in the whole run, if it was asked.
+    pub server_answered: Option<u64>,
     /// Active connections that were open at its end.
     pub alive: u64,
     /// The sum over all requests of the time for which they were out in it: divided by its length
@@ -306,6 +310,8 @@ fn unite(
         memory,
         threads: all.threads,
         answers: all.answers,
+        replies: all.replies,
+        server_answered: None,
         alive: all.alive,
         in_flight_ns: all.in_flight_ns,
         cut: all.cut,

@@ -101,6 +101,8 @@ pub(crate) struct Worker<'a, E: Exchange> {
     pub(super) before: Counts,
     /// Answers in the measuring phase, whichever request they belong to.
     pub(super) answers: u64,
+    /// Replies in the whole run.
+    pub(super) replies: u64,
     pub(super) slices: Slices,
     /// The first sends of the measuring phase, in nanoseconds since it began.
     pub(super) sends: Vec<u64>,
@@ -132,6 +134,7 @@ pub(crate) struct Yield {
     pub(crate) alive: u64,
     pub(crate) idle: u64,
     pub(crate) answers: u64,
+    pub(crate) replies: u64,
     pub(crate) in_flight_ns: u128,
     pub(crate) cut: u64,
     pub(crate) queue_longest: u64,
@@ -188,6 +191,7 @@ impl<'a, E: Exchange> Worker<'a, E> {
             counts: Counts::default(),
             before: Counts::default(),
             answers: 0,
+            replies: 0,
             slices: Slices::new(length_of(plan)),
             sends: Vec::with_capacity(kept),
             last_answer: Moment::default(),
@@ -238,6 +242,7 @@ impl<'a, E: Exchange> Worker<'a, E> {
             alive: self.alive,
             idle,
             answers: self.answers,
+            replies: self.replies,
             in_flight_ns: u128::from(self.in_flight_ns),
             cut: self.cut,
             queue_longest: self.pacer.map_or(0, |pacer| pacer.longest),
@@ -289,6 +294,7 @@ impl Yield {
         self.alive += other.alive;
         self.idle += other.idle;
         self.answers += other.answers;
+        self.replies += other.replies;
         self.in_flight_ns += other.in_flight_ns;
         self.cut += other.cut;
         self.queue_longest += other.queue_longest;

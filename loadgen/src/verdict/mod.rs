@@ -24,6 +24,7 @@ mod requests;
 mod sample;
 #[cfg(test)]
 mod scene;
+mod server;
 mod wall_clock;
 mod words;
 
@@ -75,12 +76,13 @@ type Look = fn(&Plan, &Found) -> Option<Check>;
 
 /// All checks, in the order in which a reader wants to know: first whether the generator did what
 /// it was asked to, then what became of it, then how far the numbers carry.
-const CHECKS: [Look; 17] = [
+const CHECKS: [Look; 18] = [
     connections::check,
     requests::conservation,
     requests::wrong_replies,
     requests::failures,
     requests::lost,
+    server::check,
     lag::check,
     pace::check,
     gaps::check,
@@ -176,7 +178,7 @@ mod tests {
         for scene in [Scene::open(), Scene::closed()] {
             let verdict = judge(&scene.plan, &scene.found);
             assert_eq!(verdict.to_string(), "VALID", "{:#?}", verdict.checks);
-            assert!(verdict.checks.len() >= CHECKS.len() - 3, "{:#?}", verdict.checks);
+            assert!(verdict.checks.len() >= CHECKS.len() - 4, "{:#?}", verdict.checks);
         }
     }
 

@@ -100,6 +100,8 @@ impl Scene {
             alive: 10,
             in_flight_ns: 0,
             cut: 0,
+            replies: 0,
+            server_answered: None,
             sends: Vec::new(),
             slices: Slices::new(Some(PHASE_NS)),
             seconds: Vec::new(),
