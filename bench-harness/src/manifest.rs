@@ -12,7 +12,7 @@ use crate::probe::host::Host;
 
 /// The version of the layout of a run's folder: it changes when a file or column changes its
 /// meaning.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// The file `manifest.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -25,7 +25,7 @@ pub fn run(options: &List, places: &Places) -> Result<()> {
 fn experiments(places: &Places) -> Result<()> {
     for path in load::paths(&places.experiments)? {
         let source = Source::read(&path)?;
-        print(&format!("{:<12} {}\n", source.name, source.experiment.question.trim()))?;
+        print(&format!("{:<18} {}\n", source.name, source.experiment.question.trim()))?;
     }
     Ok(())
 }
