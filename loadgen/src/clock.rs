@@ -46,6 +46,12 @@ impl Moment {
         Self(self.0.saturating_add(nanos))
     }
 
+    /// This moment, that many nanoseconds earlier.
+    #[must_use]
+    pub const fn before_nanos(self, nanos: u64) -> Self {
+        Self(self.0.saturating_sub(nanos))
+    }
+
     /// This moment, moved into the past.
     #[must_use]
     pub fn before(self, lead: Duration) -> Self {

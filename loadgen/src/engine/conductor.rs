@@ -66,14 +66,11 @@ impl<'a> Conductor<'a> {
         if established == 0 {
             return Ok(None);
         }
-        let (mut timeline, first) = self.begin(progress)?;
+        let (timeline, first) = self.begin(progress)?;
         self.view.turn(Phase::Measuring, timeline.close, self.signals);
         match self.plan.stop {
             Stop::After(_) => self.attend(timeline.close, progress),
             Stop::Each(_) => self.await_threads(progress),
-        }
-        if let Some(stopped) = self.signals.stopped() {
-            timeline.close = timeline.close.min(stopped);
         }
         self.hold(progress);
         let last = self.meters.read()?;

@@ -128,6 +128,9 @@ impl<E: Exchange> Worker<'_, E> {
             fault.count(&mut self.counts.errors);
         }
         while let Some(asked) = self.has_come(index) {
+            let silence_ns = self.now.nanos_since(asked.sent.max(self.timeline.open));
+            let tally = &mut self.slots[index].tally;
+            tally.silence_ns = tally.silence_ns.max(silence_ns);
             self.lost(index, asked, fault);
         }
         self.replace(index);

@@ -16,6 +16,7 @@
 //! request that never has an answer can't fall through. Draining only lets the rest end in good
 //! order.
 
+mod alarm;
 mod conductor;
 mod dial;
 mod gather;
@@ -289,7 +290,7 @@ fn unite(
     }
     ledger.balance();
     let close = match plan.stop {
-        Stop::After(_) => timeline.close,
+        Stop::After(_) => all.close,
         Stop::Each(_) => all.last_event,
     };
     let elapsed_ns = close.nanos_since(timeline.open);

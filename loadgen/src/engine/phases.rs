@@ -101,21 +101,31 @@ impl<E: Exchange> Worker<'_, E> {
             Wait::No => 0,
             Wait::ForDuty => self.until_next_duty(),
         };
+        let began = self.now;
         let count = self.readiness.wait(wait_ns);
         self.counts.calls.waits += 1;
         self.counts.calls.events += count as u64;
-        let before = self.now;
         for position in 0..count {
             let (token, flags) = self.readiness.event(position);
             self.ready(token, flags);
             self.send_what_is_due();
         }
-        if self.now == before {
+        if self.now == began {
             self.look_at_clock();
         }
-        if wait_ns == 0 && count == 0 {
-            self.spun_ns += self.now.nanos_since(before);
+        match (count, wait_ns) {
+            (0, 0) => self.spun_ns += self.now.nanos_since(began),
+            (0, _) => self.alarm.rang(began.after_nanos(wait_ns), self.now),
+            _ => {}
         }
+        self.do_what_is_due();
+        if self.pacer.is_none() {
+            self.spun_ns += self.gather.pause(count, self.expected, self.now);
+        }
+    }
+
+    /// Everything that no event announces.
+    fn do_what_is_due(&mut self) {
         self.send_what_is_due();
         self.stop_thinking();
         if let Some(stamps) = &mut self.stamps {
@@ -124,22 +134,23 @@ impl<E: Exchange> Worker<'_, E> {
         if self.now >= self.next_sweep {
             self.sweep();
         }
-        self.publish();
-        if self.pacer.is_none() {
-            self.spun_ns += self.gather.pause(count, self.expected, self.now);
+        if self.is_stopped() {
+            self.obey_the_stop();
         }
+        self.publish();
     }
 
     /// Nanoseconds until something is due that no event announces.
     fn until_next_duty(&self) -> u64 {
-        if self.in_flight > 0 && !self.common.plan.spin.is_zero() {
+        let spin = self.common.plan.spin;
+        if self.in_flight > 0 && !spin.is_zero() {
             return 0;
         }
         let retry = self.retries.peek().map_or(Moment::NEVER, |Reverse((when, _))| *when);
         let thought = self.thinking.peek().map_or(Moment::NEVER, |Reverse((when, ..))| *when);
-        let send = self.pacer.as_ref().map_or(Moment::NEVER, Pacer::due);
-        let spin = send.min(thought).before(self.common.plan.spin);
-        self.edge.min(retry).min(self.next_sweep).min(spin).nanos_since(self.now)
+        let send = self.pacer.as_ref().map_or(Moment::NEVER, Pacer::due).min(thought);
+        let awake = self.alarm.set_for(send, self.now).min(send.before(spin));
+        self.edge.min(retry).min(self.next_sweep).min(awake).nanos_since(self.now)
     }
 
     /// Reads the clock, and turns to the next phase when it is time.
@@ -247,8 +258,7 @@ impl<E: Exchange> Worker<'_, E> {
         }
     }
 
-    /// Looks for requests and connections that have been waited for too long, and for the end of
-    /// the run before its time.
+    /// Looks for requests and connections that have been waited for too long.
     ///
     /// One look at everything now and then is cheaper than a timer for each request, and it costs
     /// those that are answered nothing.
@@ -274,14 +284,15 @@ impl<E: Exchange> Worker<'_, E> {
         }
         let often = patience.answer.min(patience.connect) / 16;
         self.next_sweep = self.now.after(often.min(SWEEP_AT_LEAST));
-        self.obey_a_stop();
     }
 
-    /// After an interruption the measuring phase ends at once.
-    fn obey_a_stop(&mut self) {
-        let Some(stop) = self.common.signals.stopped() else { return };
-        if matches!(self.phase, Phase::WarmUp | Phase::Measuring) && stop < self.timeline.close {
-            self.timeline.close = stop.max(self.timeline.open);
+    /// After an interruption the measuring phase ends at once: when the thread becomes aware of it, as
+    /// it has gone on measuring until then.
+    #[cold]
+    fn obey_the_stop(&mut self) {
+        if matches!(self.phase, Phase::WarmUp | Phase::Measuring) && self.now < self.timeline.close
+        {
+            self.timeline.close = self.now.max(self.timeline.open);
             if let Some(pacer) = &mut self.pacer {
                 pacer.end = self.timeline.close;
             }

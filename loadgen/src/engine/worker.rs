@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, Sender};
 use wire::Buffer;
 
 use super::SENDS_KEPT;
+use super::alarm::Alarm;
 use super::gather::Gather;
 use super::ledger::Report;
 use super::pacer::Pacer;
@@ -90,6 +91,7 @@ pub(crate) struct Worker<'a, E: Exchange> {
     pub(super) thinking: BinaryHeap<Reverse<(Moment, u32, u32)>>,
     /// Open loop: what is to be sent when.
     pub(super) pacer: Option<Pacer>,
+    pub(super) alarm: Alarm,
     pub(super) dialling: usize,
     pub(super) readiness: Readiness,
     pub(super) gather: Gather,
@@ -145,6 +147,8 @@ pub(crate) struct Yield {
     pub(crate) first_error: Option<String>,
     /// When the last request ended.
     pub(crate) last_event: Moment,
+    /// When measuring ended.
+    pub(crate) close: Moment,
 }
 
 impl<'a, E: Exchange> Worker<'a, E> {
@@ -182,6 +186,7 @@ impl<'a, E: Exchange> Worker<'a, E> {
             retries: BinaryHeap::new(),
             thinking: BinaryHeap::new(),
             pacer: None,
+            alarm: Alarm::default(),
             dialling: 0,
             readiness,
             gather: Gather::new(plan.coalesce),
@@ -252,6 +257,7 @@ impl<'a, E: Exchange> Worker<'a, E> {
             path: self.stamps.map(Stamps::path),
             first_error: self.first_error,
             last_event: self.last_event,
+            close: self.timeline.close,
         }
     }
 
@@ -306,5 +312,6 @@ impl Yield {
         }
         self.first_error = self.first_error.take().or(other.first_error);
         self.last_event = self.last_event.max(other.last_event);
+        self.close = self.close.max(other.close);
     }
 }

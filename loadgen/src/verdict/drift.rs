@@ -18,11 +18,16 @@ const SLICES: usize = 64;
 /// A trend, or a beginning, that is less probable than this is no chance,
 const IMPROBABLE: f64 = 0.01;
 
-/// and a change by more than this factor, up or down, matters.
+/// and a change by more than this factor, up or down, matters
 const LARGE: f64 = 1.25;
 
+/// if it is by more than a host may change its mind about how to wake up an idle CPU.
+const WAKE_UP_NS: f64 = 50_000.0;
+
 pub(super) fn trend(plan: &Plan, found: &Found) -> Option<Check> {
-    let found = statistics::trend(&medians(plan, found)?)?;
+    let medians = medians(plan, found)?;
+    let found = statistics::trend(&medians)?;
+    let off = drifts(Some(found), &medians);
     let reason = format!(
         "in the last third, the median response time is {:.2} times that of the first third ({} by \
          the test of Mann and Kendall; bounds {LARGE} and {IMPROBABLE})",
@@ -31,7 +36,7 @@ pub(super) fn trend(plan: &Plan, found: &Found) -> Option<Check> {
     );
     let hint = "the percentiles depend on when the run was stopped: look at them second by second; \
                 if the server was overloaded, lower the rate, otherwise run for longer";
-    Some(Check::new("drift", Standing::suspect_if(drifts(Some(found))), reason).hint(hint))
+    Some(Check::new("drift", Standing::suspect_if(off), reason).hint(hint))
 }
 
 pub(super) fn warm_up(plan: &Plan, found: &Found) -> Option<Check> {
@@ -43,8 +48,8 @@ pub(super) fn warm_up(plan: &Plan, found: &Found) -> Option<Check> {
         return Some(Check::new(name, Standing::Valid, reason));
     };
     // What still drifts after the cut has not settled there: that is not about the beginning.
-    let settles = !drifts(statistics::trend(&medians[beginning.cut..]));
-    let cold = settles && beginning.fit.p < IMPROBABLE && is_large(beginning.ratio);
+    let settles = !drifts(statistics::trend(&medians[beginning.cut..]), &medians);
+    let cold = settles && beginning.fit.p < IMPROBABLE && is_large(beginning.ratio, &medians);
     let reason = format!(
         "the first {} ({} of the phase) began with {:.2} times the median response time of the \
          rest ({} by the test of Kolmogorov and Smirnov; bounds {LARGE} and {IMPROBABLE})",
@@ -57,12 +62,15 @@ pub(super) fn warm_up(plan: &Plan, found: &Found) -> Option<Check> {
     Some(Check::new(name, Standing::suspect_if(cold), reason).hint(hint))
 }
 
-fn drifts(trend: Option<Trend>) -> bool {
-    trend.is_some_and(|trend| trend.p < IMPROBABLE && is_large(trend.ratio))
+fn drifts(trend: Option<Trend>, medians: &[f64]) -> bool {
+    trend.is_some_and(|trend| trend.p < IMPROBABLE && is_large(trend.ratio, medians))
 }
 
-fn is_large(ratio: f64) -> bool {
-    !(1.0 / LARGE..=LARGE).contains(&ratio)
+/// Whether times that are usually like `medians` have changed a lot, by this factor.
+fn is_large(ratio: f64, medians: &[f64]) -> bool {
+    let usual = statistics::median(medians.to_vec()).unwrap_or(0.0);
+    let changed_ns = (ratio - 1.0).abs() * usual;
+    !(1.0 / LARGE..=LARGE).contains(&ratio) && changed_ns > WAKE_UP_NS
 }
 
 /// The medians of the response times, slice by slice; none if they may change. What is answered
@@ -116,6 +124,14 @@ mod tests {
         for seed in 0..20 {
             let [_, beginning] = standings(seed, |second| if second < 2.0 { 4.0 } else { 2.0 });
             assert_eq!(beginning, Standing::Suspect);
+        }
+    }
+
+    #[test]
+    fn a_change_of_some_microseconds_does_not_matter() {
+        for seed in 0..20 {
+            let both = standings(seed, |second| if second < 2.0 { 0.08 } else { 0.05 });
+            assert_eq!(both, [Standing::Valid; 2]);
         }
     }
 
