@@ -69,7 +69,7 @@ impl Binaries {
     /// When there is none afterwards. One that shows that this host is too busy is one, too.
     pub fn calibrate(&self, folder: &Path) -> Result<()> {
         let folder = folder.display().to_string();
-        let line = ["calibrate", "--quick", "--out", &folder];
+        let line = ["calibrate", "--quick", "--spin", "0s", "--out", &folder];
         let outcome = run(&self.loadgen, &line, CALIBRATION);
         match outcome {
             Err(_) if Path::new(&folder).join(file::CALIBRATION).exists() => Ok(()),

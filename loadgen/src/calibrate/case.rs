@@ -274,9 +274,9 @@ impl Case {
                 format!("--seed={}", schedule.seed),
                 format!("--warm-up={:?}", schedule.lead),
                 format!("--duration={:?}", schedule.length),
-                format!("--spin={spin:?}"),
             ],
         });
+        words.push(format!("--spin={spin:?}"));
         words
     }
 }

@@ -44,8 +44,8 @@ pub struct Arguments {
     /// In under 20 seconds, with less to go by
     #[arg(long)]
     quick: bool,
-    /// Wake up this much before a request is due, and spin for the rest, as a run with --spin does
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "0us")]
+    /// Spin in place of sleeping, as a run with --spin does; 0s for what a run without it adds
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "1ms")]
     spin: Duration,
     /// Also write calibration.json into this folder, which must not have one yet
     #[arg(long, value_name = "DIR")]

@@ -136,7 +136,7 @@ pub(crate) fn advice(calibration: &Calibration) -> String {
     let cases = calibration.findings.iter().filter(|finding| !finding.holds());
     let names: Vec<_> = cases.map(|finding| finding.case.as_str()).collect();
     let spin = if calibration.spin_ns == 0 {
-        " Where a CPU can be spared, try --spin 100us, here and in the runs to come."
+        " Where a CPU can be spared, try --spin 1ms, here and in the runs to come."
     } else {
         ""
     };

@@ -1,7 +1,7 @@
 //! Waking up in time for a send.
 //!
 //! A thread that sleeps until a moment wakes up later than that: the timer interrupt, the scheduler
-//! and, on a virtual machine, a halted processor take 10 to 40 µs. But they take about the same time
+//! and, on a virtual machine, a halted processor take 10 to 100 µs. But they take about the same time
 //! each time. So the alarm is set earlier by what is usual, and for the few microseconds by which that
 //! was too early, the thread looks for replies without sleeping. This bounds the lateness of a send by
 //! how much wake-ups differ, and costs a tenth of what spinning would.
@@ -10,7 +10,7 @@ use crate::clock::Moment;
 
 /// Earlier than this is never set, however late wake-ups have been: a bad moment of the host is no
 /// reason to burn its CPU.
-const EARLIEST_NS: u64 = 60_000;
+const EARLIEST_NS: u64 = 150_000;
 
 /// Weight of a new wake-up in the running figures: 1/2^4.
 const WEIGHT: u32 = 4;
