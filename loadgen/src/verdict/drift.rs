@@ -22,7 +22,7 @@ const IMPROBABLE: f64 = 0.01;
 const LARGE: f64 = 1.25;
 
 /// if it is by more than a host may change its mind about how to wake up an idle CPU.
-const WAKE_UP_NS: f64 = 50_000.0;
+const WAKE_UP_NS: f64 = 100_000.0;
 
 pub(super) fn trend(plan: &Plan, found: &Found) -> Option<Check> {
     let medians = medians(plan, found)?;
