@@ -1,5 +1,6 @@
 //! The result, for people.
 
+use crate::report::duration;
 use std::fmt::Write;
 
 use super::report::{Bearing, Ended, PoliteReport, Report, WatchReport};
@@ -104,14 +105,8 @@ fn bearing(of: &Bearing) -> String {
     text
 }
 
-/// A time in the unit that suits it.
 fn time(nanos: u64) -> String {
-    let nanos = nanos as f64;
-    match nanos {
-        ..1e6 => format!("{:.1} µs", nanos / 1e3),
-        ..1e9 => format!("{:.2} ms", nanos / 1e6),
-        _ => format!("{:.2} s", nanos / 1e9),
-    }
+    duration(nanos as f64)
 }
 
 #[cfg(test)]

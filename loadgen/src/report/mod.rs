@@ -13,6 +13,7 @@ pub use summary::{
     ThreadUse, Usage,
 };
 pub use text::text;
+pub(crate) use text::time as duration;
 
 /// The summary as one JSON object, with a new line at its end.
 #[must_use]

@@ -218,7 +218,7 @@ fn growth(summary: &Summary) -> String {
 }
 
 /// A time in the unit that suits it.
-fn time(nanos: f64) -> String {
+pub(crate) fn time(nanos: f64) -> String {
     match nanos {
         ..1e3 => format!("{nanos:.0} ns"),
         ..1e6 => format!("{:.1} µs", nanos / 1e3),

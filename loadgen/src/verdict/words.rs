@@ -1,14 +1,6 @@
 //! Numbers in words.
 
-/// A time in the unit that suits it.
-pub(super) fn time(nanos: f64) -> String {
-    match nanos {
-        ..1e3 => format!("{nanos:.0} ns"),
-        ..1e6 => format!("{:.1} µs", nanos / 1e3),
-        ..1e9 => format!("{:.2} ms", nanos / 1e6),
-        _ => format!("{:.2} s", nanos / 1e9),
-    }
-}
+pub(super) use crate::report::duration as time;
 
 /// A part of a whole, in percent, with three significant digits if it is small.
 pub(super) fn percent(part: f64) -> String {
