@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::cmd::limits::Limits;
+use crate::cmd::memory::Memory;
+use crate::cmd::waiting::Waiting;
 use crate::experiment::span;
 
 /// Runs experiments over I/O models: trials, records, charts, reports.
@@ -43,6 +46,12 @@ pub enum Command {
     Doctor,
     /// Run an experiment, draw its charts, write its report
     Run(Run),
+    /// How many clients each model can serve here, what stops it, and how to raise that
+    Limits(Limits),
+    /// What an idle connection, or a thread, costs in memory, and who holds it
+    Memory(Memory),
+    /// What a wait costs, by idle and by active descriptors
+    Waiting(Waiting),
     /// Draw the charts of a run again
     Plot(Folder),
     /// Write the report of a run again

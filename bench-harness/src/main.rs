@@ -13,6 +13,9 @@ fn main() -> ExitCode {
         Command::Verify(options) => cmd::verify::run(&options, &places),
         Command::Doctor => cmd::doctor::run(),
         Command::Run(options) => cmd::run::run(&options, &places),
+        Command::Limits(options) => cmd::limits::run(&options, &places),
+        Command::Memory(options) => cmd::memory::run(&options, &places),
+        Command::Waiting(options) => cmd::waiting::run(&options, &places),
         Command::Plot(folder) => cmd::plot::run(&folder),
         Command::Report(options) => cmd::report::run(&options),
     };

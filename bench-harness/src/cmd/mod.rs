@@ -1,11 +1,14 @@
 //! The sub-commands, one a file.
 
 pub mod doctor;
+pub mod limits;
 pub mod list;
+pub mod memory;
 pub mod plot;
 pub mod report;
 pub mod run;
 pub mod verify;
+pub mod waiting;
 
 use std::io::{ErrorKind, Write, stdout};
 

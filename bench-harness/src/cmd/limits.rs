@@ -1,0 +1,25 @@
+//! `limits`: how many clients each model can serve here.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::cli::Places;
+use crate::fault::usage;
+
+/// `limits`
+#[derive(Debug, Args)]
+pub struct Limits {
+    /// Folder of the results
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub out: PathBuf,
+}
+
+/// Does it.
+///
+/// # Errors
+/// Always, for now.
+pub fn run(_options: &Limits, _places: &Places) -> Result<()> {
+    usage("not built yet".to_owned())
+}

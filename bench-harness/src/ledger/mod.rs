@@ -1,0 +1,1 @@
+//! The memory ledger: who holds how much for a connection.

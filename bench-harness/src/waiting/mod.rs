@@ -1,0 +1,1 @@
+//! What a wait costs: measured by idle and by active descriptors, and fitted.
