@@ -8,15 +8,16 @@ use std::os::fd::AsFd;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use servers::connection::Interest;
 use servers::drive::poller::{Block, Poller, Token, Trigger};
-use servers::models::{Edge, Epoll, Level, Oneshot, Poll, Portable, Select};
+use servers::models::{Edge, Epoll, Level, Oneshot, Poll, Portable, Select, SelectWide};
 use servers::waker::Waker;
 
-/// Idle descriptors beside the active one; the last is beyond what select(2) holds.
+/// Idle descriptors beside the active one; the last is beyond what an fd_set holds.
 const IDLE: [usize; 4] = [0, 100, 900, 9_000];
 const ACTIVE: Token = Token { slot: 0, generation: 0 };
 
 fn pollers(criterion: &mut Criterion) {
     each::<Select>(criterion, "select");
+    each::<SelectWide>(criterion, "select-wide");
     each::<Poll>(criterion, "poll");
     each::<Epoll<Level>>(criterion, "epoll-level");
     each::<Epoll<Edge>>(criterion, "epoll-edge");

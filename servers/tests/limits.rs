@@ -9,6 +9,7 @@ use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use process::{SERVERS, Server, eventually, expect};
+use servers::descriptors;
 
 /// Sends a word and says whether it comes back; if not, the server has closed.
 fn is_served(stream: &mut TcpStream) -> bool {
@@ -28,6 +29,22 @@ fn select_serves_whom_it_can_hold_and_refuses_the_rest() {
     eventually("there is room again", || is_served(&mut server.connect()));
     let counters = server.stop();
     assert_eq!(counters["refused"], 1_100 - served, "{counters}");
+}
+
+/// FD_SETSIZE is not the kernel's: with sets of its own, the same call serves them all.
+#[test]
+fn select_wide_serves_1500_clients_where_select_turns_some_away() {
+    assert!(descriptors::raise_limit() >= 4_096, "this test needs so many: ulimit -Hn 4096");
+    for (model, all) in [("select", false), ("select-wide", true)] {
+        let mut server = Server::start(model, "echo", &[]);
+        let mut clients = (0..1_500).map(|_| server.connect()).collect::<Vec<_>>();
+        let served = clients.iter_mut().map(|client| u64::from(is_served(client))).sum::<u64>();
+        assert_eq!(served == 1_500, all, "{model} serves {served} of 1,500");
+        drop(clients);
+        let counters = server.stop();
+        assert_eq!(counters["accepted"], served, "{counters}");
+        assert_eq!(counters["refused"], 1_500 - served, "{counters}");
+    }
 }
 
 #[test]

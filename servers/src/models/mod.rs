@@ -13,7 +13,9 @@ mod pool;
 mod portable;
 mod reactors;
 mod select;
+mod select_wide;
 mod thread;
+mod wide_set;
 
 use std::io;
 use std::panic::resume_unwind;
@@ -32,6 +34,7 @@ pub use epoll::{Edge, Epoll, Level, Oneshot};
 pub use poll::Poll;
 pub use portable::Portable;
 pub use select::Select;
+pub use select_wide::SelectWide;
 
 /// One way of waiting for sockets.
 #[derive(Clone, Copy, Debug)]
@@ -153,6 +156,7 @@ pub const MODELS: &[Model] = &[
     thread::MODEL,
     pool::MODEL,
     select::MODEL,
+    select_wide::MODEL,
     poll::MODEL,
     epoll_level::MODEL,
     epoll_edge::MODEL,
