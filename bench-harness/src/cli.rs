@@ -52,6 +52,9 @@ pub enum Command {
     Memory(Memory),
     /// What a wait costs, by idle and by active descriptors
     Waiting(Waiting),
+    /// Put back what another process has changed on this host, when that one has gone
+    #[command(hide = true)]
+    Warden,
     /// Draw the charts of a run again
     Plot(Folder),
     /// Write the report of a run again

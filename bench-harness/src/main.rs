@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use bench_harness::cli::{Cli, Command};
-use bench_harness::{cmd, fault};
+use bench_harness::{cmd, fault, restraint};
 use clap::Parser;
 
 fn main() -> ExitCode {
@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         Command::Limits(options) => cmd::limits::run(&options, &places),
         Command::Memory(options) => cmd::memory::run(&options, &places),
         Command::Waiting(options) => cmd::waiting::run(&options, &places),
+        Command::Warden => restraint::warden::stand(),
         Command::Plot(folder) => cmd::plot::run(&folder),
         Command::Report(options) => cmd::report::run(&options),
     };

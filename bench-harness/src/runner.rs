@@ -117,7 +117,7 @@ fn server_plan(trial: &Trial, setting: &Setting) -> ServerPlan {
         AtOnce::Workers { .. } => asked,
         _ => asked.or(cpus),
     };
-    ServerPlan { model: trial.cell.model.clone(), app: trial.cell.app, workers }
+    ServerPlan { workers, ..ServerPlan::new(&trial.cell.model, trial.cell.app) }
 }
 
 fn load_plan(trial: &Trial, load: &Load) -> LoadPlan {

@@ -103,7 +103,7 @@ fn answered(
     size: Option<u64>,
     launcher: &mut dyn Launcher,
 ) -> Result<u64> {
-    let server = launcher.serve(&ServerPlan { model: model.name.clone(), app, workers: None })?;
+    let server = launcher.serve(&ServerPlan::new(&model.name, app))?;
     let text = launcher.load(&plan(model, app, size), &*server);
     server.stop()?;
     let summary = summary::read(&text?)?;

@@ -18,6 +18,7 @@ use nix::unistd::Pid;
 
 use super::pinning;
 use crate::interrupt;
+use crate::restraint::{Bonds, Events};
 
 /// How often a wait looks whether the user wants to stop: a signal may arrive just before the wait.
 const GLANCE_MS: u8 = 200;
@@ -33,6 +34,21 @@ pub struct Child {
     stdout: ChildStdout,
     stderr: File,
     pending: Vec<u8>,
+    /// The last field, since its cgroups can go only when the process has gone.
+    bonds: Bonds,
+}
+
+/// How a child ended, and what it left.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its exit status, or the signal that ended it.
+    pub status: ExitStatus,
+    /// What was left of its standard output.
+    pub output: String,
+    /// The end of its standard error, in one line.
+    pub words: String,
+    /// What its cgroups had to deny it.
+    pub events: Events,
 }
 
 impl Child {
@@ -41,6 +57,19 @@ impl Child {
     /// # Errors
     /// When the program is not there or can't be started.
     pub fn start(program: &Path, arguments: &[String], cpus: &[usize]) -> Result<Self> {
+        Self::bound(program, arguments, cpus, Bonds::default())
+    }
+
+    /// The same, under limits of its own.
+    ///
+    /// # Errors
+    /// The same, and when a limit can't be set.
+    pub fn bound(
+        program: &Path,
+        arguments: &[String],
+        cpus: &[usize],
+        bonds: Bonds,
+    ) -> Result<Self> {
         let name =
             program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
         // A memory file rather than a pipe: a talkative child never blocks on it.
@@ -50,11 +79,13 @@ impl Child {
         command.stderr(stderr.try_clone()?);
         // A group of its own: Ctrl-C reaches the harness alone, which then ends its children.
         command.process_group(0);
-        before_exec(&mut command, cpus)?;
-        let mut process =
-            command.spawn().with_context(|| format!("starting {}", program.display()))?;
+        before_exec(&mut command, cpus, &bonds)?;
+        let birthplace = bonds.birthplace()?;
+        let spawned = command.spawn();
+        drop(birthplace);
+        let mut process = spawned.with_context(|| starting(program, &bonds))?;
         let stdout = process.stdout.take().context("the child has no standard output")?;
-        Ok(Self { name, process, stdout, stderr, pending: Vec::new() })
+        Ok(Self { name, process, stdout, stderr, pending: Vec::new(), bonds })
     }
 
     /// Its process.
@@ -85,13 +116,23 @@ impl Child {
     /// # Errors
     /// When it does not end within `patience`, or not with status 0.
     pub fn finish(&mut self, patience: Duration) -> Result<String> {
+        let ended = self.end(patience)?;
+        if !ended.status.success() {
+            bail!("{} {}{}", self.name, ending(ended.status), self.last_words());
+        }
+        Ok(ended.output)
+    }
+
+    /// Waits for its end, whatever that is.
+    ///
+    /// # Errors
+    /// When it does not end within `patience`.
+    pub fn end(&mut self, patience: Duration) -> Result<Ended> {
         let deadline = Instant::now() + patience;
         while self.read_some(deadline)? > 0 {}
         let status = self.process.wait()?;
-        if !status.success() {
-            bail!("{} {}{}", self.name, ending(status), self.last_words());
-        }
-        Ok(String::from_utf8_lossy(&self.pending).into_owned())
+        let output = String::from_utf8_lossy(&self.pending).into_owned();
+        Ok(Ended { status, output, words: self.words(), events: self.bonds.events() })
     }
 
     /// Asks it to end: SIGTERM.
@@ -138,15 +179,18 @@ impl Child {
     }
 
     fn last_words(&self) -> String {
+        let words = self.words();
+        if words.is_empty() { words } else { format!(": {words}") }
+    }
+
+    /// The end of its standard error, in one line.
+    fn words(&self) -> String {
         let mut words = String::new();
         let read = self.stderr.try_clone().and_then(|mut file| {
             file.seek(SeekFrom::Start(0))?;
             file.read_to_string(&mut words)
         });
-        match (read, words.trim()) {
-            (Err(_), _) | (_, "") => String::new(),
-            (_, words) => format!(": {}", tail(words).replace('\n', "; ")),
-        }
+        read.map_or_else(|_| String::new(), |_| tail(words.trim()).replace('\n', "; "))
     }
 }
 
@@ -158,19 +202,30 @@ impl Drop for Child {
     }
 }
 
-/// What happens between fork and exec: the child gets its CPUs, and dies with its parent.
-fn before_exec(command: &mut Command, cpus: &[usize]) -> Result<()> {
+/// What happens between fork and exec: the child gets its CPUs and its limits, and dies with its
+/// parent. That comes last, since a change of user takes it back (prctl(2)).
+fn before_exec(command: &mut Command, cpus: &[usize], bonds: &Bonds) -> Result<()> {
     let set = pinning::set(cpus).context("choosing CPUs")?;
+    let knot = bonds.knot().context("preparing limits")?;
     let prepare = move || -> io::Result<()> {
-        set_pdeathsig(Signal::SIGKILL)?;
-        pinning::pin(&set)
+        pinning::pin(&set)?;
+        knot.tie()?;
+        Ok(set_pdeathsig(Signal::SIGKILL)?)
     };
-    // SAFETY: the closure makes two system calls; it neither allocates nor takes a lock.
+    // SAFETY: the closure makes a few system calls; it neither allocates nor takes a lock.
     unsafe { command.pre_exec(prepare) };
     Ok(())
 }
 
-fn ending(status: ExitStatus) -> String {
+fn starting(program: &Path, bonds: &Bonds) -> String {
+    let user = bonds.user().map_or_else(String::new, |user| {
+        format!(" as user {user}, who has to be able to read it and to enter all folders above it")
+    });
+    format!("starting {}{user}", program.display())
+}
+
+/// How a process ended, after its name.
+pub(crate) fn ending(status: ExitStatus) -> String {
     status.code().map_or_else(
         || format!("was ended by {status}"),
         |code| format!("ended with status {code}"),

@@ -27,6 +27,16 @@ pub struct ServerPlan {
     pub app: App,
     /// `--workers`; `None` leaves it to the model.
     pub workers: Option<u32>,
+    /// More options of `servers run`.
+    pub options: Vec<String>,
+}
+
+impl ServerPlan {
+    /// A model with an app, and nothing out of the ordinary.
+    #[must_use]
+    pub fn new(model: &str, app: App) -> Self {
+        Self { model: model.into(), app, workers: None, options: Vec::new() }
+    }
 }
 
 /// Which load to put on it.

@@ -1,17 +1,19 @@
 //! Real processes: the binaries `servers` and `loadgen`, each on CPUs of its own.
 
-use std::fs;
+use std::fs::{self, File};
 use std::net::SocketAddr;
+use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::child::Child;
+use super::child::{Child, Ended};
 use super::pinning::Pinning;
 use super::{Counters, Launcher, LoadPlan, Server, ServerPlan};
 use crate::experiment::model::Model;
 use crate::fault::usage;
+use crate::restraint::{Bonds, Hold};
 use crate::results::file;
 
 /// How long a server may take to say where it listens.
@@ -103,28 +105,54 @@ pub struct Processes {
     binaries: Binaries,
     pinning: Pinning,
     scratch: PathBuf,
+    hold: Option<Hold>,
 }
 
 impl Processes {
     /// `scratch` is a folder for short-lived files; it has to exist.
     #[must_use]
     pub fn new(binaries: Binaries, pinning: Pinning, scratch: &Path) -> Self {
-        Self { binaries, pinning, scratch: scratch.to_owned() }
+        Self { binaries, pinning, scratch: scratch.to_owned(), hold: None }
+    }
+
+    /// The same, with servers under limits of their own.
+    #[must_use]
+    pub fn under(self, hold: Hold) -> Self {
+        Self { hold: Some(hold), ..self }
+    }
+
+    /// Starts a server and waits until it listens.
+    ///
+    /// # Errors
+    /// When it does not start; the text says what it printed.
+    pub fn start(&mut self, plan: &ServerPlan) -> Result<Serving> {
+        let bonds = self.hold.as_mut().map_or_else(|| Ok(Bonds::default()), Hold::bonds)?;
+        let counters = self.scratch.join("counters.json");
+        // Made anew: those of an earlier server must not be taken for this one's, and this one may
+        // run as a user that can't make files here.
+        File::create(&counters).with_context(|| format!("making {}", counters.display()))?;
+        chown(&counters, bonds.user(), None)?;
+        let line = arguments(plan, &counters);
+        let mut child = Child::bound(&self.binaries.servers, &line, &self.pinning.server, bonds)?;
+        let said = child.line(START)?;
+        let address = said.strip_prefix("listening ").and_then(|address| address.parse().ok());
+        let address = address
+            .with_context(|| format!("`servers` began with `{said}`, not with its address"))?;
+        Ok(Serving { child, address, counters })
+    }
+
+    /// Runs the load generator to its end, whatever that is.
+    ///
+    /// # Errors
+    /// When it can't be started, or does not end within `patience`.
+    pub fn generate(&self, arguments: &[String], patience: Duration) -> Result<Ended> {
+        Child::start(&self.binaries.loadgen, arguments, &self.pinning.client)?.end(patience)
     }
 }
 
 impl Launcher for Processes {
     fn serve(&mut self, plan: &ServerPlan) -> Result<Box<dyn Server>> {
-        let counters = self.scratch.join("counters.json");
-        // Those of an earlier server must not be taken for this one's.
-        let _ = fs::remove_file(&counters);
-        let line = arguments(plan, &counters);
-        let mut child = Child::start(&self.binaries.servers, &line, &self.pinning.server)?;
-        let said = child.line(START)?;
-        let address = said.strip_prefix("listening ").and_then(|address| address.parse().ok());
-        let address = address
-            .with_context(|| format!("`servers` began with `{said}`, not with its address"))?;
-        Ok(Box::new(Serving { child, address, counters }))
+        Ok(Box::new(self.start(plan)?))
     }
 
     fn load(&mut self, plan: &LoadPlan, server: &dyn Server) -> Result<String> {
@@ -134,20 +162,41 @@ impl Launcher for Processes {
 }
 
 fn arguments(plan: &ServerPlan, counters: &Path) -> Vec<String> {
-    let ServerPlan { model, app, workers } = plan;
+    let ServerPlan { model, app, workers, options } = plan;
     let mut line =
         vec!["run".into(), "--model".into(), model.clone(), "--app".into(), app.to_string()];
     line.extend(["--listen".into(), "127.0.0.1:0".into()]);
     line.extend(["--counters".into(), counters.display().to_string()]);
     line.extend(workers.iter().flat_map(|count| ["--workers".into(), count.to_string()]));
+    line.extend(options.iter().cloned());
     line
 }
 
 /// A server process that has said where it listens.
-struct Serving {
+#[derive(Debug)]
+pub struct Serving {
     child: Child,
     address: SocketAddr,
     counters: PathBuf,
+}
+
+impl Serving {
+    /// Asks it to stop, and waits for its end, whatever that is; also when it has ended before.
+    ///
+    /// # Errors
+    /// When it does not end. It is killed then.
+    pub fn end(mut self) -> Result<(Ended, Option<Counters>)> {
+        // What has ended already says why by its status.
+        let _ = self.child.terminate();
+        let ended = self.child.end(DRAIN)?;
+        Ok((ended, self.counted()))
+    }
+
+    /// What it counted; nothing when it had no time for it.
+    fn counted(&self) -> Option<Counters> {
+        let text = fs::read_to_string(&self.counters).ok()?;
+        serde_json::from_str(&text).ok()
+    }
 }
 
 impl Server for Serving {
@@ -162,7 +211,6 @@ impl Server for Serving {
     fn stop(mut self: Box<Self>) -> Result<Option<Counters>> {
         self.child.terminate()?;
         self.child.finish(DRAIN)?;
-        let text = fs::read_to_string(&self.counters).ok();
-        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+        Ok(self.counted())
     }
 }
