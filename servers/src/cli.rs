@@ -7,9 +7,9 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
-use crate::descriptors::Descriptors;
 use crate::listener::parse_address;
 use crate::models::{MODELS, Model};
+use crate::tables::Tables;
 
 /// Echo and HTTP servers in ten I/O models that differ only in how they wait for sockets.
 #[derive(Debug, Parser)]
@@ -26,7 +26,7 @@ Examples:
   servers run --model epoll-edge --app http --listen 127.0.0.1:8080 --workers 2
   servers run --model thread --app echo --listen '[fe80::1%eth0]:7000' --progress
   servers run --model reactors --app echo --listen 127.0.0.1:7000 \
-              --descriptors own --workers 56 --clients 1000000
+              --tables auto --clients 1000000
 
 Exit status: 0 fine, 1 failed, 2 wrong usage.";
 
@@ -71,14 +71,16 @@ pub struct Run {
     /// Address and port; port 0 takes a free one, and the first line of output tells which
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = parse_address)]
     pub listen: SocketAddr,
-    /// Threads that serve [default: what the model takes: 1, 10 for the pool, or one for each CPU]
+    /// Threads that serve, for each table [default: what the model takes: 1, 10 for the pool, or one
+    /// for each CPU, shared out among the tables]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,
-    /// Who shares a descriptor table. The hard limit of RLIMIT_NOFILE holds for each table
-    #[arg(long, value_enum, default_value = "shared")]
-    pub descriptors: Descriptors,
-    /// Clients to have room for at once: where the descriptor limit leaves no room for so many, say
-    /// what to change, and do not start
+    /// Descriptor tables, each with a copy of the model. The hard limit of RLIMIT_NOFILE holds for each.
+    /// `auto` takes as many as --clients needs [default: 1; 8 for select-sharded]
+    #[arg(long, value_name = "N|auto")]
+    pub tables: Option<Tables>,
+    /// Clients to have room for at once: where a limit leaves no room for so many, say what to change,
+    /// and do not start
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub clients: Option<u32>,
     /// Serve the files below this directory as /files/… (HTTP)
@@ -112,16 +114,10 @@ impl Cli {
 impl Run {
     /// What the flags say together.
     fn check(&self) -> Result<(), String> {
-        if self.descriptors == Descriptors::Shared || self.model.shares_nothing() {
-            return Ok(());
+        if self.tables == Some(Tables::Auto) && self.clients.is_none() {
+            return Err("--tables auto takes as many as --clients needs: how many clients?".into());
         }
-        let name = self.model.name;
-        let able = MODELS.iter().filter(|model| model.shares_nothing());
-        let able = able.map(|model| model.name).collect::<Vec<_>>().join(", ");
-        Err(format!(
-            "--descriptors own is for workers that accept for themselves, and those of {name} do \
-             not; with --model {able} they do"
-        ))
+        Ok(())
     }
 }
 

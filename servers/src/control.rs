@@ -1,4 +1,7 @@
 //! What all workers of a server share: whether to go on, what time it is, what has been counted.
+//!
+//! A server may be several copies of a model that share no descriptors (see [`crate::tables`]). Each
+//! copy has a control of its own, with its own wakers; what is only memory is common to all of them.
 
 use std::io;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -6,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::drive::crowd::Crowd;
-use crate::stats::Stats;
+use crate::stats::{Counters, Stats};
 use crate::waker::Waker;
 
 /// The length of a tick: deadlines are kept to this grain.
@@ -80,13 +83,20 @@ pub struct Patience {
     pub drain: Span,
 }
 
-/// What all workers of a server share.
+/// What all copies of a server share.
+#[derive(Debug, Default)]
+struct Common {
+    phase: AtomicU8,
+    complained: AtomicU32,
+    threads: AtomicUsize,
+}
+
+/// What all workers of a server share, or those of one copy of it.
 #[derive(Debug)]
 pub struct Control {
-    phase: AtomicU8,
+    common: Arc<Common>,
     ticks: AtomicU32,
     unix_seconds: AtomicU64,
-    complained: AtomicU32,
     started: Instant,
     wakers: Mutex<Vec<Arc<Waker>>>,
     reactors: AtomicUsize,
@@ -97,43 +107,60 @@ pub struct Control {
     /// Who waits in a blocking read, for the models that do.
     pub crowd: Crowd,
     /// What has been counted.
-    pub stats: Stats,
+    pub stats: Arc<Stats>,
+    /// What whoever accepts for others has counted.
+    pub acceptor: Arc<Counters>,
 }
 
 impl Control {
     /// The control of a server that begins to serve.
     #[must_use]
     pub fn new(patience: Patience, buffer_octets: usize) -> Self {
+        let stats = Arc::<Stats>::default();
         let control = Self {
-            phase: AtomicU8::new(Phase::Serving as u8),
+            common: Arc::default(),
             ticks: AtomicU32::new(0),
             unix_seconds: AtomicU64::new(0),
-            complained: AtomicU32::new(0),
             started: Instant::now(),
             wakers: Mutex::default(),
             reactors: AtomicUsize::new(0),
             patience,
             buffer_octets,
             crowd: Crowd::default(),
-            stats: Stats::default(),
+            acceptor: stats.acceptor(),
+            stats,
         };
         control.tick();
         control
     }
 
+    /// The control of another copy of the same server.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let copy = Self {
+            common: Arc::clone(&self.common),
+            stats: Arc::clone(&self.stats),
+            acceptor: self.stats.acceptor(),
+            started: self.started,
+            ..Self::new(self.patience, self.buffer_octets)
+        };
+        copy.tick();
+        copy
+    }
+
     /// How far the server has got.
     #[must_use]
     pub fn phase(&self) -> Phase {
-        match self.phase.load(Ordering::Acquire) {
+        match self.common.phase.load(Ordering::Acquire) {
             0 => Phase::Serving,
             1 => Phase::Draining,
             _ => Phase::Closing,
         }
     }
 
-    /// Goes on to `phase`, and tells every worker.
+    /// Goes on to `phase`, and tells every worker; those of other copies see it at their next tick.
     pub fn enter(&self, phase: Phase) {
-        self.phase.fetch_max(phase as u8, Ordering::AcqRel);
+        self.common.phase.fetch_max(phase as u8, Ordering::AcqRel);
         self.wake_all();
     }
 
@@ -180,6 +207,12 @@ impl Control {
         self.wake_all();
     }
 
+    /// How many threads serve one client each, in all copies: they are the process's.
+    #[must_use]
+    pub fn threads(&self) -> &AtomicUsize {
+        &self.common.threads
+    }
+
     /// How many reactors there are.
     #[must_use]
     pub fn reactors(&self) -> usize {
@@ -189,7 +222,7 @@ impl Control {
     /// Says on standard error that something is wrong with the host, at most once a second.
     pub fn complain(&self, what: &str, error: &io::Error) {
         let second = self.now().0 / 10 + 1;
-        if self.complained.swap(second, Ordering::Relaxed) != second {
+        if self.common.complained.swap(second, Ordering::Relaxed) != second {
             eprintln!("servers: {what}: {error}");
         }
     }

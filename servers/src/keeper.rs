@@ -23,7 +23,7 @@ use crate::progress::Progress;
 /// Hears the clock, SIGTERM and SIGINT.
 #[derive(Debug)]
 pub struct Keeper {
-    signals: SignalFd,
+    signals: Option<SignalFd>,
     timer: TimerFd,
     either: Epoll,
     duties: Mutex<Duties>,
@@ -42,7 +42,18 @@ impl Keeper {
     /// # Errors
     /// When there is no descriptor left for it.
     pub fn new(progress: Option<Progress>) -> io::Result<Self> {
-        let signals = signals()?;
+        Self::hearing(Some(signals()?), progress)
+    }
+
+    /// A keeper that keeps the time only, for a copy of the server: a signal is heard once.
+    ///
+    /// # Errors
+    /// When there is no descriptor left for it.
+    pub fn of_a_copy() -> io::Result<Self> {
+        Self::hearing(None, None)
+    }
+
+    fn hearing(signals: Option<SignalFd>, progress: Option<Progress>) -> io::Result<Self> {
         let timer = TimerFd::new(
             ClockId::CLOCK_MONOTONIC,
             TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC,
@@ -50,7 +61,9 @@ impl Keeper {
         let period = Expiration::Interval(TimeSpec::from_duration(TICK));
         timer.set(period, TimerSetTimeFlags::empty())?;
         let either = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        either.add(&signals, EpollEvent::new(EpollFlags::EPOLLIN, 0))?;
+        if let Some(signals) = &signals {
+            either.add(signals, EpollEvent::new(EpollFlags::EPOLLIN, 0))?;
+        }
         either.add(&timer, EpollEvent::new(EpollFlags::EPOLLIN, 0))?;
         let duties = Mutex::new(Duties { stop_at: None, progress });
         Ok(Self { signals, timer, either, duties })
@@ -61,7 +74,8 @@ impl Keeper {
         let mut duties = self.duties.lock().unwrap_or_else(PoisonError::into_inner);
         // How many ticks there were does not matter: the clock says what time it is.
         let _ = self.timer.wait();
-        if matches!(self.signals.read_signal(), Ok(Some(_))) {
+        let heard = self.signals.as_ref().map(SignalFd::read_signal);
+        if matches!(heard, Some(Ok(Some(_)))) {
             duties.stop(control);
         }
         if duties.stop_at.is_some_and(|at| Instant::now() >= at) {

@@ -8,7 +8,9 @@
 //! | [`session`]    | what a driver drives: a socket and the conversation over it             |
 //! | [`connection`] | the life of one connection, with no socket in it                        |
 //! | [`listener`]   | the one place where listening sockets get their options                 |
-//! | [`descriptors`] | who shares a descriptor table, and how many clients it has room for    |
+//! | [`copies`]     | several copies of a model, each in a descriptor table of its own        |
+//! | [`tables`]     | how many tables, and for how many clients they have room                |
+//! | [`threads`]    | for how many threads the process has mappings                           |
 //! | [`control`]    | what all workers share: whether to go on, the time, the counters        |
 //! | [`stats`]      | counters: connections, answers, system calls, for each worker           |
 //!
@@ -19,7 +21,7 @@ pub mod buffers;
 pub mod cli;
 pub mod connection;
 pub mod control;
-pub mod descriptors;
+pub mod copies;
 pub mod drive;
 pub mod keeper;
 pub mod listener;
@@ -28,5 +30,7 @@ pub mod models;
 pub mod progress;
 pub mod session;
 pub mod stats;
+pub mod tables;
+pub mod threads;
 pub mod waker;
 pub mod worker;

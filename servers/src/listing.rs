@@ -15,6 +15,7 @@ struct Row {
     trigger: Option<TriggerName>,
     at_once: AtOnce,
     workers: Workers,
+    tables: u16,
     summary: &'static str,
 }
 
@@ -24,26 +25,28 @@ impl From<&Model> for Row {
             Family::Blocking => ("blocking", None),
             Family::Readiness(trigger) => ("readiness", Some(trigger)),
         };
-        let Model { name, at_once, workers, summary, .. } = *model;
-        Self { name, family, trigger, at_once, workers, summary }
+        let Model { name, at_once, workers, tables, summary, .. } = *model;
+        Self { name, family, trigger, at_once, workers, tables, summary }
     }
 }
 
 impl Row {
     /// The columns of the table and of the CSV.
-    fn columns(&self) -> [String; 6] {
+    fn columns(&self) -> [String; 7] {
         [
             self.name.into(),
             self.family.into(),
             self.trigger.map_or("-", trigger).into(),
             at_once(self.at_once),
             workers(self.workers),
+            self.tables.to_string(),
             self.summary.into(),
         ]
     }
 }
 
-const HEAD: [&str; 6] = ["model", "family", "trigger", "clients at once", "workers", "summary"];
+const HEAD: [&str; 7] =
+    ["model", "family", "trigger", "clients at once", "workers", "tables", "summary"];
 
 /// Writes the table of models.
 ///
@@ -71,7 +74,7 @@ fn table(out: &mut impl Write, rows: &[Row]) -> io::Result<()> {
     let lines = std::iter::once(HEAD.map(String::from)).chain(rows.iter().map(Row::columns));
     let lines = lines.collect::<Vec<_>>();
     let width = |column: usize| lines.iter().map(|line| line[column].len()).max().unwrap_or(0);
-    let widths = [0, 1, 2, 3, 4].map(width);
+    let widths = [0, 1, 2, 3, 4, 5].map(width);
     for line in &lines {
         for (cell, width) in line.iter().zip(widths) {
             write!(out, "{cell:width$}  ")?;

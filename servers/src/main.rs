@@ -5,18 +5,18 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 use servers::apps::{App, Echo, Http, Root};
 use servers::cli::{AppName, Cli, Command, Run};
 use servers::control::{Control, Patience};
-use servers::descriptors::Room;
 use servers::keeper::Keeper;
 use servers::listener::Listener;
-use servers::models::{Family, Listeners, Model, Site, Workers};
+use servers::models::{Listeners, Site, Workers};
 use servers::progress::Progress;
-use servers::{descriptors, listener, listing};
+use servers::tables::{Room, Tables};
+use servers::threads::Mappings;
+use servers::{copies, listener, listing, tables};
 
 fn main() -> ExitCode {
     let done = match Cli::read().command {
@@ -35,44 +35,65 @@ fn main() -> ExitCode {
 fn serve(run: &Run) -> anyhow::Result<()> {
     let progress = run.progress.then(Progress::start);
     let keeper = Keeper::new(progress).context("cannot watch for signals")?;
-    let workers = workers(run.model, run.workers.map(usize::from));
-    let room = Room { table: descriptors::raise_limit(), descriptors: run.descriptors, workers };
-    run.clients.map_or(Ok(()), |clients| room.check(clients.into()))?;
+    let shape = shape(run)?;
     let control = Arc::new(control(run));
     let app = app(run, &control)?;
-    let listeners = match run.model.listeners {
+    let per_copy = match run.model.listeners {
         Listeners::One => 1,
-        Listeners::PerWorker => workers,
+        Listeners::PerWorker => shape.workers,
     };
-    let listeners = listener::listen(run.listen, run.limits.backlog, listeners)?;
+    let count = per_copy * usize::from(shape.tables);
+    let listeners = listener::listen(run.listen, run.limits.backlog, count)?;
     announce(&listeners)?;
     let site = Site {
         app: app.as_ref(),
         control: &control,
         keeper: &keeper,
-        workers,
-        descriptors: run.descriptors,
+        workers: shape.workers,
+        threads_max: shape.threads_max,
         stack_octets: run.limits.stack as usize,
     };
-    let served = keep_and_serve(run.model, &site, listeners);
+    let served = copies::serve(run.model, &site, listeners, per_copy);
     if let Some(path) = &run.counters {
-        write_counters(path, &control)?;
+        write_counters(path, &control, shape.tables)?;
     }
     served.with_context(|| format!("the model {} gave up", run.model.name))
 }
 
-/// Serves until the server stops. Blocking models need somebody beside them who keeps the time.
-fn keep_and_serve(model: &Model, site: &Site<'_>, listeners: Vec<Listener>) -> io::Result<()> {
-    if model.family != Family::Blocking {
-        return (model.serve)(site, listeners);
+/// How large a server is to be.
+struct Shape {
+    tables: u16,
+    /// In each of them.
+    workers: usize,
+    threads_max: usize,
+}
+
+/// What the flags ask for, if there is room for that.
+fn shape(run: &Run) -> anyhow::Result<Shape> {
+    let limit = tables::raise_limit();
+    let clients = run.clients.map(u64::from);
+    let least = match run.tables {
+        Some(Tables::Number(tables)) => tables,
+        None | Some(Tables::Auto) => run.model.tables,
+    };
+    let room = |tables| Room::new(run.model, limit, tables, workers(run, tables));
+    let tables = match (run.tables, clients) {
+        // Where no number is enough, the check says so.
+        (Some(Tables::Auto), Some(clients)) => room(least).enough(clients).unwrap_or(least),
+        _ => least,
+    };
+    clients.map_or(Ok(()), |clients| room(tables).check(clients))?;
+    Ok(Shape { tables, workers: workers(run, tables), threads_max: threads_max(run)? })
+}
+
+/// How many threads may serve one client each.
+fn threads_max(run: &Run) -> anyhow::Result<usize> {
+    if run.model.workers != Workers::PerConnection {
+        return Ok(0);
     }
-    let done = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| site.keeper.keep_until(&done, site.control));
-        let served = (model.serve)(site, listeners);
-        done.store(true, Ordering::Release);
-        served
-    })
+    let mappings = Mappings::count(run.limits.stack as usize);
+    run.clients.map_or(Ok(()), |clients| mappings.check(clients as usize))?;
+    Ok(mappings.room())
 }
 
 fn control(run: &Run) -> Control {
@@ -104,12 +125,15 @@ fn app(run: &Run, control: &Arc<Control>) -> anyhow::Result<Box<dyn App>> {
     })
 }
 
-fn workers(model: &Model, asked: Option<usize>) -> usize {
-    match model.workers {
+/// How many workers each table has.
+fn workers(run: &Run, tables: u16) -> usize {
+    let asked = run.workers.map(usize::from);
+    match run.model.workers {
         Workers::One | Workers::PerConnection => 1,
         Workers::Fixed(count) => asked.unwrap_or(count),
         Workers::PerCpu => asked.unwrap_or_else(|| {
-            std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+            let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+            cpus.div_ceil(tables.into())
         }),
     }
 }
@@ -122,10 +146,10 @@ fn announce(listeners: &[Listener]) -> anyhow::Result<()> {
     Ok(out.flush()?)
 }
 
-fn write_counters(path: &Path, control: &Control) -> anyhow::Result<()> {
+fn write_counters(path: &Path, control: &Control, tables: u16) -> anyhow::Result<()> {
     let write = || -> anyhow::Result<()> {
         let mut file = File::create(path)?;
-        serde_json::to_writer_pretty(&mut file, &control.stats.report())?;
+        serde_json::to_writer_pretty(&mut file, &control.stats.report(tables))?;
         Ok(writeln!(file)?)
     };
     write().with_context(|| format!("cannot write the counters to {}", path.display()))

@@ -3,8 +3,9 @@
 //! A worker has counters that nobody else adds to, on cache lines that nobody else writes. So adding
 //! needs no locked instruction, and counting costs the same in every model. Readers add the workers up.
 
+use std::io;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
@@ -74,8 +75,18 @@ counted! {
     closed,
     /// Connections taken on.
     accepted,
-    /// Connections turned away: no thread, no descriptor, or one that the model cannot hold.
+    /// Connections turned away, for whatever reason. The four that follow say for which.
     refused,
+    /// Because no thread could be made (pthread_create(3)).
+    refused_no_thread,
+    /// Because vm.max_map_count leaves no room for the mappings of a thread.
+    refused_no_mappings,
+    /// Because the model does not hold descriptors of that number (FD_SETSIZE).
+    refused_number,
+    /// Because the kernel did not take the descriptor for what is waited for.
+    refused_no_watch,
+    /// Accepts that found no room for a descriptor: EMFILE, ENFILE, ENOBUFS, ENOMEM. The client waits.
+    accepts_without_room,
     /// Connections ended because a deadline passed.
     expired,
     /// Messages answered.
@@ -104,8 +115,12 @@ pub struct Report {
     /// All workers' counters added up.
     #[serde(flatten)]
     totals: Totals,
-    /// How many workers there were at once.
+    /// How many descriptor tables there were.
+    tables: u16,
+    /// How many workers there were at once, in all of them.
     workers: usize,
+    /// The error of the last thread that could not be made (errno(3)); `null` when all could.
+    spawn_errno: Option<i32>,
     /// How many connections the worker with the fewest of them took on.
     accepted_least: u64,
     /// How many connections the worker with the most of them took on.
@@ -115,9 +130,9 @@ pub struct Report {
 /// The counters of all workers.
 #[derive(Debug, Default)]
 pub struct Stats {
-    /// Those of whoever accepts for others.
-    pub acceptor: Counters,
     rows: Mutex<Rows>,
+    /// The error that the last thread which could not be made failed with (errno(3)); 0 for none.
+    spawn_errno: AtomicI32,
 }
 
 /// One row for each worker there is, or was: the next worker goes on with what it finds.
@@ -125,6 +140,8 @@ pub struct Stats {
 struct Rows {
     all: Vec<Arc<Counters>>,
     free: Vec<Arc<Counters>>,
+    /// Those of whoever accepts for others.
+    acceptors: Vec<Arc<Counters>>,
 }
 
 /// The counters of one worker, for as long as there is that worker.
@@ -135,6 +152,19 @@ pub struct Lease<'a> {
 }
 
 impl Stats {
+    /// Counters for one more acceptor.
+    #[must_use]
+    pub fn acceptor(&self) -> Arc<Counters> {
+        let counters = Arc::<Counters>::default();
+        self.rows().acceptors.push(Arc::clone(&counters));
+        counters
+    }
+
+    /// Notes why a thread could not be made.
+    pub fn note_spawn(&self, error: &io::Error) {
+        self.spawn_errno.store(error.raw_os_error().unwrap_or(0), Relaxed);
+    }
+
     /// Counters for one more worker.
     #[must_use]
     pub fn lease(&self) -> Lease<'_> {
@@ -153,20 +183,23 @@ impl Stats {
         self.rows().all.iter().map(|counters| counters.totals()).collect()
     }
 
-    /// All workers' added up, and the acceptor's.
+    /// All workers' added up, and the acceptors'.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        self.each().into_iter().chain([self.acceptor.totals()]).sum()
+        let rows = self.rows();
+        rows.all.iter().chain(&rows.acceptors).map(|counters| counters.totals()).sum()
     }
 
     /// The totals, and how evenly the connections were spread.
     #[must_use]
-    pub fn report(&self) -> Report {
+    pub fn report(&self, tables: u16) -> Report {
         let each = self.each();
         let accepted = each.iter().map(|worker| worker.accepted);
         Report {
             totals: self.totals(),
+            tables,
             workers: each.len(),
+            spawn_errno: Some(self.spawn_errno.load(Relaxed)).filter(|&errno| errno != 0),
             accepted_least: accepted.clone().min().unwrap_or(0),
             accepted_most: accepted.max().unwrap_or(0),
         }
@@ -202,11 +235,11 @@ mod tests {
         one.accepted.add(3);
         other.accepted.add(4);
         other.closed.count();
-        stats.acceptor.refused.add(2);
+        stats.acceptor().refused.add(2);
         let totals = stats.totals();
         assert_eq!((totals.accepted, totals.closed, totals.open), (7, 1, 6));
         assert_eq!(totals.refused, 2);
-        let report = stats.report();
+        let report = stats.report(1);
         assert_eq!((report.workers, report.accepted_least, report.accepted_most), (2, 3, 4));
     }
 

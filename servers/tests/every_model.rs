@@ -18,8 +18,8 @@ use servers::models::{AtOnce, MODELS, model};
 /// Makes each function a test of each model.
 macro_rules! every_model {
     ($tests:tt) => {
-        every_model! { @ [iterative thread pool select select_wide poll epoll_level epoll_edge
-                          epoll_oneshot reactors portable] $tests }
+        every_model! { @ [iterative thread pool select select_wide select_sharded poll epoll_level
+                          epoll_edge epoll_oneshot reactors portable] $tests }
     };
     (@ [$($model:ident)*] $tests:tt) => {
         $(every_model! { @@ $model $tests })*

@@ -9,7 +9,7 @@ use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use process::{SERVERS, Server, eventually, expect};
-use servers::descriptors;
+use servers::tables;
 
 /// Sends a word and says whether it comes back; if not, the server has closed.
 fn is_served(stream: &mut TcpStream) -> bool {
@@ -34,7 +34,7 @@ fn select_serves_whom_it_can_hold_and_refuses_the_rest() {
 /// FD_SETSIZE is not the kernel's: with sets of its own, the same call serves them all.
 #[test]
 fn select_wide_serves_1500_clients_where_select_turns_some_away() {
-    assert!(descriptors::raise_limit() >= 4_096, "this test needs so many: ulimit -Hn 4096");
+    assert!(tables::raise_limit() >= 4_096, "this test needs so many: ulimit -Hn 4096");
     for (model, all) in [("select", false), ("select-wide", true)] {
         let mut server = Server::start(model, "echo", &[]);
         let mut clients = (0..1_500).map(|_| server.connect()).collect::<Vec<_>>();
@@ -67,6 +67,41 @@ fn a_client_for_whom_there_is_no_thread_is_turned_away() {
     eventually("there is room again", || is_served(&mut server.connect()));
     let counters = server.stop();
     assert!(counters["refused"].as_u64() >= Some(30 - served), "{counters}");
+}
+
+#[test]
+fn a_client_for_whom_there_is_no_thread_is_told_so_in_http() {
+    let limited = ["prlimit", "--as=1000000000", "--", SERVERS];
+    let mut server = Server::start_by(&limited, "thread", "http", &["--stack", "100000000"]);
+    let _taken = (0..30).map(|_| server.connect()).collect::<Vec<_>>();
+    let answer = server.ask("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{answer}");
+    let counters = server.stop();
+    assert_eq!(counters["refused"], counters["refused_no_thread"], "{counters}");
+    assert_eq!(counters["spawn_errno"], nix::errno::Errno::EAGAIN as i32, "{counters}");
+}
+
+/// How many mappings 100 clients of the thread model take, each.
+fn mappings_each(by: &[&str]) -> usize {
+    let server = Server::start_by(by, "thread", "echo", &[]);
+    let mappings = || {
+        let text = std::fs::read_to_string(format!("/proc/{}/maps", server.pid()));
+        text.unwrap().lines().count()
+    };
+    // The first threads bring heaps of the C library with them.
+    let mut clients = (0..200).map(|_| server.connect()).collect::<Vec<_>>();
+    assert!(clients.iter_mut().all(is_served));
+    let before = mappings();
+    let mut more = (0..100).map(|_| server.connect()).collect::<Vec<_>>();
+    assert!(more.iter_mut().all(is_served));
+    (mappings() - before + 50) / 100
+}
+
+#[test]
+fn a_thread_takes_half_the_mappings_without_a_handler_of_stack_overflow() {
+    let without = ["env", "--ignore-signal=SEGV", "--ignore-signal=BUS", SERVERS];
+    let (with, without) = (mappings_each(&[SERVERS]), mappings_each(&without));
+    assert_eq!(with, 2 * without, "with, and without");
 }
 
 #[test]

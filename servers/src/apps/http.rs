@@ -11,8 +11,8 @@
 //! | `/heartbeat`         | 200 and no content                                           |
 //! | `/stats`             | the counters, as JSON                                        |
 
-use std::io;
-use std::net::TcpStream;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,6 +29,9 @@ use crate::session::{Served, Serves, Session};
 use crate::worker::Worker;
 
 const HELLO: Content = Content::Static(b"Hello, world!\n");
+/// The answer to a client for whom there is no room.
+const NO_ROOM: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\
+                         Connection: close\r\nRetry-After: 1\r\n\r\n";
 /// The most workers that `/stats` shows one by one.
 const WORKERS_MAX: usize = 64;
 /// The longest work that a client may ask for.
@@ -50,6 +53,18 @@ impl App for Http {
         let routes = Routes { site: self.clone(), outgoing: None };
         let server = Server::new(routes, self.limits);
         Box::new(Served::new(stream, server, worker.control.now()))
+    }
+
+    /// Says 503 (RFC 9110, 15.6.4), and never waits for it: the client may be as stuck as we are.
+    fn turn_away(&self, mut stream: TcpStream) {
+        if stream.set_nonblocking(true).is_err() {
+            return;
+        }
+        // What it has asked by now is read, for a close with something unread is a reset. None of
+        // this is worth more than the attempt.
+        let _ = stream.read(&mut [0; 4096]);
+        let _ = stream.write_all(NO_ROOM);
+        let _ = stream.shutdown(Shutdown::Write);
     }
 }
 

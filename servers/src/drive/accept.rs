@@ -29,12 +29,13 @@ fn next(control: &Control, listener: &Listener) -> Option<TcpStream> {
         if stopping && listener.unblock().is_err() {
             return None;
         }
-        control.stats.acceptor.accepts.count();
+        control.acceptor.accepts.count();
         match listener.accept(Blocking::Yes) {
             Ok(client) => return Some(client),
             Err(Refusal::Nobody) if stopping => return None,
             Err(Refusal::Nobody | Refusal::Gone) => {}
             Err(Refusal::NoRoom(error)) => {
+                control.acceptor.accepts_without_room.count();
                 control.complain("cannot accept for now", &error);
                 thread::sleep(TICK);
             }

@@ -88,14 +88,6 @@ impl<'a, P: Poller> Reactor<'a, P> {
             Source::Listener(_) => site.control.waker()?,
             Source::Inbox(inbox) => inbox.waker(),
         };
-        Self::woken_by(waker, site, source)
-    }
-
-    /// The same with a waker that the server's control has made before.
-    ///
-    /// # Errors
-    /// When there is no descriptor for it, or no room in the kernel.
-    pub fn woken_by(waker: Arc<Waker>, site: &Site<'a>, source: Source<'a>) -> io::Result<Self> {
         let mut reactor = Self {
             poller: P::new()?,
             source,
@@ -222,6 +214,7 @@ impl<'a, P: Poller> Reactor<'a, P> {
                 Err(Refusal::Nobody) => return self.ask_for_clients_again(listener),
                 Err(Refusal::Gone) => {}
                 Err(Refusal::NoRoom(error)) => {
+                    self.worker.counters.accepts_without_room.count();
                     self.worker.control.complain("cannot accept for now", &error);
                     return self.pause_gate(listener);
                 }
@@ -247,7 +240,11 @@ impl<'a, P: Poller> Reactor<'a, P> {
         let beyond = P::CEILING.is_some_and(|ceiling| stream.as_raw_fd() >= ceiling);
         let token = self.slots.next();
         if beyond || self.poller.add(stream.as_fd(), token, Interest::Read).is_err() {
-            return self.worker.counters.refused.count();
+            let counters = &self.worker.counters;
+            let reason = if beyond { &counters.refused_number } else { &counters.refused_no_watch };
+            reason.count();
+            counters.refused.count();
+            return self.app.turn_away(stream);
         }
         self.worker.counters.controls.count();
         self.worker.counters.accepted.count();

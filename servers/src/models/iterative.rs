@@ -22,6 +22,7 @@ pub(super) const MODEL: Model = Model {
     at_once: AtOnce::One,
     workers: Workers::One,
     listeners: Listeners::One,
+    tables: 1,
     serve,
 };
 

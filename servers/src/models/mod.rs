@@ -13,6 +13,7 @@ mod pool;
 mod portable;
 mod reactors;
 mod select;
+mod select_sharded;
 mod select_wide;
 mod thread;
 mod wide_set;
@@ -25,7 +26,6 @@ use serde::Serialize;
 
 use crate::apps::App;
 use crate::control::Control;
-use crate::descriptors::Descriptors;
 use crate::drive::poller::Trigger;
 use crate::keeper::Keeper;
 use crate::listener::Listener;
@@ -51,16 +51,10 @@ pub struct Model {
     pub workers: Workers,
     /// How many listening sockets it wants.
     pub listeners: Listeners,
+    /// How many descriptor tables it has when nobody says, each with a copy of it.
+    pub tables: u16,
     /// Serves the clients of these listeners until the server stops.
     pub serve: fn(&Site<'_>, Vec<Listener>) -> io::Result<()>,
-}
-
-impl Model {
-    /// Whether no worker touches a descriptor of another's clients, from accepting to closing.
-    #[must_use]
-    pub fn shares_nothing(&self) -> bool {
-        self.listeners == Listeners::PerWorker
-    }
 }
 
 /// What a worker does while nothing happens.
@@ -142,10 +136,10 @@ pub struct Site<'a> {
     pub control: &'a Control,
     /// The clock and the signals, for the first reactor to watch.
     pub keeper: &'a Keeper,
-    /// How many workers there are to be.
+    /// How many workers there are to be in this copy.
     pub workers: usize,
-    /// Who shares a descriptor table.
-    pub descriptors: Descriptors,
+    /// How many threads there may be that serve one client each.
+    pub threads_max: usize,
     /// The stack of a thread that serves one client, in octets.
     pub stack_octets: usize,
 }
@@ -157,6 +151,7 @@ pub const MODELS: &[Model] = &[
     pool::MODEL,
     select::MODEL,
     select_wide::MODEL,
+    select_sharded::MODEL,
     poll::MODEL,
     epoll_level::MODEL,
     epoll_edge::MODEL,
@@ -178,7 +173,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 
 /// Waits for all of them; says what the first one that failed said. A panic in one of them is a fault
 /// of ours, and goes on here.
-fn join(threads: Vec<ScopedJoinHandle<'_, io::Result<()>>>) -> io::Result<()> {
+pub(crate) fn join(threads: Vec<ScopedJoinHandle<'_, io::Result<()>>>) -> io::Result<()> {
     threads
         .into_iter()
         .map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))

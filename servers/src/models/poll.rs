@@ -26,6 +26,7 @@ pub(super) const MODEL: Model = Model {
     at_once: AtOnce::Unlimited,
     workers: Workers::One,
     listeners: Listeners::One,
+    tables: 1,
     serve,
 };
 

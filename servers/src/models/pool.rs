@@ -25,6 +25,7 @@ pub(super) const MODEL: Model = Model {
     at_once: AtOnce::Workers,
     workers: Workers::Fixed(10),
     listeners: Listeners::One,
+    tables: 1,
     serve,
 };
 

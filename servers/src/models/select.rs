@@ -29,6 +29,7 @@ pub(super) const MODEL: Model = Model {
     at_once: AtOnce::Descriptors(FD_SETSIZE),
     workers: Workers::One,
     listeners: Listeners::One,
+    tables: 1,
     serve,
 };
 

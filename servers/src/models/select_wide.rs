@@ -28,6 +28,7 @@ pub(super) const MODEL: Model = Model {
     at_once: AtOnce::Unlimited,
     workers: Workers::One,
     listeners: Listeners::One,
+    tables: 1,
     serve,
 };
 
@@ -117,7 +118,7 @@ mod tests {
 
     /// A socket whose descriptor is the first free one from `number` on, and its peer.
     fn pair_from(number: RawFd) -> (OwnedFd, UnixStream) {
-        crate::descriptors::raise_limit();
+        crate::tables::raise_limit();
         let (ours, peer) = UnixStream::pair().unwrap();
         let high = fcntl(&ours, FcntlArg::F_DUPFD_CLOEXEC(number)).unwrap();
         // SAFETY: fcntl has just made it.

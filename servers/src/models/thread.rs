@@ -2,22 +2,24 @@
 //!
 //! - The kernel is handed one socket, in each read and each write, by the thread that serves it.
 //! - A wait costs the call itself and, as soon as there is more than one client, a switch of threads.
-//! - What limits it is the number of threads: each has a stack, some mappings, and a place in the
-//!   kernel's tables.
-//! - Watch what happens when there is no thread: the client is turned away and counted; the server
-//!   goes on.
+//! - What limits it is the number of threads: each has a stack, some mappings (see [`crate::threads`]),
+//!   and a place in the kernel's tables.
+//! - Watch what happens when there is no thread: the client is turned away with an answer, and
+//!   counted; the server goes on.
 //!
 //! Stacks are small (64 KiB unless told otherwise), and only the pages that are touched are real.
 
 use std::io;
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::os::fd::{FromRawFd, IntoRawFd};
+use std::sync::atomic::Ordering;
 use std::thread::{Builder, Scope};
 
 use crate::drive::accept::clients;
 use crate::drive::blocking;
 use crate::listener::Listener;
 use crate::models::{AtOnce, Family, Listeners, Model, Site, Workers};
+use crate::stats::Counter;
 use crate::worker::Worker;
 
 pub(super) const MODEL: Model = Model {
@@ -27,62 +29,54 @@ pub(super) const MODEL: Model = Model {
     at_once: AtOnce::Unlimited,
     workers: Workers::PerConnection,
     listeners: Listeners::One,
+    tables: 1,
     serve,
 };
 
-/// Mappings that a thread takes: its stack and the stack for its signal handler, each with a guard
-/// page, which is a mapping of its own.
-const MAPPINGS_PER_THREAD: usize = 4;
-/// Mappings left for everything else in the process.
-const MAPPINGS_SPARE: usize = 1_000;
-
 fn serve(site: &Site<'_>, listeners: Vec<Listener>) -> io::Result<()> {
-    let threads_max = threads_max();
-    let alive = AtomicUsize::new(0);
+    let acceptor = &site.control.acceptor;
     std::thread::scope(|scope| {
         for client in clients(site, &listeners[0])? {
-            let room = alive.load(Ordering::Relaxed) < threads_max;
-            let spawned = if room {
-                spawn(scope, site, client, &alive)
-            } else {
-                Err(io::Error::other("vm.max_map_count leaves no room for another thread's stack"))
-            };
-            if let Err(error) = spawned {
-                site.control.stats.acceptor.refused.count();
+            if site.control.threads().load(Ordering::Relaxed) >= site.threads_max {
+                turn_away(site, client, &acceptor.refused_no_mappings);
+            } else if let Err((client, error)) = spawn(scope, site, client) {
+                site.control.stats.note_spawn(&error);
                 site.control.complain("no thread for a client", &error);
+                turn_away(site, client, &acceptor.refused_no_thread);
             }
         }
         Ok(())
     })
 }
 
+fn turn_away(site: &Site<'_>, client: TcpStream, reason: &Counter) {
+    reason.count();
+    site.control.acceptor.refused.count();
+    site.app.turn_away(client);
+}
+
+/// Starts the thread of a client, or gives the client back.
 fn spawn<'scope>(
     scope: &'scope Scope<'scope, '_>,
     site: &Site<'scope>,
     client: TcpStream,
-    alive: &'scope AtomicUsize,
-) -> io::Result<()> {
+) -> Result<(), (TcpStream, io::Error)> {
     let site = *site;
+    // A thread that cannot be made drops what it was given: so it is given a number only.
+    let client = client.into_raw_fd();
+    let alive = site.control.threads();
     alive.fetch_add(1, Ordering::Relaxed);
     let spawned = Builder::new().stack_size(site.stack_octets).spawn_scoped(scope, move || {
         let mut worker = Worker::new(site.control);
+        // SAFETY: the descriptor has been given to this thread, and nobody else uses it.
+        let client = unsafe { TcpStream::from_raw_fd(client) };
         let session = site.app.open(client, &worker);
         blocking::run(session, &mut worker);
         alive.fetch_sub(1, Ordering::Relaxed);
     });
-    if spawned.is_err() {
+    spawned.map(drop).map_err(|error| {
         alive.fetch_sub(1, Ordering::Relaxed);
-    }
-    spawned.map(drop)
-}
-
-/// How many threads may live at once.
-///
-/// The kernel's other limits make a spawn fail, which is an answer. This one does not: the library
-/// maps a stack for the thread's signal handler when the thread already runs, and aborts the process
-/// when it cannot. So it is kept from ever getting there.
-fn threads_max() -> usize {
-    let limit = std::fs::read_to_string("/proc/sys/vm/max_map_count");
-    let mappings = limit.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(65_530_usize);
-    mappings.saturating_sub(MAPPINGS_SPARE) / MAPPINGS_PER_THREAD
+        // SAFETY: the thread that it was for does not exist.
+        (unsafe { TcpStream::from_raw_fd(client) }, error)
+    })
 }

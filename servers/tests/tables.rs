@@ -1,4 +1,4 @@
-//! Workers with descriptor tables of their own, under a limit that one table cannot live with.
+//! Copies with descriptor tables of their own, under a limit that one table cannot live with.
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 
@@ -12,16 +12,23 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use nix::sys::signal::Signal;
+use servers::models::{AtOnce, MODELS};
+
 use process::{SERVERS, Server, eventually, expect, read_to_close};
 
-const WORKERS: usize = 8;
+const TABLES: usize = 8;
 const CLIENTS: usize = 1_000;
-/// Too few for all clients, and more than enough for what chance deals to one worker.
+/// Too few for all clients, and more than enough for what chance deals to one table.
 const LIMITED: [&str; 4] = ["prlimit", "--nofile=300", "--", SERVERS];
-const OWN: [&str; 4] = ["--workers", "8", "--descriptors", "own"];
+const OWN: [&str; 4] = ["--tables", "8", "--workers", "1"];
 
 fn apart(app: &str, flags: &[&str]) -> Server {
     Server::start_by(&LIMITED, "reactors", app, &[&OWN[..], flags].concat())
+}
+
+/// Every model that serves as many clients as there are descriptors.
+fn scalable() -> impl Iterator<Item = &'static str> {
+    MODELS.iter().filter(|model| model.at_once == AtOnce::Unlimited).map(|model| model.name)
 }
 
 fn crowd(server: &Server) -> Vec<TcpStream> {
@@ -48,7 +55,25 @@ fn sockets(server: &Server) -> Vec<Vec<PathBuf>> {
 }
 
 #[test]
-fn serve_more_clients_at_once_than_one_table_holds() {
+fn every_model_serves_more_clients_at_once_than_one_table_holds() {
+    for model in scalable() {
+        let flags = ["--tables", "auto", "--workers", "1", "--clients", "1000"];
+        let mut server = Server::start_by(&LIMITED, model, "echo", &flags);
+        let mut clients = crowd(&server);
+        for client in &mut clients {
+            client.write_all(b"hello").unwrap();
+            expect(client, b"hello");
+        }
+        let counters = server.stop();
+        assert_eq!(counters["accepted"], CLIENTS, "{model}: {counters}");
+        assert_eq!(counters["refused"], 0, "{model}: {counters}");
+        assert!((5..=8).contains(&counters["tables"].as_u64().unwrap()), "{model}: {counters}");
+        clients.iter_mut().for_each(|client| assert_eq!(read_to_close(client), "", "{model}"));
+    }
+}
+
+#[test]
+fn each_client_is_in_one_table_and_no_table_is_left_out() {
     let mut server = apart("echo", &["--clients", "1000"]);
     let mut clients = crowd(&server);
     for client in &mut clients {
@@ -56,15 +81,26 @@ fn serve_more_clients_at_once_than_one_table_holds() {
         expect(client, b"hello");
     }
     let sockets = sockets(&server);
-    assert_eq!(sockets.len(), WORKERS);
-    assert_eq!(sockets.iter().flatten().collect::<HashSet<_>>().len(), CLIENTS + WORKERS);
-    assert_eq!(sockets.concat().len(), CLIENTS + WORKERS, "each is in one table only");
+    assert_eq!(sockets.len(), TABLES + 1, "a thread for each, and the one that keeps the time");
+    assert_eq!(sockets.iter().flatten().collect::<HashSet<_>>().len(), CLIENTS + TABLES);
+    assert_eq!(sockets.concat().len(), CLIENTS + TABLES, "each is in one table only");
     let counters = server.stop();
-    assert_eq!((&counters["accepted"], &counters["workers"]), (&CLIENTS.into(), &WORKERS.into()));
+    assert_eq!((&counters["accepted"], &counters["tables"]), (&CLIENTS.into(), &TABLES.into()));
     let (least, most) = (&counters["accepted_least"], &counters["accepted_most"]);
     assert!((1..=125).contains(&least.as_u64().unwrap()), "{counters}");
     assert!((125..300).contains(&most.as_u64().unwrap()), "{counters}");
-    clients.iter_mut().for_each(|client| assert_eq!(read_to_close(client), ""));
+}
+
+#[test]
+fn select_in_several_tables_serves_clients_far_beyond_fd_setsize() {
+    let mut server = Server::start("select-sharded", "echo", &["--clients", "3000"]);
+    let mut clients = (0..3_000).map(|_| server.connect()).collect::<Vec<_>>();
+    for client in &mut clients {
+        client.write_all(b"hello").unwrap();
+        expect(client, b"hello");
+    }
+    let counters = server.stop();
+    assert_eq!((&counters["accepted"], &counters["refused"]), (&3_000.into(), &0.into()));
 }
 
 /// The counterpart: the same command without a table for each worker.
@@ -84,15 +120,20 @@ fn a_shared_table_keeps_most_of_them_waiting() {
 }
 
 #[test]
-fn a_worker_holds_nothing_that_another_opened() {
+fn a_copy_holds_nothing_that_another_opened() {
     let server = apart("echo", &[]);
-    eventually("every worker has a listener, and nobody another's", || {
-        let sockets = sockets(&server);
-        sockets.len() == WORKERS && sockets.iter().all(|sockets| sockets.len() == 1)
+    eventually("every copy has a listener, nobody another's, and their starter none", || {
+        let mut sockets = sockets(&server);
+        sockets.sort();
+        sockets.len() == TABLES + 1
+            && sockets[0].is_empty()
+            && sockets[1..].iter().all(|sockets| sockets.len() == 1)
     });
-    assert_eq!(sockets(&server).into_iter().flatten().collect::<HashSet<_>>().len(), WORKERS);
-    eventually("every worker has its epoll beside the keeper's", || {
-        tables(&server).iter().all(|table| kind(table, "anon_inode:[eventpoll]").len() == 2)
+    assert_eq!(sockets(&server).into_iter().flatten().collect::<HashSet<_>>().len(), TABLES);
+    eventually("every copy has an epoll and a keeper's, beside the first keeper's", || {
+        let tables = tables(&server);
+        let epolls = tables.iter().map(|table| kind(table, "anon_inode:[eventpoll]").len());
+        epolls.filter(|&epolls| epolls == 3).count() == TABLES
     });
 }
 
@@ -119,7 +160,7 @@ fn idle(server: &Server) -> Vec<TcpStream> {
 }
 
 #[test]
-fn a_stop_lets_clients_of_every_worker_finish() {
+fn a_stop_lets_clients_of_every_copy_finish() {
     let mut server = apart("http", &[]);
     let (mut busy, mut idle) = (busy(&server), idle(&server));
     server.signal(Signal::SIGTERM);
@@ -145,7 +186,7 @@ fn a_second_signal_ends_it_at_once() {
 
 /// strace(1) makes unshare(2) fail, as a container's filter of system calls may.
 #[test]
-fn a_worker_that_gets_no_table_stops_the_server_with_words() {
+fn a_copy_that_gets_no_table_stops_the_server_with_words() {
     if Command::new("strace").arg("-V").output().is_err() {
         return eprintln!("SKIPPED: strace is not installed");
     }
@@ -161,15 +202,15 @@ fn a_worker_that_gets_no_table_stops_the_server_with_words() {
 }
 
 #[test]
-fn models_whose_workers_share_descriptors_refuse() {
+fn so_many_tables_as_clients_need_takes_a_number_of_clients() {
     let output = Command::new(SERVERS)
-        .args(["run", "--model", "epoll-edge", "--app", "echo", "--listen", "127.0.0.1:0"])
-        .args(["--descriptors", "own"])
+        .args(["run", "--model", "poll", "--app", "echo", "--listen", "127.0.0.1:0"])
+        .args(["--tables", "auto"])
         .output()
         .unwrap();
     let words = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{words}");
-    assert!(words.contains("epoll-edge") && words.contains("--model reactors"), "{words}");
+    assert!(words.contains("how many clients?"), "{words}");
 }
 
 #[test]
@@ -183,5 +224,5 @@ fn a_crowd_for_which_there_is_no_room_is_refused_before_the_start() {
     let words = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{words}");
     assert!(output.stdout.is_empty(), "nothing is promised");
-    assert!(words.contains("limit is 300") && words.contains("--descriptors own"), "{words}");
+    assert!(words.contains("limit is 300") && words.contains("--tables 6"), "{words}");
 }

@@ -1,0 +1,154 @@
+//! For how many threads a process has mappings, measured before there are many.
+//!
+//! All limits of the kernel but one make the creation of a thread fail, which is an answer. The one is
+//! vm.max_map_count: a thread begins with a stack, and only when it runs does the library map a second
+//! one, for the handler that reports a stack overflow (sigaltstack(2)). If there is no room for that,
+//! the library aborts the process. So the model that makes a thread for each client must stop before.
+//!
+//! Each of the two stacks has a guard page, which is a mapping of its own: four in all. A process that
+//! was started with SIGSEGV and SIGBUS ignored has no such handler, and its threads take two. Other C
+//! libraries and kernels have other numbers; so they are counted here, not assumed.
+
+use std::io;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{self, Builder, Scope};
+
+use anyhow::bail;
+
+/// Mappings left for everything else that is still to come: buffers, heaps, libraries.
+const RESERVE: usize = 256;
+/// What a thread takes where it cannot be counted.
+const EACH: usize = 4;
+/// The C library makes a heap, itself some mappings, for each new thread until there are so many heaps
+/// for each CPU (mallopt(3), M_ARENA_MAX).
+const HEAPS_PER_CPU: usize = 8;
+/// Threads over which the mappings are averaged.
+const SAMPLE: usize = 32;
+
+/// The mappings of this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mappings {
+    /// vm.max_map_count.
+    pub limit: usize,
+    /// Taken when there are `threads`.
+    pub taken: usize,
+    /// Threads that there were when they were counted, and that are gone since.
+    pub threads: usize,
+    /// What one more thread takes.
+    pub each: usize,
+}
+
+impl Mappings {
+    /// Counts what threads with such a stack take.
+    #[must_use]
+    pub fn count(stack_octets: usize) -> Self {
+        let (taken, threads, each) = sample(stack_octets).unwrap_or_else(|_| (count(), 0, EACH));
+        Self { limit: limit(), taken, threads, each: each.max(1) }
+    }
+
+    /// How many threads there is room for.
+    #[must_use]
+    pub fn room(self) -> usize {
+        self.threads + self.limit.saturating_sub(self.taken + RESERVE) / self.each
+    }
+
+    /// Whether there is room for a thread for each of `clients`.
+    ///
+    /// # Errors
+    /// When there is not, with the arithmetic and the way out.
+    pub fn check(self, clients: usize) -> anyhow::Result<()> {
+        let room = self.room();
+        if clients <= room {
+            return Ok(());
+        }
+        let Self { limit, each, .. } = self;
+        let need = limit + (clients - room) * each;
+        let fewer = if each < EACH { "" } else { WITHOUT_HANDLERS };
+        bail!(
+            "{clients} clients at once need a thread each, and vm.max_map_count, {limit}, leaves \
+             room for {room}, at {each} mappings a thread: sysctl -w vm.max_map_count={need}{fewer}"
+        )
+    }
+}
+
+const WITHOUT_HANDLERS: &str = ", or start it without handlers of stack overflow, which halves \
+                                that (env --ignore-signal=SEGV --ignore-signal=BUS servers ...)";
+
+/// How many mappings there are with how many threads, and what each takes. The first threads bring
+/// heaps with them, the others only themselves.
+fn sample(stack_octets: usize) -> io::Result<(usize, usize, usize)> {
+    let cpus = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let heaps = HEAPS_PER_CPU * cpus;
+    let (gate, started) = (Mutex::new(()), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        let held = gate.lock();
+        let counted = wave(scope, &gate, (&started, heaps), stack_octets).and_then(|()| {
+            let before = count();
+            wave(scope, &gate, (&started, heaps + SAMPLE), stack_octets)?;
+            let after = count();
+            let each = (after - before + SAMPLE / 2) / SAMPLE;
+            Ok((after, heaps + SAMPLE, each))
+        });
+        drop(held);
+        counted
+    })
+}
+
+/// Makes threads until `wanted` of them have started, and wait at the gate.
+fn wave<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    gate: &'scope Mutex<()>,
+    (started, wanted): (&'scope AtomicUsize, usize),
+    stack_octets: usize,
+) -> io::Result<()> {
+    let there = started.load(Ordering::Acquire);
+    for _ in there..wanted {
+        Builder::new().stack_size(stack_octets).spawn_scoped(scope, || {
+            started.fetch_add(1, Ordering::AcqRel);
+            drop(gate.lock());
+        })?;
+    }
+    while started.load(Ordering::Acquire) < wanted {
+        thread::yield_now();
+    }
+    Ok(())
+}
+
+fn count() -> usize {
+    std::fs::read_to_string("/proc/self/maps").map_or(0, |text| text.lines().count())
+}
+
+fn limit() -> usize {
+    let text = std::fs::read_to_string("/proc/sys/vm/max_map_count");
+    text.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(65_530)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_room_is_what_the_limit_leaves() {
+        let mappings = Mappings { limit: 65_530, taken: 274, threads: 48, each: 4 };
+        assert_eq!(mappings.room(), 48 + 65_000 / 4);
+        assert!(mappings.check(16_298).is_ok());
+        let words = mappings.check(20_000).unwrap_err().to_string();
+        assert!(words.contains("vm.max_map_count=80338"), "{words}");
+        let raised = Mappings { limit: 80_338, ..mappings };
+        assert!(raised.check(20_000).is_ok(), "what it asks for is enough");
+    }
+
+    #[test]
+    fn a_limit_below_what_is_taken_leaves_no_room_and_no_panic() {
+        let mappings = Mappings { limit: 100, taken: 274, threads: 0, each: 4 };
+        assert_eq!(mappings.room(), 0);
+    }
+
+    /// Other tests make threads at the same time, so the count is not exact here.
+    #[test]
+    fn a_thread_takes_a_few_mappings() {
+        let mappings = Mappings::count(65_536);
+        assert!((1..=8).contains(&mappings.each), "{mappings:?}");
+    }
+}
