@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::demonstrate::{WAYS, Way};
 use crate::listener::parse_address;
 use crate::models::{MODELS, Model};
 use crate::tables::Tables;
@@ -23,6 +24,7 @@ pub struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   servers list
+  servers demonstrate fd-setsize
   servers run --model epoll-edge --app http --listen 127.0.0.1:8080 --workers 2
   servers run --model thread --app echo --listen '[fe80::1%eth0]:7000' --progress
   servers run --model reactors --app echo --listen 127.0.0.1:7000 \
@@ -38,6 +40,8 @@ pub enum Command {
     /// Serve until SIGTERM or Ctrl-C, then finish what has been asked and exit with 0. A second signal
     /// ends it at once
     Run(Box<Run>),
+    /// Show what programs do at a limit, each in a process made for it
+    Demonstrate(Demonstrate),
 }
 
 /// How to show the models.
@@ -53,10 +57,31 @@ pub struct List {
 pub enum Format {
     /// Aligned columns.
     Table,
-    /// A line a model, with a head.
+    /// A line a row, with a head.
     Csv,
-    /// An array of objects.
+    /// For programs.
     Json,
+}
+
+/// What to show, and how.
+#[derive(Debug, clap::Args)]
+pub struct Demonstrate {
+    /// At which limit
+    #[arg(value_enum)]
+    pub limit: Limit,
+    /// For people, for spreadsheets, for programs
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: Format,
+    /// Go this way, in this process, which may not outlive it: how the processes are told
+    #[arg(long, hide = true, value_parser = parse_way)]
+    pub way: Option<&'static Way>,
+}
+
+/// A limit that programs meet.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Limit {
+    /// FD_SETSIZE: a descriptor of 1,024 or above, and select(2)
+    FdSetsize,
 }
 
 /// What to serve, and how.
@@ -185,6 +210,10 @@ fn parse_model(name: &str) -> Result<&'static Model, String> {
         let names = MODELS.iter().map(|model| model.name).collect::<Vec<_>>().join(", ");
         format!("there is no such model; the models are {names}")
     })
+}
+
+fn parse_way(name: &str) -> Result<&'static Way, String> {
+    WAYS.iter().find(|way| way.name == name).ok_or_else(|| "there is no such way".into())
 }
 
 #[cfg(test)]

@@ -13,15 +13,18 @@
 //! | [`threads`]    | for how many threads the process has mappings                           |
 //! | [`control`]    | what all workers share: whether to go on, the time, the counters        |
 //! | [`stats`]      | counters: connections, answers, system calls, for each worker           |
+//! | [`demonstrate`] | what programs do with a descriptor that an `fd_set` has no room for     |
 //!
 //! The protocols themselves are in the crate `wire`, which knows no socket.
 
 pub mod apps;
 pub mod buffers;
 pub mod cli;
+pub mod columns;
 pub mod connection;
 pub mod control;
 pub mod copies;
+pub mod demonstrate;
 pub mod drive;
 pub mod keeper;
 pub mod listener;

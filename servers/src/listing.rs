@@ -1,10 +1,11 @@
 //! `servers list`: the table of models, for people and for programs.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use serde::Serialize;
 
 use crate::cli::Format;
+use crate::columns;
 use crate::models::{AtOnce, Family, MODELS, Model, TriggerName, Workers};
 
 /// A model as programs see it.
@@ -59,29 +60,14 @@ pub fn write(out: &mut impl Write, format: Format) -> anyhow::Result<()> {
             serde_json::to_writer_pretty(&mut *out, &rows)?;
             writeln!(out)?;
         }
-        Format::Csv => {
-            let mut csv = csv::Writer::from_writer(out);
-            csv.write_record(HEAD)?;
-            rows.iter().try_for_each(|row| csv.write_record(row.columns()))?;
-            csv.flush()?;
-        }
-        Format::Table => table(out, &rows)?,
+        Format::Csv => columns::csv(out, &lines(&rows))?,
+        Format::Table => columns::table(out, &lines(&rows))?,
     }
     Ok(())
 }
 
-fn table(out: &mut impl Write, rows: &[Row]) -> io::Result<()> {
-    let lines = std::iter::once(HEAD.map(String::from)).chain(rows.iter().map(Row::columns));
-    let lines = lines.collect::<Vec<_>>();
-    let width = |column: usize| lines.iter().map(|line| line[column].len()).max().unwrap_or(0);
-    let widths = [0, 1, 2, 3, 4, 5].map(width);
-    for line in &lines {
-        for (cell, width) in line.iter().zip(widths) {
-            write!(out, "{cell:width$}  ")?;
-        }
-        writeln!(out, "{}", line[HEAD.len() - 1])?;
-    }
-    Ok(())
+fn lines(rows: &[Row]) -> Vec<[String; 7]> {
+    std::iter::once(HEAD.map(String::from)).chain(rows.iter().map(Row::columns)).collect()
 }
 
 const fn trigger(name: TriggerName) -> &'static str {

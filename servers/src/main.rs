@@ -16,11 +16,12 @@ use servers::models::{Listeners, Site, Workers};
 use servers::progress::Progress;
 use servers::tables::{Room, Tables};
 use servers::threads::Mappings;
-use servers::{copies, listener, listing, tables};
+use servers::{copies, demonstrate, listener, listing, tables};
 
 fn main() -> ExitCode {
     let done = match Cli::read().command {
         Command::List(list) => listing::write(&mut io::stdout().lock(), list.format),
+        Command::Demonstrate(show) => demonstrate::run(&mut io::stdout().lock(), &show),
         Command::Run(run) => serve(&run),
     };
     match done {

@@ -1,0 +1,136 @@
+//! `servers demonstrate fd-setsize`: each way ends as it must, and nothing is left behind.
+
+#![allow(clippy::unwrap_used, reason = "that is how a test fails")]
+
+mod process;
+
+use std::fs;
+use std::process::{Command, Output, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use process::{SERVERS, eventually};
+use serde_json::{Value, json};
+
+fn demonstrate(by: &[&str], format: &str) -> Output {
+    let line = [by, &["demonstrate", "fd-setsize", "--format", format]].concat();
+    Command::new(line[0]).args(&line[1..]).output().unwrap()
+}
+
+/// The number that follows `words`.
+fn number(evidence: &str, words: &str) -> u64 {
+    let (_, rest) = evidence.split_once(words).unwrap_or_else(|| panic!("{words} in {evidence}"));
+    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    rest[..end].parse().unwrap()
+}
+
+/// What came of a way, and the evidence.
+fn find<'a>(report: &'a Value, way: &str) -> (&'a Value, &'a str) {
+    let rows = report["ways"].as_array().unwrap();
+    let row = rows.iter().find(|row| row["way"] == way).unwrap();
+    (&row["outcome"], row["evidence"].as_str().unwrap())
+}
+
+#[test]
+fn each_way_ends_as_it_must() {
+    let output = demonstrate(&[SERVERS], "json");
+    let report = serde_json::from_slice::<Value>(&output.stdout).unwrap();
+    let fine = json!({"kind": "exited", "status": 0});
+    let aborted = json!({"kind": "killed", "signal": "SIGABRT"});
+    assert_eq!(report["ways"].as_array().unwrap().len(), 6);
+
+    let (outcome, evidence) = find(&report, "unchecked");
+    let (bit, octet) = (number(evidence, "bit "), number(evidence, "went into octet "));
+    assert_eq!(outcome, &fine, "nobody notices");
+    assert!((128..256).contains(&octet), "{octet} is the neighbour's");
+    assert_eq!(octet, bit / 8, "it is where the number points: {evidence}");
+    assert!(evidence.ends_with(&format!("became {:#04x}", 1 << (bit % 8))), "{evidence}");
+
+    if cfg!(target_env = "gnu") {
+        let (outcome, evidence) = find(&report, "fortified");
+        assert_eq!(outcome, &aborted);
+        assert!(evidence.starts_with("*** ") && evidence.contains("terminated"), "{evidence}");
+    }
+
+    let (outcome, evidence) = find(&report, "libc");
+    assert_eq!(outcome, &aborted, "no panic leaves a function of C");
+    assert!(evidence.contains("1500"), "{evidence}");
+
+    let (outcome, evidence) = find(&report, "nix");
+    assert_eq!(outcome, &json!({"kind": "exited", "status": 101}));
+    assert!(evidence.contains("FD_SETSIZE"), "{evidence}");
+
+    let (outcome, evidence) = find(&report, "select");
+    let served = number(evidence, "of 1500 clients ");
+    assert_eq!((outcome, number(evidence, "accepted ")), (&fine, served));
+    assert_eq!(number(evidence, "refused "), 1_500 - served);
+    assert_eq!(number(evidence, "highest descriptor: "), 1_023);
+
+    let (outcome, evidence) = find(&report, "select-wide");
+    assert_eq!((outcome, number(evidence, "of 1500 clients ")), (&fine, 1_500));
+    assert_eq!((number(evidence, "accepted "), number(evidence, "refused ")), (1_500, 0));
+    assert!(number(evidence, "highest descriptor: ") >= 1_500, "{evidence}");
+}
+
+#[test]
+fn people_get_a_table_and_an_explanation() {
+    let output = demonstrate(&[SERVERS], "table");
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (table, explanation) = text.split_once("\n\n").unwrap();
+    let column = table.find("evidence").unwrap();
+    let starts =
+        |line: &str| line.as_bytes()[column - 1] == b' ' && line.as_bytes()[column] != b' ';
+    assert!(table.lines().count() == 7 && table.lines().all(starts), "{table}");
+    assert!(explanation.contains("C library") && explanation.contains("kernel"), "{explanation}");
+}
+
+#[test]
+fn too_low_a_limit_is_said_before_anything_is_shown() {
+    let output = demonstrate(&["prlimit", "--nofile=1400", "--", SERVERS], "table");
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{words}");
+    assert!(output.stdout.is_empty() && words.contains("hard limit is 1400"), "{words}");
+}
+
+/// The first child of that process which is a server.
+fn server_of(parent: Pid) -> Option<Pid> {
+    let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).ok()?;
+    let is_server = |child: &&str| {
+        let line = fs::read(format!("/proc/{child}/cmdline")).unwrap_or_default();
+        line.split(|&octet| octet == 0).any(|word| word == b"run")
+    };
+    let child = children.split_whitespace().find(is_server)?;
+    Some(Pid::from_raw(child.parse().unwrap()))
+}
+
+/// Whether a process exists and is not only waiting for somebody to take note of its end.
+fn lives(process: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+}
+
+#[test]
+fn its_processes_leave_no_core_and_die_with_it() {
+    let mut parent = Command::new(SERVERS)
+        .args(["demonstrate", "fd-setsize"])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let pid = Pid::from_raw(parent.id().cast_signed());
+    let mut child = None;
+    eventually("a server is started", || {
+        child = server_of(pid);
+        child.is_some()
+    });
+    let child = child.unwrap();
+    // Now nobody tells the server to stop.
+    kill(pid, Signal::SIGSTOP).unwrap();
+    assert!(lives(child));
+    let limits = fs::read_to_string(format!("/proc/{child}/limits")).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"]);
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    eventually("the server is gone, too", || !lives(child));
+}
