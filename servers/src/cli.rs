@@ -12,7 +12,7 @@ use crate::listener::parse_address;
 use crate::models::{MODELS, Model};
 use crate::tables::Tables;
 
-/// Echo and HTTP servers in ten I/O models that differ only in how they wait for sockets.
+/// Echo and HTTP servers in twelve I/O models that differ only in how they wait for sockets.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES)]
 pub struct Cli {

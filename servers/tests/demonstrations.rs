@@ -5,7 +5,8 @@
 mod process;
 
 use std::fs;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -110,27 +111,36 @@ fn lives(process: Pid) -> bool {
     stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
 
+/// A demonstration that is held where one of its servers runs; none, if it was over too soon.
+fn held() -> Option<(Child, Pid)> {
+    let line = ["demonstrate", "fd-setsize"];
+    let mut parent = Command::new(SERVERS).args(line).stdout(Stdio::null()).spawn().unwrap();
+    let pid = Pid::from_raw(parent.id().cast_signed());
+    while parent.try_wait().unwrap().is_none() {
+        if let Some(server) = server_of(pid) {
+            kill(pid, Signal::SIGSTOP).unwrap();
+            if lives(server) {
+                return Some((parent, server));
+            }
+            kill(pid, Signal::SIGCONT).unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    None
+}
+
 #[test]
 fn its_processes_leave_no_core_and_die_with_it() {
-    let mut parent = Command::new(SERVERS)
-        .args(["demonstrate", "fd-setsize"])
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let pid = Pid::from_raw(parent.id().cast_signed());
-    let mut child = None;
-    eventually("a server is started", || {
-        child = server_of(pid);
-        child.is_some()
+    let mut caught = None;
+    eventually("a server is caught while it runs", || {
+        caught = held();
+        caught.is_some()
     });
-    let child = child.unwrap();
-    // Now nobody tells the server to stop.
-    kill(pid, Signal::SIGSTOP).unwrap();
-    assert!(lives(child));
-    let limits = fs::read_to_string(format!("/proc/{child}/limits")).unwrap();
+    let (mut parent, server) = caught.unwrap();
+    let limits = fs::read_to_string(format!("/proc/{server}/limits")).unwrap();
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"]);
     parent.kill().unwrap();
     parent.wait().unwrap();
-    eventually("the server is gone, too", || !lives(child));
+    eventually("the server is gone, too", || !lives(server));
 }

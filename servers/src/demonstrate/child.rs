@@ -15,7 +15,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::{alarm, getpid, getppid};
 use serde::Serialize;
 
-/// How long a process may live, in seconds: far longer than any takes.
+/// How long a process may live, in seconds (alarm(2) outlives exec): far longer than any takes.
 const LIFE_MAX: u32 = 60;
 /// What a Rust program exits with after a panic of its first thread.
 const PANIC: i32 = 101;
