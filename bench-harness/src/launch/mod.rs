@@ -144,6 +144,18 @@ pub struct Counters {
     pub accepted: u64,
     /// Clients turned away because a limit was reached.
     pub refused: u64,
+    /// Of those, the ones that no thread could be made for.
+    pub refused_no_thread: u64,
+    /// Of those, the ones whose thread vm.max_map_count leaves no room for.
+    pub refused_no_mappings: u64,
+    /// Of those, the ones with a descriptor that the model does not hold (FD_SETSIZE).
+    pub refused_number: u64,
+    /// Of those, the ones that the kernel did not take for what is waited for.
+    pub refused_no_watch: u64,
+    /// Accepts that found no room for a descriptor; the client waits.
+    pub accepts_without_room: u64,
+    /// The error of the last thread that could not be made (errno(3)).
+    pub spawn_errno: Option<i32>,
     /// Requests answered.
     pub answered: u64,
     /// Calls that waits were made of: select, poll, `epoll_wait`, and what a library adds to them.

@@ -184,11 +184,11 @@ impl Serving {
     /// Asks it to stop, and waits for its end, whatever that is; also when it has ended before.
     ///
     /// # Errors
-    /// When it does not end. It is killed then.
-    pub fn end(mut self) -> Result<(Ended, Option<Counters>)> {
+    /// When it does not end within `patience`. It is killed then.
+    pub fn end(mut self, patience: Duration) -> Result<(Ended, Option<Counters>)> {
         // What has ended already says why by its status.
         let _ = self.child.terminate();
-        let ended = self.child.end(DRAIN)?;
+        let ended = self.child.end(patience)?;
         Ok((ended, self.counted()))
     }
 
