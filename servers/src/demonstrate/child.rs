@@ -1,7 +1,7 @@
 //! Processes for what may end them.
 //!
-//! Each is this program again. It dies with us, leaves no core, and the kernel ends it after a while:
-//! so nothing here needs a clock of its own.
+//! Each is this program again. It dies with us, leaves no core, and the kernel ends it after a
+//! while: so nothing here needs a clock of its own.
 
 use std::fmt;
 use std::io;
@@ -70,8 +70,8 @@ pub(super) fn store(way: &str) -> anyhow::Result<(Outcome, String)> {
     Ok((ended.status.into(), telling(&String::from_utf8_lossy(words)).into()))
 }
 
-/// Makes sure that this process leaves no core: RLIMIT_CORE does not hold for one that goes to a program
-/// (core(5)).
+/// Makes sure that this process leaves no core: RLIMIT_CORE does not hold for one that goes to a
+/// program (core(5)).
 ///
 /// # Errors
 /// When the kernel refuses.

@@ -1,9 +1,10 @@
-//! `servers demonstrate fd-setsize`: what programs do with a descriptor that an `fd_set` has no room
-//! for.
+//! `servers demonstrate fd-setsize`: what programs do with a descriptor that an `fd_set` has no
+//! room for.
 //!
-//! An `fd_set` holds the numbers below FD_SETSIZE, 1,024, and `FD_SET` stores a bit at any number. What
-//! comes of one beyond depends on who checks; each way is gone in a process made for it, since some of
-//! them end it. select(2), BUGS, has the words: the limit is the C library's, not the kernel's.
+//! An `fd_set` holds the numbers below FD_SETSIZE, 1,024, and `FD_SET` stores a bit at any number.
+//! What comes of one beyond depends on who checks; each way is gone in a process made for it, since
+//! some of them end it. select(2), BUGS, has the words: the limit is the C library's, not the
+//! kernel's.
 
 mod child;
 mod fortified;
@@ -23,10 +24,10 @@ use crate::cli::{Demonstrate, Limit};
 use crate::tables;
 use report::Row;
 
-/// The number that an `fd_set` has no room for: within the second of two sets that lie side by side.
+/// A number that an `fd_set` has no room for, but two of them side by side have.
 const BEYOND: RawFd = 1_500;
-/// How many descriptors it takes: for so many clients, for what else we and a server have open, and for
-/// what was left open to us.
+/// How many descriptors it takes: for so many clients, for what else we and a server have open, and
+/// for what was left open to us.
 const ROOM: u64 = serving::CLIENTS as u64 + 100;
 
 /// One way of dealing with such a descriptor.
@@ -79,8 +80,8 @@ pub const WAYS: &[Way] = &[
 /// Goes all ways and says what came of them; or goes one, in this process.
 ///
 /// # Errors
-/// When the descriptor limit has no room for what is to be shown, when no process can be made, or when
-/// `out` does not take the report.
+/// When the descriptor limit has no room for what is to be shown, when no process can be made, or
+/// when `out` does not take the report.
 pub fn run(out: &mut impl Write, asked: &Demonstrate) -> anyhow::Result<()> {
     let Limit::FdSetsize = asked.limit;
     let table = tables::raise_limit();

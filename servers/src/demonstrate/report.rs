@@ -40,9 +40,10 @@ const HEAD: [&str; 3] = ["who", "what comes of it", "evidence"];
 
 const EXPLANATION: &str = "\
 FD_SETSIZE limits the number of a descriptor, not how many there are, and it lies in the C library:
-its fd_set is an array of fixed length, and FD_SET stores wherever the number points. The kernel has
-no such type: it is handed an address and how many bits to look at. select-wide hands it longer sets,
-and serves whom the descriptor limit lets in; but each wait passes over all bits up to the highest.";
+its fd_set is an array of fixed length, and FD_SET stores wherever the number points. The kernel
+has no such type: it is handed an address and how many bits to look at. select-wide hands it longer
+sets, and serves whom the descriptor limit lets in; but each wait passes over all bits up to the
+highest, whoever is idle.";
 
 /// Writes them down.
 ///

@@ -1,4 +1,4 @@
-//! Two servers: one turns away whom its set has no room for, the other one has a set with more room.
+//! Two servers: one turns away whom its set has no room for, the other has a longer set.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const HELLO: &str = "GET /heartbeat HTTP/1.1\r\nHost: localhost\r\n\r\n";
 const STATS: &str = "GET /stats HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
-/// Lets all clients come and stay, and says how many the server served, and how it ended when told to.
+/// Lets all clients come and stay: how many the server served, and how it ended when told to.
 ///
 /// # Errors
 /// When there is no server, or one that leaves clients without an answer.

@@ -1,4 +1,5 @@
-//! C without a check: the bit goes where the number points, into memory that belongs to something else.
+//! C without a check: the bit goes where the number points, into memory that belongs to something
+//! else.
 //!
 //! The store is done on a set and a neighbour that are one piece of memory, made for it: what is
 //! corrupted in a real program is whatever the compiler has laid behind the set.
@@ -29,8 +30,8 @@ fn store(fd: OwnedFd) -> anyhow::Result<String> {
     ensure!(number < 8 * size_of::<Memory>(), "descriptor {number} is beyond the neighbour, too");
     // SAFETY: both are arrays of integers, and may be all 0.
     let mut memory: Memory = unsafe { std::mem::zeroed() };
-    // SAFETY: the bit is within `memory`, which is aligned as its set is, and the pointer is to all of
-    // `memory`.
+    // SAFETY: the bit is within `memory`, which is aligned as its set is, and the pointer is to all
+    // of `memory`.
     unsafe { fd_set(number, (&raw mut memory).cast()) };
     let mut octets = memory.neighbour.iter().zip(OCTETS..);
     let Some((octet, place)) = octets.find(|&(&octet, _)| octet != 0) else {

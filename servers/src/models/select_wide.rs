@@ -2,12 +2,12 @@
 //!
 //! - The kernel is handed two sets of bits, for reading and for writing, as long as the highest
 //!   descriptor needs, and overwrites them with what is ready; so a copy goes in.
-//! - A wait costs two passes over all descriptors up to the highest, one in the kernel and one here,
-//!   however few of them are active.
-//! - Nothing but the descriptor limit limits it: FD_SETSIZE is the size of the C library's type, and
-//!   [`WideSet`] is another one.
-//! - Watch what is the same as in `select`: only the type differs, so past 1,024 descriptors each wait
-//!   goes on getting dearer by the same steps.
+//! - A wait costs two passes over all descriptors up to the highest, one in the kernel and one
+//!   here, however few of them are active.
+//! - Nothing but the descriptor limit limits it: FD_SETSIZE is the size of the C library's type,
+//!   and [`WideSet`] is another one.
+//! - Watch what is the same as in `select`: only the type differs, so past 1,024 descriptors each
+//!   wait goes on getting dearer by the same steps.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};

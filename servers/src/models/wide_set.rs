@@ -1,8 +1,9 @@
 //! Sets of descriptors of any size, and select(2) for them.
 //!
-//! An `fd_set` of the C library has room for FD_SETSIZE, 1,024, numbers and no more. The kernel knows
-//! no such type: it is handed an address and how many bits there are to look at. So a set may be as
-//! long as one likes, but the library's `select` takes no other type, and the call is made without it.
+//! An `fd_set` of the C library has room for FD_SETSIZE, 1,024, numbers and no more. The kernel
+//! knows no such type: it is handed an address and how many bits there are to look at. So a set may
+//! be as long as one likes, but the library's `select` takes no other type, and the call is made
+//! without it.
 
 use std::ffi::{c_int, c_ulong};
 use std::ptr::{null, null_mut};
@@ -42,7 +43,8 @@ impl WideSet {
         self.words.clone_from(&other.words);
     }
 
-    /// The numbers that are in, in ascending order. A word of idle descriptors is passed by at once.
+    /// The numbers that are in, in ascending order. A word of idle descriptors is passed by at
+    /// once.
     pub(super) fn numbers(&self) -> impl Iterator<Item = usize> {
         let words = self.words.iter().enumerate();
         words.flat_map(|(place, &word)| ones(word).map(move |bit| place * BITS + bit))
@@ -78,8 +80,9 @@ pub(super) fn select(
     write.hold(count);
     let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     let timeout = if block == Block::No { &raw const at_once } else { null() };
-    // SAFETY: the kernel reads and writes `count` bits of each set, in whole words, and both have room
-    // for them; it reads the time, and leaves one of 0 as it is. Nothing of this outlives the call.
+    // SAFETY: the kernel reads and writes `count` bits of each set, in whole words, and both have
+    // room for them; it reads the time, and leaves one of 0 as it is. Nothing of this outlives the
+    // call.
     let ready = unsafe {
         libc::syscall(
             libc::SYS_pselect6,
