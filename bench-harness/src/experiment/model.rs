@@ -23,6 +23,24 @@ pub struct Model {
     /// How many clients it serves at once.
     #[serde(default)]
     pub at_once: AtOnce,
+    /// How many workers it has when nobody says.
+    #[serde(default)]
+    pub workers: Workers,
+    /// How many descriptor tables it has when nobody says, each with a copy of it.
+    #[serde(default = "one")]
+    pub tables: u32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// How many workers a model has when nobody says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Workers {
+    /// A fixed number; `None` when it depends on the clients or on the CPUs.
+    #[serde(default)]
+    pub count: Option<u64>,
 }
 
 /// How many clients a model serves at once.

@@ -2,9 +2,18 @@
 //! limits of the host and the appetite of the model, then measured.
 
 pub mod appetite;
+mod chance;
+mod crowd;
 pub mod evidence;
+mod footprint;
 pub mod host;
+mod need;
 pub mod outcome;
 pub mod prediction;
+mod reading;
+mod remedy;
 pub mod seek;
+mod specimen;
 pub mod trial;
+
+pub use prediction::predict;

@@ -1,0 +1,42 @@
+//! A server that is started to be looked at.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::launch::child::Child;
+use crate::launch::pinning::Pinning;
+use crate::launch::process::Binaries;
+
+/// How long it may take to say where it listens.
+const START: Duration = Duration::from_secs(10);
+
+/// A running server; killed when dropped.
+#[derive(Debug)]
+pub(super) struct Specimen {
+    child: Child,
+    /// Where it listens.
+    pub(super) address: SocketAddr,
+}
+
+impl Specimen {
+    /// Starts an echo server, on all CPUs.
+    pub(super) fn start(binaries: &Binaries, model: &str, arguments: &[String]) -> Result<Self> {
+        let line = ["run", "--model", model, "--app", "echo", "--listen", "127.0.0.1:0"];
+        let mut line = line.map(str::to_owned).to_vec();
+        line.extend_from_slice(arguments);
+        let Pinning { server, client } = Pinning::of_this_host()?;
+        let mut child = Child::start(&binaries.servers, &line, &[server, client].concat())?;
+        let said = child.line(START)?;
+        let address = said.strip_prefix("listening ").and_then(|address| address.parse().ok());
+        let address =
+            address.with_context(|| format!("`servers {}` said `{said}`", line.join(" ")))?;
+        Ok(Self { child, address })
+    }
+
+    /// Its process.
+    pub(super) fn pid(&self) -> u32 {
+        self.child.pid()
+    }
+}
