@@ -1,18 +1,19 @@
-//! What a wait costs beside idle descriptors, and what a change of interest costs.
+//! What a wait costs by idle and by active connections, and what a change of interest costs.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a bench is a program of its own")]
 
-use std::hint::black_box;
 use std::os::fd::AsFd;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use servers::connection::Interest;
-use servers::drive::poller::{Block, Poller, Token, Trigger};
+use servers::cost::{Bed, Reach};
+use servers::drive::poller::{Poller, Token};
 use servers::models::{Edge, Epoll, Level, Oneshot, Poll, Portable, Select, SelectWide};
 use servers::waker::Waker;
 
-/// Idle descriptors beside the active one; the last is beyond what an fd_set holds.
-const IDLE: [usize; 4] = [0, 100, 900, 9_000];
+/// Idle connections, and active ones beside them: an axis each. Some are beyond what select(2) holds.
+const CONDITIONS: [(usize, usize); 7] =
+    [(0, 1), (100, 1), (900, 1), (9_000, 1), (100, 4), (100, 16), (100, 64)];
 const ACTIVE: Token = Token { slot: 0, generation: 0 };
 
 fn pollers(criterion: &mut Criterion) {
@@ -25,37 +26,31 @@ fn pollers(criterion: &mut Criterion) {
     each::<Portable>(criterion, "portable");
 }
 
-fn each<P: Poller>(criterion: &mut Criterion, name: &str) {
-    let room = P::CEILING.map_or(usize::MAX, |ceiling| ceiling as usize - 50);
-    for idle in IDLE.into_iter().filter(|&idle| idle < room) {
-        wait::<P>(criterion, name, idle);
+fn each<P: Poller + Send + 'static>(criterion: &mut Criterion, name: &str) {
+    let most = CONDITIONS.map(|(idle, active)| idle + active).into_iter().max().unwrap();
+    let mut bed = Bed::<P>::new(most, Reach::OneTable).unwrap();
+    for (idle, active) in CONDITIONS {
+        if bed.holds(idle + active).is_ok() {
+            wait(criterion, name, &mut bed, idle, active);
+        }
     }
+    drop(bed);
     modify::<P>(criterion, name);
 }
 
-/// One descriptor becomes ready, is reported, and is read; the others stay idle.
-fn wait<P: Poller>(criterion: &mut Criterion, name: &str, idle: usize) {
-    let mut poller = P::new().unwrap();
-    let active = Waker::new().unwrap();
-    let others = (0..idle).map(|_| Waker::new().unwrap()).collect::<Vec<_>>();
-    poller.add(active.as_fd(), ACTIVE, Interest::Read).unwrap();
-    for (slot, other) in (1..).zip(&others) {
-        poller.add(other.as_fd(), Token { slot, generation: 0 }, Interest::Read).unwrap();
-    }
-    let mut events = Vec::new();
-    criterion.benchmark_group("wait").bench_function(BenchmarkId::new(name, idle), |bencher| {
-        bencher.iter(|| {
-            active.wake();
-            poller.wait(&mut events, Block::Yes).unwrap();
-            active.rest();
-            if P::TRIGGER == Trigger::Oneshot {
-                poller.modify(active.as_fd(), ACTIVE, Interest::Read).unwrap();
-            }
-            black_box(events.drain(..).count())
-        });
+/// The wait alone, as `servers time-waits` measures it, but with one reading of the clock in it.
+fn wait<P: Poller + Send + 'static>(
+    criterion: &mut Criterion,
+    name: &str,
+    bed: &mut Bed<P>,
+    idle: usize,
+    active: usize,
+) {
+    bed.arrange(idle, active).unwrap();
+    let id = BenchmarkId::new(name, format!("idle {idle}, active {active}"));
+    criterion.benchmark_group("wait").bench_function(id, |bencher| {
+        bencher.iter_custom(|rounds| (0..rounds).map(|_| bed.round().unwrap().wait).sum());
     });
-    poller.forget(active.as_fd());
-    others.iter().for_each(|other| poller.forget(other.as_fd()));
 }
 
 fn modify<P: Poller>(criterion: &mut Criterion, name: &str) {

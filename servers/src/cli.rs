@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::cost::TimeWaits;
 use crate::demonstrate::{WAYS, Way};
 use crate::listener::parse_address;
 use crate::models::{MODELS, Model};
@@ -42,6 +43,9 @@ pub enum Command {
     Run(Box<Run>),
     /// Show what programs do at a limit, each in a process made for it
     Demonstrate(Demonstrate),
+    /// Time the waits of a poller, by idle and by active connections. Every wait finds something ready:
+    /// falling asleep and being woken are not in it
+    TimeWaits(TimeWaits),
 }
 
 /// How to show the models.

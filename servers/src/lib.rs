@@ -12,6 +12,7 @@
 //! | [`tables`]     | how many tables, and for how many clients they have room                |
 //! | [`threads`]    | for how many threads the process has mappings                           |
 //! | [`control`]    | what all workers share: whether to go on, the time, the counters        |
+//! | [`cost`]       | what one wait of each poller takes, by idle and active connections      |
 //! | [`stats`]      | counters: connections, answers, system calls, for each worker           |
 //! | [`demonstrate`] | what programs do with a descriptor that an `fd_set` has no room for     |
 //!
@@ -24,6 +25,7 @@ pub mod columns;
 pub mod connection;
 pub mod control;
 pub mod copies;
+pub mod cost;
 pub mod demonstrate;
 pub mod drive;
 pub mod keeper;

@@ -16,13 +16,14 @@ use servers::models::{Listeners, Site, Workers};
 use servers::progress::Progress;
 use servers::tables::{Room, Tables};
 use servers::threads::Mappings;
-use servers::{copies, demonstrate, listener, listing, tables};
+use servers::{copies, cost, demonstrate, listener, listing, tables};
 
 fn main() -> ExitCode {
     let done = match Cli::read().command {
         Command::List(list) => listing::write(&mut io::stdout().lock(), list.format),
         Command::Demonstrate(show) => demonstrate::run(&mut io::stdout().lock(), &show),
         Command::Run(run) => serve(&run),
+        Command::TimeWaits(options) => cost::run(&options, &mut io::stdout().lock()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
