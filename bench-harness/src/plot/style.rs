@@ -10,9 +10,10 @@ pub(super) const FAMILY: &str = "sans-serif";
 const REGULAR: &[u8] = include_bytes!("../../assets/DejaVuSans.subset.ttf");
 const BOLD: &[u8] = include_bytes!("../../assets/DejaVuSans-Bold.subset.ttf");
 
-/// Ten colours after Paul Tol's "muted" scheme, which people with any of the common colour vision
-/// deficiencies can tell apart. Marks differ as well, so that colour is never the only sign.
-const COLOURS: [RGBColor; 10] = [
+/// Colours after Paul Tol's "muted" scheme, which people with any of the common colour vision
+/// deficiencies can tell apart, and two more of his. Marks differ as well, so that colour is never the
+/// only sign.
+const COLOURS: [RGBColor; 12] = [
     RGBColor(0x33, 0x22, 0x88),
     RGBColor(0xcc, 0x66, 0x77),
     RGBColor(0x11, 0x77, 0x33),
@@ -23,6 +24,8 @@ const COLOURS: [RGBColor; 10] = [
     RGBColor(0x99, 0x99, 0x33),
     RGBColor(0xaa, 0x44, 0x99),
     RGBColor(0x55, 0x55, 0x55),
+    RGBColor(0xee, 0x77, 0x33),
+    RGBColor(0x00, 0x77, 0xbb),
 ];
 
 /// Text.
@@ -53,9 +56,11 @@ pub(super) enum Shape {
     Up,
     Diamond,
     Down,
+    Left,
 }
 
-const SHAPES: [Shape; 5] = [Shape::Circle, Shape::Square, Shape::Up, Shape::Diamond, Shape::Down];
+const SHAPES: [Shape; 6] =
+    [Shape::Circle, Shape::Square, Shape::Up, Shape::Diamond, Shape::Down, Shape::Left];
 
 /// How one model looks in every figure.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +70,7 @@ pub(super) struct Look {
     pub(super) dashed: bool,
 }
 
-/// The look of the n-th model. Neighbours differ in colour and shape; the second five are dashed.
+/// The look of the n-th model. Neighbours differ in colour and shape; the second half is dashed.
 pub(super) fn look(n: usize) -> Look {
     let place = n % COLOURS.len();
     Look {
@@ -87,8 +92,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_of_ten_models_look_alike() {
-        let looks: Vec<_> = (0..10).map(look).collect();
+    fn no_two_of_twelve_models_look_alike() {
+        let looks: Vec<_> = (0..12).map(look).collect();
         for (n, one) in looks.iter().enumerate() {
             assert!(looks.iter().skip(n + 1).all(|other| other.colour != one.colour));
             let alike = |other: &&Look| (other.shape, other.dashed) == (one.shape, one.dashed);
