@@ -16,7 +16,7 @@ use servers::models::{Listeners, Site, Workers};
 use servers::progress::Progress;
 use servers::tables::{Room, Tables};
 use servers::threads::Mappings;
-use servers::{copies, cost, demonstrate, listener, listing, tables};
+use servers::{copies, cost, demonstrate, listener, listing, tables, threads};
 
 fn main() -> ExitCode {
     let done = match Cli::read().command {
@@ -94,7 +94,10 @@ fn threads_max(run: &Run) -> anyhow::Result<usize> {
         return Ok(0);
     }
     let mappings = Mappings::count(run.limits.stack as usize);
-    run.clients.map_or(Ok(()), |clients| mappings.check(clients as usize))?;
+    if let Some(clients) = run.clients {
+        mappings.check(clients as usize)?;
+        threads::check_host(clients as usize)?;
+    }
     Ok(mappings.room())
 }
 

@@ -5,11 +5,14 @@
 //! one, for the handler that reports a stack overflow (sigaltstack(2)). If there is no room for that,
 //! the library aborts the process. So the model that makes a thread for each client must stop before.
 //!
+//! The others are looked at all the same when somebody says how many clients there will be.
+//!
 //! Each of the two stacks has a guard page, which is a mapping of its own: four in all. A process that
 //! was started with SIGSEGV and SIGBUS ignored has no such handler, and its threads take two. Other C
 //! libraries and kernels have other numbers; so they are counted here, not assumed.
 
 use std::io;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, Builder, Scope};
@@ -44,7 +47,8 @@ impl Mappings {
     #[must_use]
     pub fn count(stack_octets: usize) -> Self {
         let (taken, threads, each) = sample(stack_octets).unwrap_or_else(|_| (count(), 0, EACH));
-        Self { limit: limit(), taken, threads, each: each.max(1) }
+        let limit = sysctl("vm.max_map_count").unwrap_or(65_530);
+        Self { limit, taken, threads, each: each.max(1) }
     }
 
     /// How many threads there is room for.
@@ -70,6 +74,40 @@ impl Mappings {
              room for {room}, at {each} mappings a thread: sysctl -w vm.max_map_count={need}{fewer}"
         )
     }
+}
+
+/// Limits on all threads of the host, which make the creation of one more fail.
+const HOST_WIDE: [&str; 2] = ["kernel.threads-max", "kernel.pid_max"];
+
+/// Whether the host has room for a thread for each of `clients` beside those that there are.
+///
+/// # Errors
+/// When it has not, with the arithmetic and the way out.
+pub fn check_host(clients: usize) -> anyhow::Result<()> {
+    let alive = alive();
+    HOST_WIDE.into_iter().try_for_each(|name| match sysctl(name) {
+        Some(limit) if limit < clients + alive => bail!(
+            "{clients} clients at once need a thread each, and {name}, {limit}, is for all threads \
+             of the host, of which there are {alive}: sysctl -w {name}={}",
+            clients + alive + SPARE
+        ),
+        _ => Ok(()),
+    })
+}
+
+/// Threads that others may make meanwhile.
+const SPARE: usize = 1_000;
+
+/// All threads of the host (proc_loadavg(5), the fourth field).
+fn alive() -> usize {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let field = text.split_whitespace().nth(3).and_then(|field| field.split_once('/'));
+    field.and_then(|(_, all)| all.parse().ok()).unwrap_or(0)
+}
+
+fn sysctl(name: &str) -> Option<usize> {
+    let path = Path::new("/proc/sys").join(name.replace('.', "/"));
+    std::fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
 const WITHOUT_HANDLERS: &str = ", or start it without handlers of stack overflow, which halves \
@@ -119,11 +157,6 @@ fn count() -> usize {
     std::fs::read_to_string("/proc/self/maps").map_or(0, |text| text.lines().count())
 }
 
-fn limit() -> usize {
-    let text = std::fs::read_to_string("/proc/sys/vm/max_map_count");
-    text.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(65_530)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,6 +176,13 @@ mod tests {
     fn a_limit_below_what_is_taken_leaves_no_room_and_no_panic() {
         let mappings = Mappings { limit: 100, taken: 274, threads: 0, each: 4 };
         assert_eq!(mappings.room(), 0);
+    }
+
+    #[test]
+    fn a_host_without_room_for_so_many_threads_says_which_setting_to_change() {
+        assert!(check_host(1).is_ok());
+        let words = check_host(1 << 40).unwrap_err().to_string();
+        assert!(words.contains("sysctl -w kernel.threads-max="), "{words}");
     }
 
     /// Other tests make threads at the same time, so the count is not exact here.
