@@ -5,15 +5,18 @@
 //! is what each takes; what is left over is what the server has anyway. The first clients are no
 //! part of the division, since they make what all later ones share: buffers, arenas of the allocator.
 
+use std::fs;
+
 use anyhow::{Context, Result, bail};
 use loadgen::memory::Reading;
 use serde::{Deserialize, Serialize};
 
-use super::crowd::{Crowd, Pairs};
+use super::crowd::Crowd;
 use super::footprint::Footprint;
 use super::specimen::Specimen;
 use crate::experiment::model::{AtOnce, Model};
 use crate::launch::process::Binaries;
+use crate::restraint::Bonds;
 
 /// How many clients are looked at: some, and more. Both ends of the more have room in a table of
 /// 1,024 descriptors.
@@ -92,10 +95,22 @@ impl Appetite {
     /// # Errors
     /// When the server does not start, or does not answer a client.
     pub fn measure(binaries: &Binaries, model: &Model, arguments: &[String]) -> Result<Self> {
-        // Held to the end: sockets that are closed meanwhile would make the kernel's memory shrink.
-        let pairs = Pairs::open().context("measuring what a socket takes")?;
+        Self::measure_bound(binaries, model, arguments, Bonds::default())
+    }
+
+    /// The same of a server under limits of its own, which have to leave room for 320 clients: some
+    /// change what a client takes, such as whether a thread has a stack for signal handlers.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn measure_bound(
+        binaries: &Binaries,
+        model: &Model,
+        arguments: &[String],
+        bonds: Bonds,
+    ) -> Result<Self> {
         let workers = workers(model, arguments)?;
-        let server = Specimen::start(binaries, &model.name, arguments)?;
+        let server = Specimen::start(binaries, &model.name, arguments, bonds)?;
         let mut crowd = Crowd::new(server.address);
         let look = |clients| {
             crowd.grow_to(clients)?;
@@ -105,7 +120,8 @@ impl Appetite {
         let looks =
             looks.with_context(|| format!("measuring what a client of {} takes", model.name))?;
         let [before, some, more] = &looks[..] else { bail!("too few looks at {}", model.name) };
-        Ok(Self { workers, ..Self::fitted(before, some, more, pairs.octets_an_end) })
+        let slabinfo = fs::read_to_string("/proc/slabinfo").unwrap_or_default();
+        Ok(Self { workers, ..Self::fitted(before, some, more, socket_octets(&slabinfo)) })
     }
 
     /// `peer` are the octets of the client's end of a connection.
@@ -134,6 +150,18 @@ impl Appetite {
             workers: None,
         }
     }
+}
+
+/// Octets of the kernel for one end of a connection, as large as its caches make the objects
+/// (slabinfo(5)). Only root may read that; for others they are as large as in Linux 6.18 on x86-64.
+fn socket_octets(slabinfo: &str) -> f64 {
+    let objects = [("TCP", 2_368), ("sock_inode_cache", 832), ("filp", 192), ("dentry", 192)];
+    let size = |(name, usual): (&str, u64)| {
+        let rows = slabinfo.lines().map(|line| line.split_whitespace());
+        let mut row = rows.into_iter().find(|row| row.clone().next() == Some(name));
+        row.as_mut().and_then(|row| row.nth(3)?.parse().ok()).unwrap_or(usual)
+    };
+    objects.map(size).iter().sum::<u64>() as f64
 }
 
 /// How many clients are served at once by a table's workers, if each keeps one.
@@ -179,6 +207,14 @@ mod tests {
     fn what_shrinks_is_taken_not_to_grow() {
         assert_eq!(Share::through((0, 9.0), (10, 5.0)), Share { base: 5.0, each: 0.0 });
         assert_eq!(Share::through((5, 9.0), (5, 9.0)), Share { base: 9.0, each: 0.0 });
+    }
+
+    #[test]
+    fn a_socket_is_as_large_as_the_caches_say() {
+        let text = "# name <active_objs> <num_objs> <objsize>\nTCP 92 156 3000 13 8 : tunables\n\
+                    TCPv6 1 1 9000 1 1 :\ndentry 5 5 200 1 1 :\n";
+        assert_eq!(socket_octets(text), (3_000 + 832 + 192 + 200) as f64);
+        assert_eq!(socket_octets(""), (2_368 + 832 + 192 + 192) as f64);
     }
 
     #[test]

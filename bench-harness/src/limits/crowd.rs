@@ -1,11 +1,10 @@
-//! Clients that are answered once and then held, and sockets that nobody serves.
+//! Clients that are answered once and then held.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use loadgen::memory::Reading;
 
 use crate::interrupt;
 
@@ -50,35 +49,9 @@ fn answered(server: SocketAddr) -> Result<TcpStream> {
     Ok(client)
 }
 
-/// Connections with both ends in this process: what the kernel takes for a socket, and nothing else.
-#[derive(Debug)]
-pub(super) struct Pairs {
-    _held: Vec<[TcpStream; 2]>,
-    /// Octets of the kernel for one end.
-    pub(super) octets_an_end: f64,
-}
-
-impl Pairs {
-    /// How many there are: enough that the kernel's habit of taking memory by the page is small
-    /// against them, and few enough for a table of 1,024 descriptors.
-    const COUNT: usize = 128;
-
-    pub(super) fn open() -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").context("listening")?;
-        let address = listener.local_addr()?;
-        let before = Reading::take(None);
-        let pair = |_| -> Result<_> {
-            let client = TcpStream::connect_timeout(&address, PATIENCE).context("connecting")?;
-            Ok([client, listener.accept().context("accepting")?.0])
-        };
-        let held = (0..Self::COUNT).map(pair).collect::<Result<Vec<_>>>()?;
-        let grown = before.until(&Reading::take(None)).slab.max(0);
-        Ok(Self { _held: held, octets_an_end: grown as f64 / (2 * Self::COUNT) as f64 })
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
     use std::thread;
 
     use super::*;

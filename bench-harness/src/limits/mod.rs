@@ -1,6 +1,7 @@
 //! How many clients a model can serve on this host, what stops it, and why: first predicted from the
 //! limits of the host and the appetite of the model, then measured.
 
+pub mod advice;
 pub mod appetite;
 mod chance;
 mod crowd;
@@ -14,6 +15,9 @@ mod reading;
 mod remedy;
 pub mod seek;
 mod specimen;
+mod table;
 pub mod trial;
 
+pub use advice::advise;
 pub use prediction::predict;
+pub use table::table;

@@ -56,9 +56,9 @@ pub(super) fn of_clients(limits: &HostLimits) -> Vec<Need> {
     [Limit::Ports, Limit::EpollWatches].into_iter().filter_map(need).collect()
 }
 
-/// Whether each descriptor table has this limit to itself.
-pub(super) fn per_table(limit: Limit) -> bool {
-    matches!(limit, Limit::Nofile | Limit::FdSetsize)
+/// Whether each descriptor table, with its copy of the model, has this limit to itself.
+fn per_table(limit: Limit) -> bool {
+    matches!(limit, Limit::Nofile | Limit::FdSetsize | Limit::Workers)
 }
 
 /// What the server takes from a limit; `None` when the limit is not about this model.
@@ -95,12 +95,12 @@ fn share(setting: &Setting, model: &Model, appetite: &Appetite, tables: u32) -> 
 
 /// Where each client keeps a worker, the workers are the limit.
 fn workers(appetite: &Appetite, tables: u32) -> Option<Need> {
-    let all = |workers: u64| workers.saturating_mul(tables.into());
-    let bound = Bound::AtMost(all(appetite.workers?));
-    let setting = Setting::new(Limit::Workers, "servers list", bound)
-        .set_by("servers run … --workers {}")
-        .up_to(if appetite.workers == Some(1) { all(1) } else { all(WORKERS_MAX) });
-    Some(Need { setting, share: Share { base: 0.0, each: 1.0 }, tables: 1, kept: 0 })
+    let workers = appetite.workers?;
+    let setting = Setting::new(Limit::Workers, "servers list", Bound::AtMost(workers))
+        .set_by(format!("{} --workers {{}}", remedy::START))
+        // A model that serves one client at a time takes no more workers.
+        .up_to(if workers == 1 { 1 } else { WORKERS_MAX });
+    Some(Need { setting, share: Share { base: 0.0, each: 1.0 }, tables, kept: 0 })
 }
 
 impl Need {
@@ -114,6 +114,12 @@ impl Need {
         let Bound::AtMost(left) = self.setting.left() else { return None };
         let room = (left as f64 - self.kept as f64 - self.share.base.round()) / self.share.each;
         Some(chance::clients(self.tables, room) as u64)
+    }
+
+    /// Whether the limit is too low for so many clients, however chance deals them out.
+    pub(super) fn is_short(&self, clients: u64) -> bool {
+        let Bound::AtMost(most) = self.setting.bound else { return false };
+        self.setting.waived.is_none() && self.ample_amount(clients) > most
     }
 
     /// Whether nobody can say how many it allows.
@@ -141,27 +147,28 @@ impl Need {
     /// The command that raises it to what so many clients need; empty when it allows them.
     pub(super) fn raise(&self, clients: u64) -> String {
         match self.clients() {
-            Some(allowed) if allowed < clients => match self.amount(clients) {
-                amount if per_table(self.setting.limit) && amount > self.setting.ceiling => {
-                    remedy::more_tables(self.setting.limit, self.tables_for(clients))
+            Some(allowed) if allowed < clients => match self.tables_for(clients) {
+                Some(tables) if self.amount(clients) > self.setting.ceiling => {
+                    remedy::more_tables(self.limit(), tables)
                 }
-                amount => self.setting.raise(amount),
+                _ => self.setting.raise(self.amount(clients)),
             },
             _ => String::new(),
         }
     }
 
-    /// The fewest tables with which so many clients have ample room; `None` when no number is enough.
+    /// The fewest tables with which so many clients have ample room; `None` when no number is enough,
+    /// or the limit is not that of a table.
     pub(super) fn tables_for(&self, clients: u64) -> Option<u32> {
-        let Bound::AtMost(most) = self.setting.bound else { return Some(self.tables) };
+        let Bound::AtMost(most) = self.setting.bound else { return None };
         (self.tables..=remedy::TABLES_MAX)
+            .filter(|_| per_table(self.limit()))
             .find(|&tables| Self { tables, ..self.clone() }.ample_amount(clients) <= most)
     }
 
     /// How the number of clients comes about: `(65,530 - 31 of the server) mappings / 4 = 16,374`.
     pub(super) fn arithmetic(&self) -> String {
         let Bound::AtMost(most) = self.setting.bound else { return String::new() };
-        let unit = self.setting.limit.unit();
         let parts = [
             (self.setting.others.unwrap_or(0), "of others"),
             (self.setting.reserved, "reserved"),
@@ -176,7 +183,12 @@ impl Need {
         let left = if minus.is_empty() { most } else { format!("({most}{minus})") };
         let (each, dealt) = (self.each(), self.dealt());
         let clients = self.clients().map(|count| grouped(count as f64)).unwrap_or_default();
-        format!("{left} {unit}{each}{dealt} = {clients}")
+        // Octets bring their unit with them.
+        let unit = match self.limit() {
+            limit if is_octets(limit) => String::new(),
+            limit => format!(" {}", limit.unit()),
+        };
+        format!("{left}{unit}{each}{dealt} = {clients}")
     }
 
     fn each(&self) -> String {

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use crate::launch::child::Child;
 use crate::launch::pinning::Pinning;
 use crate::launch::process::Binaries;
+use crate::restraint::Bonds;
 
 /// How long it may take to say where it listens.
 const START: Duration = Duration::from_secs(10);
@@ -21,13 +22,18 @@ pub(super) struct Specimen {
 }
 
 impl Specimen {
-    /// Starts an echo server, on all CPUs.
-    pub(super) fn start(binaries: &Binaries, model: &str, arguments: &[String]) -> Result<Self> {
+    /// Starts an echo server, on all CPUs, under these limits.
+    pub(super) fn start(
+        binaries: &Binaries,
+        model: &str,
+        arguments: &[String],
+        bonds: Bonds,
+    ) -> Result<Self> {
         let line = ["run", "--model", model, "--app", "echo", "--listen", "127.0.0.1:0"];
         let mut line = line.map(str::to_owned).to_vec();
         line.extend_from_slice(arguments);
         let Pinning { server, client } = Pinning::of_this_host()?;
-        let mut child = Child::start(&binaries.servers, &line, &[server, client].concat())?;
+        let mut child = Child::bound(&binaries.servers, &line, &[server, client].concat(), bonds)?;
         let said = child.line(START)?;
         let address = said.strip_prefix("listening ").and_then(|address| address.parse().ok());
         let address =
