@@ -7,12 +7,18 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use bench_harness::experiment::model::Model;
+use bench_harness::launch::child::Child as Server;
 use bench_harness::launch::process::Binaries;
 use bench_harness::limits::appetite::{Appetite, Share};
 use bench_harness::limits::host::{Bound, HostLimits, Limit};
 use bench_harness::limits::predict;
+use bench_harness::restraint::{Hold, Restraint};
+
+/// Longer than anything takes that works, on however busy a machine.
+const LONG: Duration = Duration::from_secs(30);
 
 static BINARIES: LazyLock<Binaries> = LazyLock::new(|| {
     let test = std::env::current_exe().unwrap();
@@ -118,21 +124,20 @@ fn the_limit_on_threads_holds_against_users_and_not_against_root() {
 }
 
 #[test]
-fn a_process_in_a_pid_namespace_has_the_numbers_of_that() {
-    if !nix::unistd::geteuid().is_root() {
-        return;
-    }
-    let script = "sysctl -qw kernel.pid_max=400 && echo ready; exec sleep 60";
-    // The first process of the namespace is the child of unshare, which has no other.
-    let line = ["--pid", "--fork", "--kill-child", "sh", "-c", script];
-    let unshare = Sleeper::start("unshare", &line);
-    let children = format!("/proc/{0}/task/{0}/children", unshare.0.id());
-    let inside = std::fs::read_to_string(children).unwrap().trim().parse().unwrap();
-    let found = HostLimits::of(inside);
+fn a_server_in_a_pid_namespace_has_the_numbers_of_that() {
+    let restraint = Restraint { pid_max: Some(400), ..Restraint::default() };
+    // It takes root, and a kernel that has a pid_max for each namespace (since 6.14).
+    let Ok(mut hold) = Hold::take(&restraint, Path::new("no warden needed"), LONG) else { return };
+    let line = ["run", "--model", "poll", "--app", "echo", "--listen", "127.0.0.1:0"];
+    let line = line.map(str::to_owned);
+    let Ok(bonds) = hold.bonds() else { return };
+    let mut server = Server::bound(&BINARIES.servers, &line, &[0], bonds).unwrap();
+    assert!(server.line(LONG).unwrap().starts_with("listening "));
+    let found = HostLimits::of(server.pid());
     let numbers = found.setting(Limit::PidMax).unwrap();
-    assert_eq!(numbers.bound, Bound::AtMost(400), "{numbers:?}");
-    assert_eq!(numbers.others, Some(0), "{numbers:?}");
+    assert_eq!((numbers.bound, numbers.others), (Bound::AtMost(400), Some(0)), "{numbers:?}");
+    assert!(numbers.command.starts_with("nsenter "), "{numbers:?}");
     // Ours are the same as before.
-    let own = HostLimits::look().setting(Limit::PidMax).unwrap().bound;
-    assert_ne!(own, Bound::AtMost(400));
+    let own = HostLimits::look();
+    assert_ne!(own.setting(Limit::PidMax).unwrap().bound, Bound::AtMost(400));
 }
