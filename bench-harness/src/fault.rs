@@ -9,11 +9,21 @@ use std::process::ExitCode;
 #[derive(Debug)]
 pub struct Usage(pub String);
 
+/// There is a result, and it is not the one that was foretold: status 3.
+#[derive(Debug)]
+pub struct Inconclusive(pub String);
+
 /// The host or the run is not fit for a statement: status 4.
 #[derive(Debug)]
 pub struct Unfit(pub String);
 
 impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Inconclusive {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -26,6 +36,7 @@ impl fmt::Display for Unfit {
 }
 
 impl std::error::Error for Usage {}
+impl std::error::Error for Inconclusive {}
 impl std::error::Error for Unfit {}
 
 /// A usage error as the result of any function.
@@ -38,6 +49,8 @@ pub fn usage<T>(message: impl Into<String>) -> anyhow::Result<T> {
 pub fn exit_code(error: &anyhow::Error) -> ExitCode {
     if error.is::<Usage>() {
         ExitCode::from(2)
+    } else if error.is::<Inconclusive>() {
+        ExitCode::from(3)
     } else if error.is::<Unfit>() {
         ExitCode::from(4)
     } else {

@@ -152,12 +152,14 @@ impl Recorder {
     }
 }
 
-fn table_at(path: &Path) -> Result<Writer<File>> {
+/// A new file of rows.
+pub(crate) fn table_at(path: &Path) -> Result<Writer<File>> {
     let file = File::create_new(path).with_context(|| format!("making {}", path.display()))?;
     Ok(Writer::from_writer(file))
 }
 
-fn fresh(folder: &Path, name: &str) -> Result<PathBuf> {
+/// Makes a new folder of that name, with `-2`, `-3`, … behind it where there is one.
+pub(crate) fn fresh(folder: &Path, name: &str) -> Result<PathBuf> {
     fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
     let names = std::iter::once(name.to_owned()).chain((2..).map(|n: u32| format!("{name}-{n}")));
     for name in names {

@@ -13,7 +13,7 @@ use super::pinning::Pinning;
 use super::{Counters, Launcher, LoadPlan, Server, ServerPlan};
 use crate::experiment::model::Model;
 use crate::fault::usage;
-use crate::restraint::{Bonds, Hold};
+use crate::restraint::{Bonds, Hold, Restraint};
 use crate::results::file;
 
 /// How long a server may take to say where it listens.
@@ -119,6 +119,20 @@ impl Processes {
     #[must_use]
     pub fn under(self, hold: Hold) -> Self {
         Self { hold: Some(hold), ..self }
+    }
+
+    /// The limits that servers are started under.
+    #[must_use]
+    pub fn restraint(&self) -> Option<&Restraint> {
+        self.hold.as_ref().map(Hold::restraint)
+    }
+
+    /// Puts the host back as it was, and says whether that worked.
+    ///
+    /// # Errors
+    /// What could not be put back, and how to do it by hand.
+    pub fn release(self) -> Result<()> {
+        self.hold.map_or(Ok(()), Hold::release)
     }
 
     /// Starts a server and waits until it listens.

@@ -37,7 +37,7 @@ pub struct Appetite {
     pub mappings: Share,
     /// Descriptors that epolls watch.
     pub watches: Share,
-    /// Resident memory of the process, in octets.
+    /// Resident memory of the process without pages of files, in octets.
     pub resident: Share,
     /// Memory of the kernel, in octets: sockets, stacks of threads, page tables; of the server alone.
     pub kernel: Share,

@@ -1,5 +1,5 @@
-//! What stopped a step, from all that is known of it: what the clients saw, what the server counted,
-//! how it ended, what the kernel denied it.
+//! What stopped a step, from all that is known of it: what the clients saw, what the server
+//! counted, how it ended, what the kernel denied it.
 //!
 //! Where the load generator was the limit, that is an outcome of its own, and never taken for the
 //! model's.
@@ -144,7 +144,8 @@ fn no_room(words: &str) -> Outcome {
     }
 }
 
-/// The first condition that the response times miss. What the sample is too small for is not missed.
+/// The first condition that the response times miss. What the sample is too small for is not
+/// missed.
 fn missed(objective: &Objective, summary: &Summary) -> Option<Outcome> {
     objective.conditions().iter().find_map(|condition| {
         let Condition::Latency { percent, .. } = condition else { return None };

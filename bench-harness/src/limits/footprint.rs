@@ -16,7 +16,8 @@ pub(super) struct Footprint {
     pub(super) mappings: u64,
     /// Descriptors that its epolls watch.
     pub(super) watches: u64,
-    /// Resident memory, in octets.
+    /// Resident memory without pages of files, in octets: those are the page cache's, which the
+    /// kernel can take back.
     pub(super) resident: u64,
     /// Page tables, in octets.
     pub(super) page_tables: u64,
@@ -41,7 +42,7 @@ impl Footprint {
             mappings: read("maps")?.lines().filter(|line| !line.ends_with("[vsyscall]")).count()
                 as u64,
             watches: owners.iter().map(|&thread| watches(thread)).sum(),
-            resident: kibi(&read("smaps_rollup")?, "Rss:"),
+            resident: kibi(&read("smaps_rollup")?, "Anonymous:"),
             page_tables: kibi(&status, "VmPTE:"),
         })
     }
@@ -70,8 +71,8 @@ fn owners(threads: &[u32]) -> Vec<u32> {
     owners
 }
 
-/// Whether two threads have the same descriptor table; where the kernel does not tell, they are taken
-/// to.
+/// Whether two threads have the same descriptor table; where the kernel does not tell, they are
+/// taken to.
 fn share_a_table(one: u32, other: u32) -> bool {
     /// What kcmp(2) compares: the tables.
     const KCMP_FILES: libc::c_int = 2;

@@ -15,8 +15,8 @@ pub struct Search {
     pub first: u64,
     /// The most clients that are tried.
     pub most: u64,
-    /// How far the lowest failure may lie above the highest success, as a share of it. One client is
-    /// always close enough.
+    /// How far the lowest failure may lie above the highest success, as a share of it. One client
+    /// is always close enough.
     pub grain: f64,
     /// What is predicted.
     pub hint: Option<u64>,
@@ -40,7 +40,8 @@ pub struct Step {
 pub struct Found {
     /// The most clients that were served; 0 when not even one was.
     pub served: u64,
-    /// The failure nearest above it; `None` when [`Search::most`] were served, or time was up before.
+    /// The failure nearest above it; `None` when [`Search::most`] were served, or time was up
+    /// before.
     pub failed: Option<Step>,
     /// Why it ended.
     pub end: End,
@@ -57,8 +58,8 @@ pub enum End {
     Budget,
 }
 
-/// Makes steps until the limit is found. `attempt` makes one with so many clients, or none when time
-/// is up.
+/// Makes steps until the limit is found. `attempt` makes one with so many clients, or none when
+/// time is up.
 ///
 /// # Errors
 /// Those of a step.

@@ -22,7 +22,8 @@ pub(super) struct Specimen {
 }
 
 impl Specimen {
-    /// Starts an echo server, on all CPUs, under these limits.
+    /// Starts an echo server under these limits, on the CPUs that servers have in a trial: how many
+    /// those are decides how many workers there are.
     pub(super) fn start(
         binaries: &Binaries,
         model: &str,
@@ -32,8 +33,8 @@ impl Specimen {
         let line = ["run", "--model", model, "--app", "echo", "--listen", "127.0.0.1:0"];
         let mut line = line.map(str::to_owned).to_vec();
         line.extend_from_slice(arguments);
-        let Pinning { server, client } = Pinning::of_this_host()?;
-        let mut child = Child::bound(&binaries.servers, &line, &[server, client].concat(), bonds)?;
+        let cpus = Pinning::of_this_host()?.server;
+        let mut child = Child::bound(&binaries.servers, &line, &cpus, bonds)?;
         let said = child.line(START)?;
         let address = said.strip_prefix("listening ").and_then(|address| address.parse().ok());
         let address =

@@ -1,8 +1,8 @@
 //! One step: a fresh server, so many clients at once, and what came out.
 //!
 //! Each client connects, and when all have, each sends a message and has it compared, octet by
-//! octet; after the last answer all of them stay connected for a moment. So a step that succeeds has
-//! had all clients open at once, each served.
+//! octet; after the last answer all of them stay connected for a moment. So a step that succeeds
+//! has had all clients open at once, each served.
 
 use std::num::NonZeroU16;
 use std::str::FromStr;
@@ -54,6 +54,12 @@ pub enum Tables {
 }
 
 impl Trial {
+    /// Takes so many descriptor tables, unless the number has been chosen.
+    pub(super) fn take_tables(&mut self, tables: u32) {
+        let tables = u16::try_from(tables).unwrap_or(u16::MAX);
+        self.tables.get_or_insert(Tables::Fixed(tables));
+    }
+
     /// Makes a step. What goes wrong is its outcome.
     ///
     /// # Errors
@@ -92,17 +98,24 @@ impl Trial {
         }
     }
 
-    fn server(&self, clients: u64) -> ServerPlan {
-        let mut options = vec!["--idle-timeout".into(), SILENCE.into()];
-        options.extend(self.options.iter().cloned());
-        options.extend(match self.tables {
-            None => Vec::new(),
-            Some(Tables::Fixed(count)) => vec!["--tables".into(), count.to_string()],
-            Some(Tables::Auto) => {
-                ["--tables", "auto", "--clients", &clients.to_string()].map(Into::into).into()
-            }
-        });
+    /// The server of a step.
+    pub(super) fn server(&self, clients: u64) -> ServerPlan {
+        let mut options = self.arguments();
+        options.extend(["--idle-timeout", SILENCE].map(Into::into));
+        if self.tables == Some(Tables::Auto) {
+            options.extend(["--tables", "auto", "--clients"].map(Into::into));
+            options.push(clients.to_string());
+        }
         ServerPlan { options, ..ServerPlan::new(&self.model, self.app) }
+    }
+
+    /// The options of the server that are the same in all steps.
+    pub(super) fn arguments(&self) -> Vec<String> {
+        let mut options = self.options.clone();
+        if let Some(Tables::Fixed(count)) = self.tables {
+            options.extend(["--tables".into(), count.to_string()]);
+        }
+        options
     }
 
     fn load_line(&self, clients: u64, server: &Serving) -> Vec<String> {

@@ -9,6 +9,7 @@ use super::Drawn;
 use super::bars::Bars;
 use super::canvas::{Canvas, Place, Side, Type};
 use super::lines::Lines;
+use super::pairs::Pairs;
 use super::spreads::Spreads;
 use super::style::{GREY, INK};
 use crate::results::write;
@@ -48,6 +49,8 @@ pub(super) enum Body {
     Lines(Lines),
     /// A bar a model.
     Bars(Bars),
+    /// Two bars a row.
+    Pairs(Pairs),
     /// A distribution a model.
     Spreads(Spreads),
 }
@@ -107,6 +110,7 @@ impl Figure {
         match &self.body {
             Body::Lines(lines) => lines.draw(&canvas, frame),
             Body::Bars(bars) => bars.draw(&canvas, frame),
+            Body::Pairs(pairs) => pairs.draw(&canvas, frame),
             Body::Spreads(spreads) => spreads.draw(&canvas, frame),
         }
     }

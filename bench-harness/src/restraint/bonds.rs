@@ -25,6 +25,12 @@ pub struct Bonds {
 }
 
 impl Bonds {
+    /// No limits, and stacks for signal handlers or none.
+    #[must_use]
+    pub fn with_stacks(signal_stacks: SignalStacks) -> Self {
+        Self { signal_stacks, ..Self::default() }
+    }
+
     /// Where the child is to be born; to be kept until it is.
     pub(crate) fn birthplace(&self) -> io::Result<Option<Birthplace>> {
         self.pid_max.as_ref().map(|_| Birthplace::new()).transpose()
@@ -69,8 +75,9 @@ pub(crate) struct Knot {
 }
 
 impl Knot {
-    /// Binds the calling process, which is a child that has not yet called exec. Makes system calls,
-    /// and neither allocates nor takes a lock. What takes root comes before the change of user.
+    /// Binds the calling process, which is a child that has not yet called exec. Makes system
+    /// calls, and neither allocates nor takes a lock. What takes root comes before the change of
+    /// user.
     pub(crate) fn tie(&self) -> io::Result<()> {
         for cgroup in &self.cgroups {
             write(cgroup.as_fd(), b"0")?;

@@ -2,10 +2,10 @@
 //!
 //! unshare(2) leaves the caller where it is, and lets its next children be born into a new
 //! namespace; setns(2) back to the caller's own ends that. So the child is process 1 of its
-//! namespace and still a direct child of this process: its number, its exit status, signals to it and
-//! its death with its parent are as ever. As process 1 it does not get signals that it has no handler
-//! for, from inside; from here, SIGKILL always works, and `servers` waits for SIGTERM itself. When it
-//! ends, the kernel ends whatever is left in the namespace.
+//! namespace and still a direct child of this process: its number, its exit status, signals to it
+//! and its death with its parent are as ever. As process 1 it does not get signals that it has no
+//! handler for, from inside; from here, SIGKILL always works, and `servers` waits for SIGTERM
+//! itself. When it ends, the kernel ends whatever is left in the namespace.
 
 use std::fs::File;
 use std::io::{Error, Result};

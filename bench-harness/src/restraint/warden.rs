@@ -3,8 +3,8 @@
 //! It holds the read end of a pipe. Each change is told to it before it is made; when the other end
 //! closes, it undoes all of them. The kernel closes that end however this process ends: in good
 //! order, after Ctrl-C, by a panic, by SIGKILL. So there is one way back for all cases, and the
-//! plain one tests it each time. A lock that the warden holds lets only one run at a time change the
-//! host; it is free again when everything has been undone.
+//! plain one tests it each time. A lock that the warden holds lets only one run at a time change
+//! the host; it is free again when everything has been undone.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};

@@ -1,0 +1,130 @@
+//! The folder of a survey. Rows are flushed one by one, so that a survey that is killed keeps what
+//! it has found.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use csv::Writer;
+use serde::Serialize;
+
+use super::report::{self, Row, StepRow};
+use crate::manifest::{Manifest, Status};
+use crate::plot;
+use crate::results::{self, file, fresh, table_at};
+
+/// The names of the files, beside those that every run has.
+pub mod name {
+    /// A row a model.
+    pub const LIMITS: &str = "limits.csv";
+    /// A row a step.
+    pub const STEPS: &str = "steps.csv";
+    /// The folder of all surveys.
+    pub const SURVEYS: &str = "limits";
+}
+
+/// The folder of a survey that is being made.
+#[derive(Debug)]
+pub struct Recorder {
+    path: PathBuf,
+    limits: Writer<File>,
+    steps: Writer<File>,
+    rows: Vec<Row>,
+}
+
+impl Recorder {
+    /// Makes a new folder `root/limits/name`, with `-2`, `-3`, … behind it where there is one.
+    ///
+    /// # Errors
+    /// When it can't be made.
+    pub fn create(root: &Path, run: &str) -> Result<Self> {
+        let path = fresh(&root.join(name::SURVEYS), run)?;
+        let limits = table_at(&path.join(name::LIMITS))?;
+        let steps = table_at(&path.join(name::STEPS))?;
+        Ok(Self { path, limits, steps, rows: Vec::new() })
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The models so far.
+    #[must_use]
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// Adds a step.
+    ///
+    /// # Errors
+    /// When the disk is full or the folder gone.
+    pub fn step(&mut self, row: &StepRow) -> Result<()> {
+        append(&mut self.steps, row)
+    }
+
+    /// Adds a model.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn model(&mut self, row: Row) -> Result<()> {
+        append(&mut self.limits, &row)?;
+        self.rows.push(row);
+        Ok(())
+    }
+
+    /// Writes the manifest anew.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn manifest(&self, manifest: &Manifest) -> Result<()> {
+        let text = toml::to_string_pretty(manifest)?;
+        results::write(&self.path.join(file::MANIFEST), text.as_bytes())
+    }
+
+    /// Draws the chart and writes the page.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn publish(&self, manifest: &Manifest) -> Result<()> {
+        let conditions = conditions(manifest, &self.rows);
+        plot::limits::draw(&self.path, &self.rows, &conditions)?;
+        let page = page(manifest, &self.rows, &conditions);
+        results::write(&self.path.join(file::REPORT), page.as_bytes())
+    }
+}
+
+fn append(table: &mut Writer<File>, row: &impl Serialize) -> Result<()> {
+    table.serialize(row).and_then(|()| Ok(table.flush()?)).context("writing a row")
+}
+
+fn conditions(manifest: &Manifest, rows: &[Row]) -> String {
+    let day = manifest.started.split('T').next().unwrap_or_default();
+    let under = rows.first().map_or("", |row| row.under.as_str());
+    let under = if under.is_empty() { String::new() } else { format!("; under {under}") };
+    format!("{}{under}; {day}", manifest.host.line())
+}
+
+fn page(manifest: &Manifest, rows: &[Row], conditions: &str) -> String {
+    let mut text =
+        format!("# How many clients each model serves\n\n{}.\n\n", report::finding(rows));
+    if manifest.status == Status::Partial {
+        let (done, all) = (manifest.done, manifest.trials);
+        let _ = writeln!(text, "**This survey was interrupted: {done} of {all} models.**\n");
+    }
+    text += &report::markdown(rows);
+    let _ = writeln!(
+        text,
+        "\n![Predicted and measured clients of each model]({}/limits.svg)\n\n\
+         A client is served when it is connected together with all others and has its correct \
+         answer. Each step has a fresh server; [{}]({}) has all of them. {conditions}.\n\n\
+         Again: `{}`",
+        file::PLOTS,
+        name::STEPS,
+        name::STEPS,
+        manifest.command.join(" "),
+    );
+    text
+}
