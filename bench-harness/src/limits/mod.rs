@@ -20,9 +20,9 @@ pub mod report;
 pub mod seek;
 mod specimen;
 pub mod survey;
-mod table;
+pub mod table;
 pub mod trial;
 
 pub use advice::advise;
 pub use prediction::predict;
-pub use table::table;
+pub use table::{host_table, table};

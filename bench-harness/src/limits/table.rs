@@ -1,61 +1,122 @@
-//! Predictions as an aligned table.
+//! Predictions, and the limits that they are made from, as aligned tables and as rows for a file.
 
-use super::host::Limit;
+use serde::Serialize;
+
+use super::host::{Bound, HostLimits, Limit, Setting};
 use super::prediction::Prediction;
 use crate::report::number::grouped;
 
-const HEAD: [&str; 5] =
-    ["model", "clients", "stopped by", "how that comes about", "what raises it"];
+/// A prediction in one row, for CSV.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// The model.
+    pub model: String,
+    /// How many clients are served at once.
+    pub clients: u64,
+    /// What stops it; empty when nothing does.
+    pub stopped_by: Option<Limit>,
+    /// How that comes about.
+    pub arithmetic: String,
+    /// What raises it.
+    pub raise: String,
+    /// What would stop it next.
+    pub next: Option<Limit>,
+    /// How many clients that allows.
+    pub next_clients: Option<u64>,
+    /// Limits that could not be read, with spaces between them.
+    pub unknown: String,
+}
+
+impl From<&Prediction> for Row {
+    fn from(prediction: &Prediction) -> Self {
+        let next = prediction.ladder.get(1);
+        let unknown = prediction.unknown.iter().map(|limit| limit.name().replace(' ', "-"));
+        Self {
+            model: prediction.model.clone(),
+            clients: prediction.clients,
+            stopped_by: prediction.binding,
+            arithmetic: prediction.arithmetic.clone(),
+            raise: prediction.raise.clone(),
+            next: next.map(|rung| rung.limit),
+            next_clients: next.map(|rung| rung.clients),
+            unknown: unknown.collect::<Vec<_>>().join(" "),
+        }
+    }
+}
 
 /// A line for each prediction, below a head. What nothing stops up to the most clients that were
-/// asked about says which limit would be next.
+/// asked about shows the limit that would be next.
 #[must_use]
 pub fn table(predictions: &[Prediction]) -> String {
-    let head = HEAD.map(str::to_owned);
-    let lines: Vec<_> = std::iter::once(head).chain(predictions.iter().map(columns)).collect();
+    let head = ["model", "clients", "stopped by", "how that comes about", "what raises it"];
+    aligned(head, predictions.iter().map(prediction_line))
+}
+
+/// A line for each limit: what it is set to, what others use of it, where that was read.
+#[must_use]
+pub fn host_table(limits: &HostLimits) -> String {
+    let head = ["limit", "set to", "used by others", "counts", "read from"];
+    aligned(head, limits.settings.iter().map(setting_line))
+}
+
+fn prediction_line(prediction: &Prediction) -> [String; 5] {
+    let clients = grouped(prediction.clients as f64);
+    let (clients, stopped) = match prediction.binding {
+        Some(limit) => (clients, limit.name()),
+        None => (format!(">= {clients}"), "-"),
+    };
+    let names = prediction.unknown.iter().map(|limit| limit.name()).collect::<Vec<_>>().join(", ");
+    let unknown = if names.is_empty() { names } else { format!(" (unknown: {names})") };
+    let arithmetic = format!("{}{unknown}", prediction.arithmetic);
+    [prediction.model.clone(), clients, stopped.to_owned(), arithmetic, prediction.raise.clone()]
+}
+
+fn setting_line(setting: &Setting) -> [String; 5] {
+    let bound = match setting.bound {
+        Bound::Unknown => "unknown".into(),
+        Bound::Unlimited => "unlimited".into(),
+        Bound::AtMost(most) => grouped(most as f64),
+    };
+    let others = setting.others.map_or_else(|| "unknown".into(), |others| grouped(others as f64));
+    let waived = setting.waived.iter().map(|why| format!(" ({why})")).collect::<String>();
+    let source = format!("{}{waived}", setting.source);
+    [setting.limit.name().into(), bound, others, setting.limit.unit().into(), source]
+}
+
+/// Columns as wide as their widest cell; the second has numbers, to the right.
+fn aligned(head: [&str; 5], lines: impl Iterator<Item = [String; 5]>) -> String {
+    let lines: Vec<_> = std::iter::once(head.map(str::to_owned)).chain(lines).collect();
     let width = |column: usize| {
         let cells = lines.iter().map(|line| line[column].chars().count());
         cells.max().unwrap_or(0)
     };
-    let widths = [0, 1, 2, 3, 4].map(width);
-    lines.iter().map(|line| aligned(line, widths)).collect()
-}
-
-/// Names to the left, numbers to the right.
-fn aligned(line: &[String; 5], [name, count, limit, sum, _]: [usize; 5]) -> String {
-    let [a, b, c, d, e] = line;
-    let line = format!("{a:name$}  {b:>count$}  {c:limit$}  {d:sum$}  {e}");
-    format!("{}\n", line.trim_end())
-}
-
-fn columns(prediction: &Prediction) -> [String; 5] {
-    let clients = grouped(prediction.clients as f64);
-    let unknown = unknown(&prediction.unknown);
-    let (clients, stopped) = match prediction.binding {
-        Some(limit) => (clients, limit.name().to_owned()),
-        None => (format!(">= {clients}"), "-".to_owned()),
+    let [a, b, c, d, _] = [0, 1, 2, 3, 4].map(width);
+    let text = |[name, number, third, fourth, last]: &[String; 5]| {
+        let line = format!("{name:a$}  {number:>b$}  {third:c$}  {fourth:d$}  {last}");
+        format!("{}\n", line.trim_end())
     };
-    let arithmetic = format!("{}{unknown}", prediction.arithmetic);
-    [prediction.model.clone(), clients, stopped, arithmetic, prediction.raise.clone()]
-}
-
-fn unknown(limits: &[Limit]) -> String {
-    let names = limits.iter().map(|limit| limit.name()).collect::<Vec<_>>();
-    if names.is_empty() { String::new() } else { format!(" (unknown: {})", names.join(", ")) }
+    lines.iter().map(text).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::prediction::Rung;
     use super::*;
 
     fn prediction(model: &str, clients: u64, binding: Option<Limit>) -> Prediction {
+        let rung = |limit, clients| Rung {
+            limit,
+            clients,
+            arithmetic: "2 - 1 = 1".into(),
+            raise: "more".into(),
+        };
         Prediction {
             model: model.into(),
             clients,
             binding,
             arithmetic: "2 - 1 = 1".into(),
             raise: "more".into(),
-            ladder: Vec::new(),
+            ladder: vec![rung(Limit::MaxMapCount, clients), rung(Limit::PidMax, 2 * clients)],
             client_side: Vec::new(),
             unknown: Vec::new(),
         }
@@ -63,19 +124,34 @@ mod tests {
 
     #[test]
     fn columns_are_aligned_and_what_nothing_stops_is_at_least_so_much() {
-        let stopped = prediction("thread", 16_302, Some(Limit::MaxMapCount));
         let free = Prediction { raise: String::new(), ..prediction("epoll", 1_000_000, None) };
         let free = Prediction { unknown: vec![Limit::TcpMem], ..free };
+        let text = table(&[prediction("thread", 16_302, Some(Limit::MaxMapCount)), free]);
         let expected = "\
-model     clients  stopped by        how that comes about                   what raises it
-thread      16,302  vm.max_map_count  2 - 1 = 1                              more
+model        clients  stopped by        how that comes about                   what raises it
+thread        16,302  vm.max_map_count  2 - 1 = 1                              more
 epoll   >= 1,000,000  -                 2 - 1 = 1 (unknown: net.ipv4.tcp_mem)
 ";
-        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-        let text = table(&[stopped, free]);
-        assert_eq!(words(&text), words(expected));
-        let starts =
-            text.lines().map(|line| line.find("how that").or_else(|| line.find("2 - 1")).unwrap());
-        assert!(starts.clone().all(|start| Some(start) == starts.clone().next()), "{text}");
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_limit_that_does_not_hold_says_so() {
+        let setting = Setting::new(Limit::Nproc, "/proc/self/limits", Bound::AtMost(96_365));
+        let setting = Setting { waived: Some("not held against root".into()), ..setting };
+        let text = host_table(&HostLimits::default().with(setting.used(None)));
+        assert!(text.contains("96,365  unknown"), "{text}");
+        assert!(text.ends_with("/proc/self/limits (not held against root)\n"), "{text}");
+    }
+
+    #[test]
+    fn a_row_fits_into_a_file_of_commas() {
+        let row = Row::from(&prediction("thread", 16_302, Some(Limit::MaxMapCount)));
+        let mut csv = csv::Writer::from_writer(Vec::new());
+        csv.serialize(&row).unwrap();
+        let text = String::from_utf8(csv.into_inner().unwrap()).unwrap();
+        let expected = "model,clients,stopped_by,arithmetic,raise,next,next_clients,unknown\n\
+                        thread,16302,max-map-count,2 - 1 = 1,more,pid-max,32604,\n";
+        assert_eq!(text, expected);
     }
 }

@@ -5,7 +5,7 @@
 //! used only before the first round is over.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::process::{Process, processes};
@@ -23,20 +23,14 @@ const CEILING: u64 = 4_194_304;
 
 /// The least that is left of the numbers of the process's namespace and of ours, which is above it.
 pub(super) fn setting(process: &Process) -> Setting {
-    let spaces = [Some("/proc/self".to_owned()), Some(process.folder.clone())];
-    let [own, theirs] = spaces.map(|folder| fs::read_link(format!("{}/ns/pid", folder?)).ok());
-    let read = |path| fs::read_to_string(path).unwrap_or_default();
-    let here = Numbers {
-        pid_max: read(PID_MAX),
-        loadavg: read(LOADAVG),
-        source: PID_MAX.into(),
-        command: COMMAND.into(),
-    };
-    let here = here.setting(all_threads(process));
-    match (own, theirs) {
+    let namespace = |folder: &str| fs::read_link(format!("{folder}/ns/pid")).ok();
+    let here = Numbers::here().setting(&all_threads(process), &own_threads(process));
+    match (namespace("/proc/self"), namespace(&process.folder)) {
         (Some(own), Some(theirs)) if own == theirs => here,
         (Some(_), Some(theirs)) => {
-            let there = Numbers::inside(process).setting(threads_inside(&theirs, process));
+            let own = process.pid().map(numbers_inside).unwrap_or_default();
+            let others = threads_inside(&theirs, process);
+            let there = Numbers::inside(process).setting(&others, &own);
             if room(&there) < room(&here) { there } else { here }
         }
         _ => Setting { bound: Bound::Unknown, ..here },
@@ -55,35 +49,41 @@ fn room(setting: &Setting) -> u64 {
 /// What a pid namespace says about its numbers.
 #[derive(Debug)]
 struct Numbers {
-    pid_max: String,
-    loadavg: String,
+    /// The two files, one after the other.
+    text: String,
     source: String,
     command: String,
 }
 
 impl Numbers {
+    fn here() -> Self {
+        let text = [PID_MAX, LOADAVG].map(|path| fs::read_to_string(path).unwrap_or_default());
+        Self { text: text.concat(), source: PID_MAX.into(), command: COMMAND.into() }
+    }
+
     /// The kernel answers for the namespace of whoever reads, so somebody goes in to read.
     fn inside(process: &Process) -> Self {
         let pid = process.folder.trim_start_matches("/proc/");
-        let read = |path: &str| {
-            let mut inside = Command::new("nsenter");
-            inside.args(["--target", pid, "--pid", "cat", path]).stderr(Stdio::null());
-            let output = inside.output().ok().filter(|output| output.status.success());
-            output.map_or(String::new(), |output| String::from_utf8_lossy(&output.stdout).into())
-        };
+        let mut inside = Command::new("nsenter");
+        inside.args(["--target", pid, "--pid", "cat", PID_MAX, LOADAVG]).stderr(Stdio::null());
+        let output = inside.output().ok().filter(|output| output.status.success());
+        let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
         let source = format!("{PID_MAX} in the pid namespace of {pid}");
         let command = format!("nsenter --target {pid} --pid {COMMAND}");
-        Self { pid_max: read(PID_MAX), loadavg: read(LOADAVG), source, command }
+        Self { text: text.unwrap_or_default(), source, command }
     }
 
-    /// `taken` are the numbers of all threads that live there, without those of the server.
-    fn setting(&self, taken: Vec<u64>) -> Setting {
-        let most = self.pid_max.trim().parse().map_or(Bound::Unknown, Bound::AtMost);
-        // The last number that was dealt out; in a young namespace the first round still goes on.
-        let last = self.loadavg.split_whitespace().last().and_then(|word| word.parse::<u64>().ok());
-        let reserved = last.map_or(RESERVED, |last| RESERVED.min(last + 1));
-        let others = taken.into_iter().filter(|&number| number >= reserved).count() as u64;
-        let setting = Setting::new(Limit::PidMax, &self.source, most).used(Some(others));
+    /// What they leave, where others and the server itself have these numbers.
+    fn setting(&self, others: &[u64], own: &[u64]) -> Setting {
+        let most = self.text.split_whitespace().next().and_then(|word| word.parse().ok());
+        // The last number that was dealt out: in a young namespace the first round still goes on.
+        let last = self.text.split_whitespace().last().and_then(|word| word.parse::<u64>().ok());
+        let first = last.map_or(RESERVED, |last| RESERVED.min(last + 1));
+        let others = others.iter().filter(|&&number| number >= first).count() as u64;
+        // Those that the server has among them are not missed a second time.
+        let reserved = first - own.iter().filter(|&&number| number < first).count() as u64;
+        let bound = most.map_or(Bound::Unknown, Bound::AtMost);
+        let setting = Setting::new(Limit::PidMax, &self.source, bound).used(Some(others));
         Setting { reserved, ..setting.set_by(&self.command).up_to(CEILING) }
     }
 }
@@ -93,14 +93,23 @@ fn all_threads(server: &Process) -> Vec<u64> {
     processes().filter(|&pid| server.pid() != Some(pid)).flat_map(threads).collect()
 }
 
-/// The numbers that threads have in that namespace, the last of theirs, except those of the server.
+/// The numbers that the server's threads have in our own namespace.
+fn own_threads(server: &Process) -> Vec<u64> {
+    server.pid().map(|pid| threads(pid).collect()).unwrap_or_default()
+}
+
+/// The numbers that threads have in that namespace, except those of the server.
 fn threads_inside(namespace: &Path, server: &Process) -> Vec<u64> {
     let inside = |pid: &u32| {
-        let own: Option<PathBuf> = fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+        let own = fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
         server.pid() != Some(*pid) && own.as_deref() == Some(namespace)
     };
-    let there = processes().filter(inside);
-    there.flat_map(|pid| threads(pid).map(move |thread| last_number(pid, thread))).collect()
+    processes().filter(inside).flat_map(numbers_inside).collect()
+}
+
+/// The numbers that a process's threads have in their own namespace.
+fn numbers_inside(pid: u32) -> Vec<u64> {
+    threads(pid).map(|thread| last_number(pid, thread)).collect()
 }
 
 /// The numbers of a process's threads, as seen from here.
@@ -122,22 +131,30 @@ mod tests {
     use super::super::Subject;
     use super::*;
 
-    fn numbers(loadavg: &str) -> Numbers {
-        let [pid_max, source, command] = ["1000\n", "planted", COMMAND].map(String::from);
-        Numbers { pid_max, loadavg: loadavg.into(), source, command }
+    fn numbers(last: u64) -> Numbers {
+        let text = format!("1000\n0.1 0.2 0.3 1/80 {last}\n");
+        Numbers { text, source: "planted".into(), command: COMMAND.into() }
     }
 
     #[test]
     fn after_the_first_round_the_lowest_numbers_are_not_dealt_out_again() {
-        let setting = numbers("0.1 0.2 0.3 1/80 700").setting(vec![1, 2, 299, 300, 900]);
+        let setting = numbers(700).setting(&[1, 2, 299, 300, 900], &[500]);
         assert_eq!((setting.reserved, setting.others), (300, Some(2)));
         assert_eq!(setting.left(), Bound::AtMost(1_000 - 300 - 2));
     }
 
     #[test]
     fn in_a_young_namespace_they_still_are() {
-        let setting = numbers("0.1 0.2 0.3 1/80 4").setting(vec![1, 2, 4]);
+        let setting = numbers(4).setting(&[2, 4], &[]);
         assert_eq!(setting.left(), Bound::AtMost(1_000 - 5));
+        // The server's own are counted as the server's, not as lost.
+        assert_eq!(numbers(4).setting(&[2], &[1, 3]).left(), Bound::AtMost(1_000 - 5 + 2));
+    }
+
+    #[test]
+    fn what_nobody_could_read_is_unknown() {
+        let nothing = Numbers { text: String::new(), ..numbers(1) };
+        assert_eq!(nothing.setting(&[], &[]).left(), Bound::Unknown);
     }
 
     #[test]
