@@ -6,6 +6,8 @@
 //! part of the division, since they make what all later ones share: buffers, arenas of the allocator.
 
 use std::fs;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use loadgen::memory::Reading;
@@ -21,6 +23,9 @@ use crate::restraint::Bonds;
 /// How many clients are looked at: some, and more. Both ends of the more have room in a table of
 /// 1,024 descriptors.
 const CROWDS: [u64; 2] = [64, 320];
+
+/// How long a server may take to notice that clients have left.
+const LEAVING: Duration = Duration::from_secs(10);
 
 /// Octets of a page of the kernel.
 const PAGE: f64 = 4_096.0;
@@ -119,13 +124,18 @@ impl Appetite {
         let looks = crowds(workers).map(look).into_iter().collect::<Result<Vec<_>>>();
         let looks =
             looks.with_context(|| format!("measuring what a client of {} takes", model.name))?;
-        let [before, some, more] = &looks[..] else { bail!("too few looks at {}", model.name) };
+        let [_, some, more] = &looks[..] else { bail!("too few looks at {}", model.name) };
         let slabinfo = fs::read_to_string("/proc/slabinfo").unwrap_or_default();
-        Ok(Self { workers, ..Self::fitted(before, some, more, socket_octets(&slabinfo)) })
+        let mut found = Self { workers, ..Self::fitted(some, more, socket_octets(&slabinfo)) };
+        if more.server.tables.len() > 1 {
+            drop(crowd);
+            found.descriptors.base = fullest_left(server.pid(), found.descriptors.base)?;
+        }
+        Ok(found)
     }
 
     /// `peer` are the octets of the client's end of a connection.
-    fn fitted(before: &Look, some: &Look, more: &Look, peer: f64) -> Self {
+    fn fitted(some: &Look, more: &Look, peer: f64) -> Self {
         let share = |amount: fn(&Footprint) -> u64| {
             let point = |look: &Look| (look.clients, amount(&look.server) as f64);
             Share::through(point(some), point(more))
@@ -137,9 +147,8 @@ impl Appetite {
         };
         let page_tables = share(|look| look.page_tables);
         let both_ends = (grown.slab + grown.stacks) as f64 / clients;
-        let descriptors = before.server.tables.iter().copied().max().unwrap_or(0) as f64;
         Self {
-            descriptors: Share { base: descriptors, ..count(Footprint::descriptors) },
+            descriptors: count(Footprint::descriptors),
             threads: count(|look| look.threads),
             mappings: count(|look| look.mappings),
             watches: count(|look| look.watches),
@@ -149,6 +158,19 @@ impl Appetite {
             pages: Share { base: 0.0, each: (grown.buffers as f64 / PAGE / clients).max(0.0) },
             workers: None,
         }
+    }
+}
+
+/// Of several tables, what the fullest has when all clients have left, and all of them together have
+/// `all` again.
+fn fullest_left(server: u32, all: f64) -> Result<f64> {
+    let deadline = Instant::now() + LEAVING;
+    loop {
+        let tables = Footprint::of(server)?.tables;
+        if tables.iter().sum::<u64>() as f64 <= all || Instant::now() >= deadline {
+            return Ok(tables.into_iter().max().unwrap_or(0) as f64);
+        }
+        sleep(Duration::from_millis(2));
     }
 }
 

@@ -19,28 +19,29 @@ struct Controller {
     name: &'static str,
     limit: Limit,
     most: [&'static str; 2],
-    used: [&'static str; 2],
+    /// What others than this process use of it.
+    others: fn(&Path, &Process) -> Option<u64>,
 }
 
 const PIDS: Controller = Controller {
     name: "pids",
     limit: Limit::PidsCgroup,
     most: ["pids.max", "pids.max"],
-    used: ["pids.current", "pids.current"],
+    others: |folder, process| threads_below(folder, process.pid()),
 };
 
 const MEMORY: Controller = Controller {
     name: "memory",
     limit: Limit::MemoryCgroup,
     most: ["memory.limit_in_bytes", "memory.max"],
-    used: ["memory.usage_in_bytes", "memory.current"],
+    others: |folder, process| Some(memory_used(folder)?.saturating_sub(process.own_resident())),
 };
 
 pub(super) fn settings(process: &Process) -> Vec<Setting> {
     let cgroups = fs::read_to_string(format!("{}/cgroup", process.folder)).unwrap_or_default();
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let tightest = |controller: &Controller, own: u64| {
-        let settings = controller.along(&cgroups, &mounts, own);
+    let tightest = |controller: &Controller| {
+        let settings = controller.along(&cgroups, &mounts, process);
         settings.into_iter().min_by_key(|setting| match setting.left() {
             Bound::AtMost(left) => left,
             // What is not known is told, unless something is known to bind.
@@ -48,12 +49,9 @@ pub(super) fn settings(process: &Process) -> Vec<Setting> {
             Bound::Unlimited => u64::MAX,
         })
     };
-    let pids = tightest(&PIDS, process.own_threads());
-    let memory = tightest(&MEMORY, process.own_resident());
-    let nowhere = |limit, found: Option<Setting>| {
-        found.unwrap_or_else(|| Setting::new(limit, "/proc/PID/cgroup", absent(&cgroups)))
-    };
-    vec![nowhere(Limit::PidsCgroup, pids), nowhere(Limit::MemoryCgroup, memory)]
+    let nowhere = |limit| Setting::new(limit, "/proc/PID/cgroup", absent(&cgroups));
+    let setting = |of: &Controller| tightest(of).unwrap_or_else(|| nowhere(of.limit));
+    vec![setting(&PIDS), setting(&MEMORY)]
 }
 
 /// A process without cgroups has no limits of that kind; one whose cgroups can't be read may have.
@@ -63,7 +61,7 @@ fn absent(cgroups: &str) -> Bound {
 
 impl Controller {
     /// What it says in each cgroup from that of the process up to the root; empty when it is nowhere.
-    fn along(&self, cgroups: &str, mounts: &str, own: u64) -> Vec<Setting> {
+    fn along(&self, cgroups: &str, mounts: &str, process: &Process) -> Vec<Setting> {
         let Some((version, place)) = self.place(cgroups) else { return Vec::new() };
         let Some(folder) = folder(mounts, version.then_some(self.name), &place) else {
             return vec![Setting::new(self.limit, "/proc/PID/cgroup", Bound::Unknown)];
@@ -71,7 +69,7 @@ impl Controller {
         let top = folder.top.clone();
         let above = folder.own.ancestors().take_while(move |path| path.starts_with(&top));
         let version = usize::from(!version);
-        above.filter_map(|path| self.read(path, version, own)).collect()
+        above.filter_map(|path| self.read(path, version, process)).collect()
     }
 
     /// Whether it is in version 1, and the path of the process in its hierarchy.
@@ -89,7 +87,7 @@ impl Controller {
     }
 
     /// The limit in one cgroup; `None` at the root and where the controller is not switched on.
-    fn read(&self, folder: &Path, version: usize, own: u64) -> Option<Setting> {
+    fn read(&self, folder: &Path, version: usize, process: &Process) -> Option<Setting> {
         let path = folder.join(self.most[version]);
         let text = fs::read_to_string(&path).ok()?;
         let bound = match text.trim().parse::<u64>() {
@@ -98,20 +96,36 @@ impl Controller {
             Err(_) if text.trim() == "max" => Bound::Unlimited,
             Err(_) => Bound::Unknown,
         };
-        let used = number(&folder.join(self.used[version]).display().to_string());
-        let used = used.map(|used| used.saturating_sub(reclaimable(folder)).saturating_sub(own));
-        let setting = Setting::new(self.limit, path.display().to_string(), bound).used(used);
+        let setting = Setting::new(self.limit, path.display().to_string(), bound);
+        let setting = setting.used((self.others)(folder, process));
         let setting = setting.set_by(format!("echo {{}} > {}", path.display()));
         let ends = if self.limit == Limit::MemoryCgroup { ends(folder) } else { Ends::Server };
         Some(Setting { ends, ..setting })
     }
 }
 
-/// Pages of files that nobody has used lately: the kernel drops them before it refuses anything. In
-/// a cgroup without memory.stat there are none.
-fn reclaimable(folder: &Path) -> u64 {
+/// All threads in a cgroup and below it, except those of the server. Counted rather than read from
+/// pids.current, which forgets threads only some time after they have ended.
+fn threads_below(folder: &Path, server: Option<u32>) -> Option<u64> {
+    let text = fs::read_to_string(folder.join("cgroup.procs")).ok()?;
+    let others = text.lines().filter_map(|line| line.parse().ok());
+    let others = others.filter(|&pid: &u32| server != Some(pid));
+    let threads = |pid| fs::read_to_string(format!("/proc/{pid}/status")).ok();
+    let here: u64 = others.filter_map(|pid| field(&threads(pid)?, "Threads:")).sum();
+    let entries = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+    let below =
+        entries.filter(|path| path.is_dir()).filter_map(|path| threads_below(&path, server));
+    Some(here + below.sum::<u64>())
+}
+
+/// What a cgroup and all below it use, less pages of files that nobody has used lately: the kernel
+/// drops those before it refuses anything.
+fn memory_used(folder: &Path) -> Option<u64> {
+    let read = |name: &str| number(&folder.join(name).display().to_string());
+    let used = read("memory.usage_in_bytes").or_else(|| read("memory.current"))?;
     let text = fs::read_to_string(folder.join("memory.stat")).unwrap_or_default();
-    field(&text, "total_inactive_file ").or_else(|| field(&text, "inactive_file ")).unwrap_or(0)
+    let idle = field(&text, "total_inactive_file ").or_else(|| field(&text, "inactive_file "));
+    Some(used.saturating_sub(idle.unwrap_or(0)))
 }
 
 /// Whether this process, whose children are the clients, is in the same cgroup or below it.
@@ -150,6 +164,7 @@ fn folder(mounts: &str, controller: Option<&str>, place: &str) -> Option<Folder>
 
 #[cfg(test)]
 mod tests {
+    use super::super::Subject;
     use super::*;
 
     const CGROUPS: &str = "8:pids:/a/b\n4:cpu,memory:/m\n0::/v2\n";
@@ -175,24 +190,47 @@ mod tests {
         assert_eq!(own(None, "/v2"), Some("/sys/fs/cgroup/unified/v2".into()));
     }
 
-    #[test]
-    fn the_cgroup_with_the_least_left_is_the_one_that_counts() {
+    fn planted(files: &[(&str, &str)]) -> tempfile::TempDir {
         let top = tempfile::tempdir().unwrap();
-        let write = |path: &str, text: &str| {
+        for (path, text) in files {
             let path = top.path().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
-        };
-        for (file, text) in [("a/pids.max", "50"), ("a/pids.current", "40")] {
-            write(file, text);
         }
-        for (file, text) in [("a/b/pids.max", "max"), ("a/b/pids.current", "7")] {
-            write(file, text);
-        }
+        top
+    }
+
+    #[test]
+    fn every_cgroup_up_to_the_root_is_asked_for_its_limit_and_its_threads() {
+        let own = std::process::id();
+        let (procs, parents) = (format!("{own}\n"), "1\n");
+        let top = planted(&[
+            ("a/pids.max", "50"),
+            ("a/cgroup.procs", parents),
+            ("a/b/pids.max", "max"),
+            ("a/b/cgroup.procs", &procs),
+        ]);
         let mounts = MOUNTS.replace("/sys/fs/cgroup/pids", &top.path().display().to_string());
-        let settings = PIDS.along(CGROUPS, &mounts, 5);
-        assert_eq!(settings.len(), 2, "{settings:?}");
-        assert_eq!(settings[0].left(), Bound::Unlimited);
-        assert_eq!(settings[1].left(), Bound::AtMost(50 - 35));
+        let server = Process::read(Subject::Running(own));
+        let found = PIDS.along(CGROUPS, &mounts, &server);
+        let bounds: Vec<_> = found.iter().map(|setting| setting.bound).collect();
+        assert_eq!(bounds, [Bound::Unlimited, Bound::AtMost(50)]);
+        // The threads of the server itself are not those of others, in either of them.
+        let others = field(&fs::read_to_string("/proc/1/status").unwrap(), "Threads:");
+        assert_eq!((found[0].others, found[1].others), (Some(0), others));
+        let started = Process::read(Subject::Child);
+        assert!(PIDS.along(CGROUPS, &mounts, &started)[0].others > Some(0));
+    }
+
+    #[test]
+    fn files_that_nobody_uses_are_no_memory_in_use() {
+        let top = planted(&[
+            ("one/memory.usage_in_bytes", "5000"),
+            ("one/memory.stat", "cache 1\ninactive_file 7\ntotal_inactive_file 3000\n"),
+            ("two/memory.current", "5000"),
+            ("two/memory.stat", "inactive_file 1000\n"),
+        ]);
+        let used = |folder: &str| memory_used(&top.path().join(folder));
+        assert_eq!((used("one"), used("two"), used("three")), (Some(2_000), Some(4_000), None));
     }
 }
