@@ -8,7 +8,7 @@ use loadgen::cli::{Command, CommandLine, Format, RunArguments};
 use loadgen::failure::Failure;
 use loadgen::plan::Plan;
 use loadgen::progress::Progress;
-use loadgen::report::{self, Folder, Summary};
+use loadgen::report::{self, Folder, Sessions, Summary};
 use loadgen::run::{Detail, measure, record};
 use loadgen::search::{self, Objective};
 use loadgen::verdict::Standing;
@@ -40,14 +40,16 @@ fn run(arguments: &RunArguments) -> Result<(), Failure> {
         return find_rate(&plan, objective, arguments.format);
     }
     let progress = &mut Progress::new(arguments.progress);
-    let summary = match &arguments.out {
-        None => measure(&plan, progress)?.0,
+    let sessions = arguments.sessions.as_deref().map(Sessions::reserve).transpose()?;
+    let (summary, found) = match &arguments.out {
+        None => measure(&plan, progress)?,
         Some(path) => {
             let folder = Folder::reserve(path, plan.connections)?;
             let detail = if arguments.log { Detail::Requests } else { Detail::Seconds };
             record(&plan, progress, &folder, detail)?
         }
     };
+    sessions.map_or(Ok(()), |sessions| sessions.write(&found))?;
     print(&summary, arguments.format)?;
     conclude(&summary, arguments.strict)
 }

@@ -36,6 +36,8 @@ pub struct Plan {
     pub stop: Stop,
     /// A new connection takes the place of one that has carried this many requests.
     pub reconnect_every: Option<NonZeroU64>,
+    /// What becomes of a client whose connection ends before its time.
+    pub lost: Lost,
     /// The place of this process among the agents of a run.
     pub seat: Seat,
     /// When the load begins, as a time since the Unix epoch; none begins at once.
@@ -120,6 +122,15 @@ pub enum Stop {
     After(Duration),
     /// When every connection has made this many requests.
     Each(NonZeroU64),
+}
+
+/// What becomes of a client whose connection ends before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// It gets a new connection, as a user would ask again.
+    Replaced,
+    /// It is out, so that the number of clients served is the number that were served at once.
+    LeftOut,
 }
 
 /// What is said to the target.

@@ -41,7 +41,7 @@ pub fn record(
     progress: &mut Progress,
     folder: &Folder,
     detail: Detail,
-) -> Result<Summary, Failure> {
+) -> Result<(Summary, Found), Failure> {
     let clock = ClockState::read()?;
     clock.check(plan.seat, plan.trust)?;
     let identity = identity(plan, clock);
@@ -69,7 +69,7 @@ pub fn record(
     let spectrum = crate::records::percentiles(found.recorder.latency.histogram());
     write_file(&folder.path().join("latency.hgrm"), spectrum.as_bytes())?;
     folder.write(&summary, &found)?;
-    Ok(summary)
+    Ok((summary, found))
 }
 
 /// The run, and what the server has counted in it.

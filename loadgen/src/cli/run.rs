@@ -13,7 +13,7 @@ use super::parse_duration;
 use crate::agent::Seat;
 use crate::failure::Failure;
 use crate::limits;
-use crate::plan::{Coalesce, Message, Patience, Plan, Request, Stop, Work};
+use crate::plan::{Coalesce, Lost, Message, Patience, Plan, Request, Stop, Work};
 use crate::progress::Style;
 use crate::search::Objective;
 use crate::target::{Scheme, Target};
@@ -84,6 +84,9 @@ pub struct RunArguments {
     /// Take a new connection after every N requests
     #[arg(long, value_name = "N")]
     reconnect_every: Option<NonZeroU64>,
+    /// Leave out a client whose connection ends before its time, in place of giving it a new one
+    #[arg(long, conflicts_with = "reconnect_every")]
+    once: bool,
     /// How long to wait for an answer; a connection that has had none yet waits for this long
     /// after the last answer to any other one, since the server may not have come to it yet
     #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "5s")]
@@ -112,8 +115,11 @@ pub struct RunArguments {
     /// With --out: also write down every request, in requests.log
     #[arg(long, requires = "out")]
     pub log: bool,
+    /// Write down what each connection did, as the table `client data - N.csv` of --out, into a new file
+    #[arg(long, value_name = "FILE")]
+    pub sessions: Option<PathBuf>,
     /// Search for the highest rate that holds an objective: 'p99<5ms', 'p99.9<20ms,errors<0.1%'
-    #[arg(long, value_name = "OBJECTIVE", conflicts_with_all = ["count", "closed", "think", "rate", "out"])]
+    #[arg(long, value_name = "OBJECTIVE", conflicts_with_all = ["count", "closed", "think", "rate", "out", "sessions"])]
     pub find_rate: Option<Objective>,
     /// Exit with status 3 if the verdict on the run is SUSPECT, with 4 if it is INVALID
     #[arg(long)]
@@ -180,6 +186,7 @@ impl RunArguments {
             warm_up,
             stop,
             reconnect_every: self.reconnect_every,
+            lost: if self.once { Lost::LeftOut } else { Lost::Replaced },
             seat: self.seat()?,
             start_at: self.agent.start_at(),
             trust: self.agent.trust(),

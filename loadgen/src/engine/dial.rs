@@ -7,6 +7,8 @@
 //!   without any is replaced after 10 ms, then 20, 40, … up to a second, and after
 //!   [`FRUITLESS_LIMIT`] of those in a row its slot is given up: a server that refuses must not be
 //!   hammered, and a run with a number of requests has to end.
+//! - Unless the plan says that whoever loses a connection is out: then nobody can take the place of
+//!   one that has gone, and who was served was served beside all others.
 
 use std::cmp::Reverse;
 use std::io;
@@ -24,6 +26,7 @@ use super::worker::{Phase, Worker};
 use crate::clock::Moment;
 use crate::exchange::Exchange;
 use crate::fault::Fault;
+use crate::plan::Lost;
 use crate::sources::Ports;
 
 /// Connections being dialled at once, over all threads.
@@ -140,7 +143,8 @@ impl<E: Exchange> Worker<'_, E> {
     pub(super) fn replace(&mut self, index: usize) {
         let slot = &mut self.slots[index];
         let refused = slot.state == State::Dialling && self.phase == Phase::Connecting;
-        if slot.role == Role::Silent || refused {
+        let out = refused || self.common.plan.lost == Lost::LeftOut;
+        if slot.role == Role::Silent || out {
             return self.abandon(index);
         }
         if self.has_nothing_to_do(index) {

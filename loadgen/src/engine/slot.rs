@@ -75,7 +75,7 @@ pub struct Tally {
     pub silence_ns: u64,
     /// Just before its first connect(2).
     pub opened: Option<Moment>,
-    /// When its last connection was closed; none while one is open.
+    /// When its last connection was closed, or given up; none while one is open.
     pub closed: Option<Moment>,
 }
 
@@ -127,7 +127,7 @@ impl<D: Default> Slot<D> {
 
     /// Closes the connection, if there is one, and leaves the slot in `state`.
     pub(crate) fn close(&mut self, state: State, now: Moment) {
-        if self.socket.take().is_some() {
+        if self.socket.take().is_some() || self.tally.closed.is_none() {
             self.tally.closed = Some(now);
         }
         self.generation = self.generation.wrapping_add(1);

@@ -1,5 +1,7 @@
 //! The tables: `summary.csv`, `latency.csv` and `client data - N.csv`.
 
+use std::io::Write;
+
 use ::csv::{Result, Writer};
 
 use super::Summary;
@@ -17,8 +19,8 @@ const STEPS_PER_HALVING: u32 = 5;
 
 /// One row for each client, in the order of the threads and of the connections in each. A client
 /// that had no answer has an empty average.
-pub(super) fn clients(tallies: &[Tally], end: Moment) -> Result<Vec<u8>> {
-    let mut table = Writer::from_writer(Vec::new());
+pub(super) fn clients(place: impl Write, tallies: &[Tally], end: Moment) -> Result<()> {
+    let mut table = Writer::from_writer(place);
     table.write_record(CLIENT_COLUMNS)?;
     for tally in tallies {
         let average = match tally.answered {
@@ -32,7 +34,7 @@ pub(super) fn clients(tallies: &[Tally], end: Moment) -> Result<Vec<u8>> {
             (session_ns(tally, end) as f64 / 1e9).to_string(),
         ])?;
     }
-    octets(table)
+    Ok(table.flush()?)
 }
 
 /// From just before the first connect(2) to the last close(2).
@@ -137,7 +139,10 @@ mod tests {
             opened: Some(Moment::from_nanos(5)),
             closed: Some(Moment::from_nanos(1_500_000_005)),
         };
-        let table = text(clients(&[tally, Tally::default()], Moment::from_nanos(9)));
+        let mut table = Vec::new();
+        let tallies = [tally, Tally::default()];
+        clients(&mut table, &tallies, Moment::from_nanos(9)).expect("a table");
+        let table = text(Ok(table));
         let expected = "requests made,data sent (bytes),average response time (sec),\
                         session duration (sec)\n4,60,0.0005,1.5\n0,0,,0\n";
         assert_eq!(table, expected);

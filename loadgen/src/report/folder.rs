@@ -1,11 +1,10 @@
-//! The files of a run: written beside their place, then renamed, and never over other ones.
+//! The folder with the files of a run. None of them is ever written over another one.
 
 use std::fs;
-use std::io;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
-
+use super::place::{failed, occupied, put};
 use super::{Summary, csv, json};
 use crate::clock::Moment;
 use crate::engine::Found;
@@ -51,40 +50,16 @@ impl Folder {
         let table = |octets: ::csv::Result<Vec<u8>>| {
             octets.map_err(|error| Failure::Failed(format!("a table: {error}")))
         };
-        self.put(&self.clients, &table(csv::clients(&found.tallies, Moment::now()))?)?;
+        let end = Moment::now();
+        put(&self.path.join(&self.clients), |file| Ok(csv::clients(file, &found.tallies, end)?))?;
         self.put("latency.csv", &table(csv::spectrum(&found.recorder.latency))?)?;
         self.put("summary.csv", &table(csv::summary(summary))?)?;
         self.put("summary.json", json(summary).as_bytes())
     }
 
     fn put(&self, name: &str, octets: &[u8]) -> Result<(), Failure> {
-        let place = self.path.join(name);
-        let beside = self.path.join(format!(".{name}.{}.part", std::process::id()));
-        let outcome = fs::write(&beside, octets).and_then(|()| rename(&beside, &place));
-        outcome.map_err(|error| {
-            let _ = fs::remove_file(&beside);
-            match error.kind() {
-                io::ErrorKind::AlreadyExists => occupied(&place),
-                _ => failed(&place, &error),
-            }
-        })
+        put(&self.path.join(name), |file| file.write_all(octets))
     }
-}
-
-/// Renames, unless there is something at that place.
-fn rename(from: &Path, to: &Path) -> io::Result<()> {
-    Ok(renameat2(AT_FDCWD, from, AT_FDCWD, to, RenameFlags::RENAME_NOREPLACE)?)
-}
-
-fn occupied(file: &Path) -> Failure {
-    let file = file.display();
-    Failure::Usage(format!(
-        "{file} exists, and results are never overwritten: choose another --out"
-    ))
-}
-
-fn failed(path: &Path, error: &io::Error) -> Failure {
-    Failure::Failed(format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]

@@ -2,11 +2,14 @@
 
 mod csv;
 mod folder;
+mod place;
+mod sessions;
 mod summarise;
 mod summary;
 mod text;
 
 pub use folder::Folder;
+pub use sessions::Sessions;
 pub use summarise::summarise;
 pub use summary::{
     Band, Calls, Connections, Errors, Latency, Pace, Path, Percentile, Requests, Summary,

@@ -8,5 +8,6 @@ mod faults;
 mod files;
 mod http;
 mod open_loop;
+mod sessions;
 mod stage;
 mod verdict;

@@ -63,8 +63,17 @@ pub(crate) fn http(stream: TcpStream, mut answer: impl FnMut(u64, &str, &mut Tcp
 
 /// Starts loadgen with this command line.
 pub(crate) fn start(line: &str) -> Child {
+    launch(line.split_whitespace())
+}
+
+/// Runs loadgen with these words, which may have spaces in them.
+pub(crate) fn run<'a>(words: impl IntoIterator<Item = &'a str>) -> Output {
+    launch(words).wait_with_output().unwrap()
+}
+
+fn launch<'a>(words: impl IntoIterator<Item = &'a str>) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
-    command.args(line.split_whitespace()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args(words).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().unwrap()
 }
 
