@@ -77,6 +77,9 @@ pub struct Cells {
     /// Only cells with these values: `model=poll,epoll-edge`, `app=http`, `connections=1,100`
     #[arg(long, value_name = "KEY=VALUE,…")]
     pub filter: Vec<String>,
+    /// Only the cells that the experiment lists as its cases
+    #[arg(long)]
+    pub cases: bool,
 }
 
 /// `verify`
@@ -106,7 +109,8 @@ pub struct Run {
     /// Length of the measuring phase, such as 500ms or 5s [default: as the experiment says]
     #[arg(long, value_name = "TIME", value_parser = span::parse)]
     pub duration: Option<Duration>,
-    /// A try: half a second a trial, each cell once. Its numbers are not worth keeping
+    /// A try: half a second a trial, or a tenth of the requests, each cell once. Its numbers are not
+    /// worth keeping
     #[arg(long, conflicts_with_all = ["duration", "repeat"])]
     pub quick: bool,
     /// Cite this calibration of the load generator: the `calibration.json` of `loadgen calibrate`

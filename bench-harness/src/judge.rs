@@ -9,6 +9,7 @@ use loadgen::report::{Requests, Summary};
 use loadgen::verdict::{Check, Standing};
 
 use crate::experiment::model::AtOnce;
+use crate::failure::Failure;
 use crate::launch::Counters;
 use crate::record::{Limit, Outcome, Row};
 
@@ -25,15 +26,41 @@ pub(crate) mod check {
     pub(crate) const OFFERED_LOAD: &str = "offered load";
 }
 
-/// How a trial ended, and what speaks against its numbers.
-pub(crate) fn outcome(
+/// How a trial ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Judgement {
+    pub(crate) outcome: Outcome,
+    /// What kind of failure it was, where it was one.
+    pub(crate) failure: Option<Failure>,
+    /// Why the outcome is not `ok`.
+    pub(crate) error: Option<String>,
+}
+
+impl Judgement {
+    pub(crate) fn fine() -> Self {
+        Self { outcome: Outcome::Ok, failure: None, error: None }
+    }
+
+    pub(crate) fn failed(failure: Failure, why: String) -> Self {
+        Self { outcome: Outcome::Failed, failure: Some(failure), error: Some(why) }
+    }
+}
+
+/// Judges a trial that lasted for a time.
+pub(crate) fn judge(summary: &Summary, counters: Option<Counters>, at_once: AtOnce) -> Judgement {
+    if let Some((failure, why)) = worthless(summary) {
+        return Judgement::failed(failure, why);
+    }
+    let (outcome, error) = outcome(summary, counters, at_once);
+    Judgement { outcome, failure: None, error }
+}
+
+/// What speaks against the numbers.
+fn outcome(
     summary: &Summary,
     counters: Option<Counters>,
     at_once: AtOnce,
 ) -> (Outcome, Option<String>) {
-    if let Some(why) = worthless(summary) {
-        return (Outcome::Failed, Some(why));
-    }
     let unserved = unserved(summary);
     let refused = counters.map_or(0, |counters| counters.refused);
     let served = served(summary);
@@ -52,16 +79,22 @@ pub(crate) fn outcome(
 }
 
 /// Why there is no number at all.
-fn worthless(summary: &Summary) -> Option<String> {
+fn worthless(summary: &Summary) -> Option<(Failure, String)> {
+    if let Some(why) = wrong(summary) {
+        return Some((Failure::WrongAnswer, why));
+    }
+    let none = || format!("no answer: {}", classes(summary));
+    (summary.requests.answered == 0).then(|| (Failure::TimeOut, none()))
+}
+
+/// What was wrong with the answers.
+pub(crate) fn wrong(summary: &Summary) -> Option<String> {
     let (errors, before) = (&summary.errors, &summary.errors_before);
-    let Requests { answered, unasked, .. } = summary.requests;
+    let Requests { unasked, .. } = summary.requests;
     if errors.mismatch + errors.status + before.mismatch + before.status > 0 {
         return Some(format!("wrong answers: {}", classes(summary)));
     }
-    if unasked > 0 {
-        return Some(format!("wrong answers: {unasked} that nobody had asked for"));
-    }
-    (answered == 0).then(|| format!("no answer: {}", classes(summary)))
+    (unasked > 0).then(|| format!("wrong answers: {unasked} that nobody had asked for"))
 }
 
 fn unserved(summary: &Summary) -> u64 {
@@ -86,7 +119,7 @@ fn verdict(summary: &Summary) -> (Outcome, Option<String>) {
 }
 
 /// What a check found, without what it means and what to do about it.
-fn words(check: &Check) -> &str {
+pub(crate) fn words(check: &Check) -> &str {
     check.reason.split("; ").next().unwrap_or_default()
 }
 
@@ -97,7 +130,7 @@ fn failed<'a>(summary: &'a Summary, name: &str) -> Option<&'a Check> {
 }
 
 /// The classes of errors that occurred, with their counts.
-fn classes(summary: &Summary) -> String {
+pub(crate) fn classes(summary: &Summary) -> String {
     let mut e = summary.errors;
     e.merge(&summary.errors_before);
     let all = [

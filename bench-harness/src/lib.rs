@@ -14,7 +14,9 @@
 pub mod calibration;
 pub mod cli;
 pub mod cmd;
+mod counted;
 pub mod experiment;
+pub mod failure;
 pub mod fault;
 pub mod interrupt;
 mod judge;

@@ -45,6 +45,9 @@ pub struct Manifest {
     pub done: usize,
     /// Cells left out, with the reason.
     pub skipped: Vec<String>,
+    /// Limits of the host that were raised for the run, with their values.
+    #[serde(default)]
+    pub raised: Vec<String>,
     /// The models on offer, in the order of `servers list`.
     pub models: Vec<String>,
     /// What was measured.

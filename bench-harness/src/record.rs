@@ -8,6 +8,7 @@ use loadgen::verdict::Standing;
 use serde::{Deserialize, Serialize};
 
 use crate::experiment::{App, Trial};
+use crate::failure::Failure;
 use crate::launch::Counters;
 use crate::launch::pinning::Pinning;
 use crate::probe::quiet::DISTURBANCE;
@@ -173,6 +174,9 @@ pub struct Row {
     pub lag_p99_us: Option<f64>,
     pub queue_longest: Option<u64>,
     pub requests_unsent: Option<u64>,
+    pub requests_each: Option<u64>,
+    pub tables: Option<u64>,
+    pub failure: Option<Failure>,
 }
 
 impl Row {
@@ -329,6 +333,7 @@ impl Row {
 
     /// Takes in what the server counted over its life, warm-up included.
     pub fn take_counters(&mut self, counters: &Counters) {
+        self.tables = (counters.tables > 0).then_some(counters.tables);
         self.server_refused = Some(counters.refused);
         self.server_answered = Some(counters.answered);
         self.server_calls_wait = Some(counters.wait_calls);

@@ -36,6 +36,8 @@ pub mod file {
     pub const CALIBRATION: &str = "calibration.json";
     /// The report.
     pub const REPORT: &str = "README.md";
+    /// The folder of tables of what each connection did, a folder a model, if they are kept.
+    pub const SESSIONS: &str = "sessions";
     /// The folder of the figures.
     pub const PLOTS: &str = "plots";
 }

@@ -3,16 +3,19 @@
 //! It never fails. Whatever goes wrong becomes a row, since a hole in a table hides just what a
 //! reader of the table wants to know.
 
-use anyhow::{Context, Error, Result, bail};
+use std::path::PathBuf;
+
+use anyhow::{Error, anyhow};
 use loadgen::report::{Path, Summary};
 
-use crate::experiment::model::{AtOnce, Model};
+use crate::experiment::model::{AtOnce, Dependence, Model};
 use crate::experiment::{Load, Trial};
-use crate::judge;
+use crate::failure::Failure;
 use crate::launch::pinning::Pinning;
-use crate::launch::{Counters, Launcher, LoadPlan, Schedule, ServerPlan, summary};
+use crate::launch::{Count, Counters, Launcher, LoadPlan, Schedule, ServerPlan, summary};
 use crate::probe::quiet::Interval;
 use crate::record::{Outcome, Row};
+use crate::{counted, judge};
 
 /// What all trials of a run have in common.
 #[derive(Clone, Debug)]
@@ -27,6 +30,10 @@ pub struct Setting {
     pub pinning: Pinning,
     /// The models on offer.
     pub models: Vec<Model>,
+    /// Descriptors in a table: the hard limit of RLIMIT_NOFILE.
+    pub descriptors: u64,
+    /// The folder for tables of what each connection did.
+    pub sessions: PathBuf,
 }
 
 /// What came out of a trial.
@@ -47,24 +54,26 @@ pub fn run_trial(trial: &Trial, setting: &Setting, launcher: &mut dyn Launcher) 
     row.workers = server.workers;
     row.reconnect_every = setting.load.reconnect_every.map(Into::into);
     let interval = Interval::start();
-    let result = attempt(&server, &load_plan(trial, &setting.load), launcher);
+    row.requests_each = setting.load.count_of(&trial.cell);
+    let result = attempt(&server, &load_plan(trial, setting), launcher);
     let others = interval.end();
     row.host_steal_percent = others.steal_percent;
     row.host_others_cpus = others.cpus;
     match result {
         Ok((summary, counters)) => measured(row, &summary, counters, setting),
-        Err(error) => failed(row, &error),
+        Err((failure, error)) => failed(row, Some(failure), &error),
     }
 }
 
 /// A row for a trial that was not made.
 #[must_use]
 pub fn not_made(trial: &Trial, setting: &Setting, because: &str) -> Measurement {
-    failed(Row::asked(&setting.run, &setting.experiment, trial), &Error::msg(because.to_owned()))
+    let row = Row::asked(&setting.run, &setting.experiment, trial);
+    failed(row, None, &Error::msg(because.to_owned()))
 }
 
-fn failed(mut row: Row, error: &Error) -> Measurement {
-    row.outcome = Outcome::Failed;
+fn failed(mut row: Row, failure: Option<Failure>, error: &Error) -> Measurement {
+    (row.outcome, row.failure) = (Outcome::Failed, failure);
     row.error = Some(format!("{error:#}").replace('\n', "; "));
     Measurement { row, histogram: String::new(), path: Path::default() }
 }
@@ -79,7 +88,12 @@ fn measured(
     if let Some(counters) = &counters {
         row.take_counters(counters);
     }
-    (row.outcome, row.error) = judge::outcome(summary, counters, setting.at_once(&row.model));
+    let at_once = setting.at_once(&row.model);
+    let judgement = match row.requests_each {
+        None => judge::judge(summary, counters, at_once),
+        Some(each) => counted::judge(summary, counters, at_once, each),
+    };
+    (row.outcome, row.failure, row.error) = (judgement.outcome, judgement.failure, judgement.error);
     row.limited_by = judge::limit(summary, &row);
     let (histogram, path) = (summary.latency.histogram.clone(), summary.path.clone());
     Measurement { row, histogram, path: path.unwrap_or_default() }
@@ -89,19 +103,32 @@ fn attempt(
     server: &ServerPlan,
     load: &LoadPlan,
     launcher: &mut dyn Launcher,
-) -> Result<(Summary, Option<Counters>)> {
-    let server = launcher.serve(server).context("the server did not start")?;
+) -> Result<(Summary, Option<Counters>), (Failure, Error)> {
+    let server = launcher
+        .serve(server)
+        .map_err(|error| (Failure::Start, error.context("the server did not start")))?;
     let said = launcher.load(load, &*server);
     let stopped = server.stop();
     match (said, stopped) {
-        (Ok(text), Ok(counters)) => Ok((summary::read(&text)?, counters)),
-        (Ok(_), Err(server)) => Err(server.context("the server failed")),
-        (Err(load), Ok(_)) => Err(load.context("the load generator failed")),
-        (Err(load), Err(server)) => bail!("the server failed: {server:#}; and the load: {load:#}"),
+        (Ok(text), Ok(counters)) => {
+            Ok((summary::read(&text).map_err(|error| (Failure::Load, error))?, counters))
+        }
+        (Ok(_), Err(server)) => Err((Failure::Died, server.context("the server failed"))),
+        (Err(load), Ok(_)) => Err((Failure::Load, load.context("the load generator failed"))),
+        (Err(load), Err(server)) => {
+            Err((Failure::Died, anyhow!("the server failed: {server:#}; and the load: {load:#}")))
+        }
     }
 }
 
 impl Setting {
+    /// Whether the model has a thread for each client.
+    #[must_use]
+    pub fn has_thread_a_client(&self, model: &str) -> bool {
+        let row = self.models.iter().find(|row| row.name == model);
+        row.is_some_and(|row| row.workers.kind == Dependence::PerConnection)
+    }
+
     fn at_once(&self, model: &str) -> AtOnce {
         let row = self.models.iter().find(|row| row.name == model);
         row.map_or(AtOnce::Unlimited, |row| row.at_once)
@@ -117,10 +144,20 @@ fn server_plan(trial: &Trial, setting: &Setting) -> ServerPlan {
         AtOnce::Workers { .. } => asked,
         _ => asked.or(cpus),
     };
-    ServerPlan { workers, ..ServerPlan::new(&trial.cell.model, trial.cell.app) }
+    let options = tables(trial, setting);
+    ServerPlan { workers, options, ..ServerPlan::new(&trial.cell.model, trial.cell.app) }
 }
 
-fn load_plan(trial: &Trial, load: &Load) -> LoadPlan {
+/// More descriptor tables, where one does not hold all the clients.
+fn tables(trial: &Trial, setting: &Setting) -> Vec<String> {
+    let model = setting.models.iter().find(|model| model.name == trial.cell.model);
+    let clients = trial.cell.connections + trial.cell.idle;
+    let tables = model.and_then(|model| model.tables_for(clients, setting.descriptors));
+    tables.map_or_else(Vec::new, |tables| vec!["--tables".into(), tables.to_string()])
+}
+
+fn load_plan(trial: &Trial, setting: &Setting) -> LoadPlan {
+    let load = &setting.load;
     LoadPlan {
         app: trial.cell.app,
         connections: trial.cell.connections,
@@ -134,7 +171,19 @@ fn load_plan(trial: &Trial, load: &Load) -> LoadPlan {
         schedule: schedule(trial, load),
         threads: load.threads.map(Into::into),
         stamps: load.stamps,
+        count: count(trial, setting),
+        message: load.message.clone(),
     }
+}
+
+/// The sessions of the first repeat are kept: a file for each model and number of clients, named as
+/// the load generator names it among other files.
+fn count(trial: &Trial, setting: &Setting) -> Option<Count> {
+    let each = setting.load.count_of(&trial.cell)?;
+    let kept = setting.load.sessions && trial.block == 1;
+    let name = format!("client data - {}.csv", trial.cell.connections);
+    let sessions = kept.then(|| setting.sessions.join(&trial.cell.model).join(name));
+    Some(Count { each, sessions })
 }
 
 /// All models get the same times in a block, so that none has the luckier ones; the next block has

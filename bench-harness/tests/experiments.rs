@@ -165,7 +165,7 @@ fn a_filter_keeps_what_it_names() {
 fn every_shipped_experiment_loads_and_expands() {
     let offered: Vec<Model> = serde_json::from_str(
         r#"[{"name":"thread"},{"name":"select"},{"name":"select-wide"},{"name":"select-sharded"},{"name":"poll"},{"name":"epoll-level"},{"name":"epoll-edge"},
-            {"name":"epoll-oneshot"},{"name":"reactors"},{"name":"portable"}]"#,
+            {"name":"epoll-oneshot"},{"name":"reactors"},{"name":"portable"},{"name":"iterative"},{"name":"pool"}]"#,
     )
     .unwrap();
     let shipped = support::shipped();
@@ -177,4 +177,101 @@ fn every_shipped_experiment_loads_and_expands() {
         assert!(!expansion.cells.is_empty(), "{}", path.display());
         assert!(!source.experiment.analysis.is_empty(), "{}", path.display());
     }
+}
+
+#[test]
+fn several_matrices_have_each_cell_once() {
+    let also = "\n[[also]]\nmodel = \"all\"\napp = [\"echo\"]\nconnections = [10, 7]\n";
+    let experiment = source(&format!("{SOUND}{also}")).unwrap().experiment;
+    let cells = matrix::expand(&experiment, &models(), &Condition::default()).cells;
+    let count = |connections| cells.iter().filter(|cell| cell.connections == connections).count();
+    assert_eq!([1, 10, 100, 7].map(count), [3, 5, 3, 5]);
+    assert!(cells[..9].iter().all(|cell| cell.connections != 7), "the first matrix comes first");
+}
+
+#[test]
+fn a_count_has_neither_a_warm_up_nor_a_rate() {
+    let counted = SOUND.replace("\"10ms\"", "\"0s\"").replace("[load]", "[load]\ncount = 100");
+    assert!(source(&counted).is_ok());
+    let error = source(&counted.replace("\"0s\"", "\"1s\"")).unwrap_err().to_string();
+    assert!(error.contains("set `warm-up`"), "{error}");
+    let error = source(&format!("{counted}rate = 5\n")).unwrap_err().to_string();
+    assert!(error.contains("needs a time"), "{error}");
+}
+
+#[test]
+fn the_first_condition_that_holds_says_how_many_requests_are_enough() {
+    let fewer = "
+        [[load.fewer]]\nwhere = { model = \"slow\", connections = 100 }\ncount = 50\nbecause = \"\"
+        [[load.fewer]]\nwhere = { connections = 100 }\ncount = 5\nbecause = \"\"\n";
+    let text = SOUND.replace("\"10ms\"", "\"0s\"").replace("[load]", "[load]\ncount = 100");
+    let load = source(&format!("{text}{fewer}")).unwrap().experiment.load;
+    let count = |model, connections| load.count_of(&support::trial(model, connections).cell);
+    assert_eq!(count("slow", 10), Some(100));
+    assert_eq!((count("slow", 100), count("fast", 100)), (Some(50), Some(5)));
+    let timed = source(SOUND).unwrap().experiment.load;
+    assert_eq!(timed.count_of(&support::trial("slow", 1).cell), None);
+}
+
+#[test]
+fn a_model_that_only_a_case_or_a_study_names_is_checked_too() {
+    for text in [
+        SOUND.replace("[matrix]", "case = [{ model = \"gone\" }]\n[matrix]"),
+        format!(
+            "{SOUND}\n[published]\nstudy = \"x\"\n[[published.series]]\nmodel = \"gone\"\n\
+                 name = \"y\"\nresponse-ms = [[1, 2.0]]\n"
+        ),
+    ] {
+        let sentence = source(&text).unwrap().check_models(&models()).unwrap_err().to_string();
+        assert!(sentence.contains("no model `gone`"), "{sentence}");
+    }
+}
+
+/// The file says what the study did: its twelve cases in its order, each with 100 requests a client,
+/// and a point here for each point there.
+#[test]
+fn the_twelve_cases_are_those_of_the_study() {
+    let shipped = support::shipped();
+    let path = shipped.iter().find(|path| path.ends_with("twelve-cases.toml")).unwrap();
+    let experiment = Source::read(path).unwrap().experiment;
+    let offered: Vec<Model> = ["iterative", "thread", "pool", "select", "epoll-edge", "reactors"]
+        .map(|name| serde_json::from_str(&format!(r#"{{"name":"{name}"}}"#)).unwrap())
+        .into();
+    let expansion = matrix::expand(&experiment, &offered, &Condition::default());
+    let cases: Vec<_> = experiment
+        .case
+        .iter()
+        .map(|case| {
+            let held: Vec<_> = expansion.cells.iter().filter(|cell| case.holds(cell)).collect();
+            assert_eq!(held.len(), 1, "{case:?}");
+            assert_eq!(experiment.load.count_of(held[0]), Some(100), "{}", held[0]);
+            (held[0].model.as_str(), held[0].connections)
+        })
+        .collect();
+    let study = [
+        ("select", 1),
+        ("select", 1_000),
+        ("select", 2_000),
+        ("thread", 1),
+        ("thread", 10_000),
+        ("thread", 30_000),
+        ("thread", 35_000),
+        ("epoll-edge", 1),
+        ("epoll-edge", 10_000),
+        ("epoll-edge", 40_000),
+        ("epoll-edge", 45_000),
+        ("epoll-edge", 100_000),
+    ];
+    assert_eq!(cases, study);
+    for series in &experiment.published.unwrap().series {
+        for (clients, _) in &series.response_ms {
+            let mut same = expansion.cells.iter().filter(|cell| cell.connections == *clients);
+            assert!(same.any(|cell| cell.model == series.model), "{} {clients}", series.name);
+        }
+    }
+    let others = expansion.cells.iter().filter(|cell| cell.model == "reactors");
+    assert_eq!(
+        others.map(|cell| cell.connections).collect::<Vec<_>>(),
+        [1, 1_000, 10_000, 100_000]
+    );
 }

@@ -198,6 +198,7 @@ fn manifest(
         trials: models.len(),
         done: 0,
         skipped: Vec::new(),
+        raised: Vec::new(),
         models: models.iter().map(|model| model.name.clone()).collect(),
         build,
         pinning: pinning.clone(),

@@ -5,6 +5,7 @@ pub mod limits;
 pub mod list;
 pub mod memory;
 pub mod plot;
+mod raise;
 pub mod report;
 pub mod run;
 pub mod verify;

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use super::{condition, print, verify};
+use super::{condition, print, raise, verify};
 use crate::calibration::Calibration;
 use crate::cli::{self, Places};
 use crate::experiment::load::{self, Source};
@@ -25,6 +25,7 @@ use crate::probe::date;
 use crate::probe::host::Host;
 use crate::progress::{Progress, Style};
 use crate::report::{markdown, table};
+use crate::restraint::Hold;
 use crate::results::{Recorder, Run, Scratch, file, write};
 use crate::runner::{self, Setting};
 
@@ -46,7 +47,11 @@ pub fn run(options: &cli::Run, places: &Places) -> Result<()> {
     source.check_models(&models)?;
     verify::check_names(&options.cells.models, &models)?;
     let source = adjusted(source, options);
-    let expansion = matrix::expand(&source.experiment, &models, &condition(&options.cells)?);
+    let mut expansion = matrix::expand(&source.experiment, &models, &condition(&options.cells)?);
+    if options.cells.cases {
+        let cases = &source.experiment.case;
+        expansion.cells.retain(|cell| cases.iter().any(|case| case.holds(cell)));
+    }
     if expansion.cells.is_empty() {
         return usage("no cell of the matrix is left; `list EXPERIMENT` shows all of them");
     }
@@ -62,8 +67,12 @@ fn adjusted(mut source: Source, options: &cli::Run) -> Source {
     let experiment = &mut source.experiment;
     let repeat = options.repeat.or_else(|| options.quick.then_some(1));
     experiment.repeat = repeat.and_then(|n| n.try_into().ok()).unwrap_or(experiment.repeat);
-    let measure = options.duration.or_else(|| options.quick.then_some(TRY));
-    experiment.load.measure = measure.unwrap_or(experiment.load.measure);
+    match experiment.load.count {
+        Some(_) if options.quick => experiment.load.tenth(),
+        None if options.quick => experiment.load.measure = TRY,
+        _ => {}
+    }
+    experiment.load.measure = options.duration.unwrap_or(experiment.load.measure);
     source
 }
 
@@ -93,13 +102,21 @@ fn measure(
         load: source.experiment.load.clone(),
         pinning,
         models,
+        descriptors: getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(_, hard)| hard),
+        sessions: recorder.path().join(file::SESSIONS),
     };
     let mut manifest = manifest(source, seed, &trials, expansion, &setting, host, build);
     recorder.write_manifest(&manifest)?;
     write(&recorder.path().join(file::EXPERIMENT), source.text.as_bytes())?;
     calibrate(options, &binaries, recorder.path())?;
     let scratch = Scratch::new()?;
-    let mut launcher = Processes::new(binaries, setting.pinning.clone(), scratch.path());
+    let hold = raise(&setting, &trials, &mut manifest)?;
+    recorder.write_manifest(&manifest)?;
+    let launcher = Processes::new(binaries, setting.pinning.clone(), scratch.path());
+    let mut launcher = match hold {
+        Some(hold) => launcher.under(hold),
+        None => launcher,
+    };
     let done = trials_of_a_run(&trials, &setting, &mut launcher, &mut recorder)?;
     manifest.finish(done);
     recorder.write_manifest(&manifest)?;
@@ -110,6 +127,28 @@ fn measure(
             recorder.path().display()
         ),
         false => Ok(recorder.path().to_owned()),
+    }
+}
+
+/// Raises the limits on threads, if the experiment asks for that. Where this process may not, the run
+/// goes on, and clients for whom there is no thread are refused.
+fn raise(setting: &Setting, trials: &[Trial], manifest: &mut Manifest) -> Result<Option<Hold>> {
+    if !setting.load.raise {
+        return Ok(None);
+    }
+    let threaded = |trial: &&Trial| setting.has_thread_a_client(&trial.cell.model);
+    let cells: Vec<_> = trials.iter().filter(threaded).map(|trial| &trial.cell).collect();
+    match raise::hold(&cells) {
+        Ok(hold) => {
+            let host = hold.iter().flat_map(|hold| &hold.restraint().host);
+            manifest.raised = host.map(|(name, value)| format!("{name} = {value}")).collect();
+            Ok(hold)
+        }
+        Err(error) if interrupt::requested() => Err(error),
+        Err(error) => {
+            eprintln!("the limits on threads stay as they are: {error:#}");
+            Ok(None)
+        }
     }
 }
 
@@ -155,6 +194,7 @@ fn manifest(
         trials: trials.len(),
         done: 0,
         skipped: expansion.skipped.iter().map(|(cell, why)| format!("{cell}: {why}")).collect(),
+        raised: Vec::new(),
         models: setting.models.iter().map(|model| model.name.clone()).collect(),
         build,
         pinning: setting.pinning.clone(),

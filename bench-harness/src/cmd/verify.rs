@@ -130,5 +130,7 @@ fn plan(model: &Model, app: App, size: Option<u64>) -> LoadPlan {
         schedule: None,
         threads: None,
         stamps: false,
+        count: None,
+        message: None,
     }
 }

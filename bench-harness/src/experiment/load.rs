@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Deserializer, de};
 
 use super::Experiment;
+use super::condition::Condition;
 use super::model::Model;
 use crate::fault::usage;
 
@@ -52,10 +53,7 @@ impl Source {
     /// # Errors
     /// A usage error that lists the models on offer.
     pub fn check_models(&self, offered: &[Model]) -> Result<()> {
-        let skips = self.experiment.skip.iter().flat_map(|skip| skip.condition.models());
-        let mut named =
-            self.experiment.matrix.model.names().iter().map(String::as_str).chain(skips);
-        match named.find(|name| offered.iter().all(|model| model.name != *name)) {
+        match self.named().find(|name| offered.iter().all(|model| model.name != *name)) {
             None => Ok(()),
             Some(name) => usage(format!(
                 "{}, line {}: no model `{name}`; the models are {}",
@@ -67,10 +65,34 @@ impl Source {
     }
 }
 
+impl Source {
+    /// All models that the file names.
+    fn named(&self) -> impl Iterator<Item = &str> {
+        let Experiment { matrix, also, skip, case, load, published, .. } = &self.experiment;
+        let matrices = std::iter::once(matrix).chain(also);
+        let conditions = skip.iter().map(|skip| &skip.condition).chain(case);
+        let conditions = conditions.chain(load.fewer.iter().map(|fewer| &fewer.condition));
+        let series = published.iter().flat_map(|published| &published.series);
+        matrices
+            .flat_map(|matrix| matrix.model.names())
+            .map(String::as_str)
+            .chain(conditions.flat_map(Condition::models))
+            .chain(series.map(|series| series.model.as_str()))
+    }
+}
+
 /// Refuses what contradicts itself.
 fn consistent(source: Source) -> Result<Source> {
     let Experiment { matrix, load, .. } = &source.experiment;
     let place = source.path.display();
+    if load.count.is_some() && !load.warm_up.is_zero() {
+        return usage(format!(
+            "{place}: a `count` of requests begins with the first; set `warm-up` to \"0s\""
+        ));
+    }
+    if load.count.is_some() && (load.rate.is_some() || !matrix.rate.is_empty()) {
+        return usage(format!("{place}: a `rate` needs a time, not a `count`; drop one of them"));
+    }
     match (matrix.rate.is_empty(), load.rate, &load.arrivals) {
         (false, Some(_), _) => {
             usage(format!("{place}: `rate` stands in [matrix] and in [load]; keep one of them"))

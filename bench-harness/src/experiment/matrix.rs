@@ -1,5 +1,6 @@
 //! From axes to cells.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU64;
 
 use super::condition::Condition;
@@ -19,8 +20,13 @@ pub struct Expansion {
 #[must_use]
 pub fn expand(experiment: &Experiment, offered: &[Model], filter: &Condition) -> Expansion {
     let mut expansion = Expansion::default();
-    let cells = combinations(experiment, offered);
-    for cell in cells.into_iter().filter(|cell| filter.holds(cell)) {
+    let mut cells = Vec::new();
+    for matrix in std::iter::once(&experiment.matrix).chain(&experiment.also) {
+        let more = combinations(matrix, &experiment.load, offered);
+        let more = more.into_iter().filter(|cell| filter.holds(cell));
+        cells.extend(more);
+    }
+    for cell in distinct(cells) {
         match experiment.skip.iter().find(|skip| skip.condition.holds(&cell)) {
             Some(skip) => expansion.skipped.push((cell, skip.because.clone())),
             None => expansion.cells.push(cell),
@@ -29,8 +35,14 @@ pub fn expand(experiment: &Experiment, offered: &[Model], filter: &Condition) ->
     expansion
 }
 
-fn combinations(experiment: &Experiment, offered: &[Model]) -> Vec<Cell> {
-    let Experiment { matrix, load, .. } = experiment;
+/// The same cells in the same order, each of them once.
+fn distinct(mut cells: Vec<Cell>) -> Vec<Cell> {
+    let mut seen = BTreeSet::new();
+    cells.retain(|cell| seen.insert(cell.clone()));
+    cells
+}
+
+fn combinations(matrix: &Matrix, load: &Load, offered: &[Model]) -> Vec<Cell> {
     let (sizes, rates) = (or_none(&matrix.size), rates(matrix, load));
     let mut cells = Vec::new();
     for (&app, connections) in product(&matrix.app, &matrix.connections) {

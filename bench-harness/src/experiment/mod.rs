@@ -5,10 +5,12 @@
 
 pub mod arrivals;
 pub mod condition;
+pub mod count;
 pub mod load;
 pub mod matrix;
 pub mod model;
 pub mod order;
+pub mod published;
 pub mod span;
 
 use std::fmt;
@@ -19,7 +21,9 @@ use serde::{Deserialize, Serialize};
 
 use arrivals::Arrivals;
 use condition::Condition;
+use count::Fewer;
 use model::Selection;
+use published::Published;
 
 /// An experiment as its file says it.
 #[derive(Clone, Debug, Deserialize)]
@@ -34,6 +38,14 @@ pub struct Experiment {
     pub repeat: NonZeroU32,
     /// The conditions to be combined.
     pub matrix: Matrix,
+    /// More of them: a cell that is in several matrices is measured as one.
+    #[serde(default)]
+    pub also: Vec<Matrix>,
+    /// Cells that have a number of their own, in this order: `run --cases` makes only these.
+    #[serde(default)]
+    pub case: Vec<Condition>,
+    /// What others have published about the same.
+    pub published: Option<Published>,
     /// What is the same in all trials.
     pub load: Load,
     /// Cells that make no sense, each with the reason.
@@ -86,9 +98,23 @@ pub struct Load {
     /// Load before the measuring phase; it is not counted.
     #[serde(deserialize_with = "span::deserialize")]
     pub warm_up: Duration,
-    /// The measuring phase.
+    /// The measuring phase; with [`Load::count`], how long that may take at most.
     #[serde(deserialize_with = "span::deserialize")]
     pub measure: Duration,
+    /// Requests of each connection, in place of a time. No connection is replaced then, and a trial in
+    /// which not every client had all its answers has failed.
+    pub count: Option<NonZeroU64>,
+    /// Where a smaller number of requests is enough.
+    #[serde(default)]
+    pub fewer: Vec<Fewer>,
+    /// The text of an echo message, where the matrix has no sizes.
+    pub message: Option<String>,
+    /// Whether a table of what each connection did is kept.
+    #[serde(default)]
+    pub sessions: bool,
+    /// Whether the limits on threads are raised for the run, and put back after it.
+    #[serde(default)]
+    pub raise: bool,
     /// How long one request may take before it is counted as an error.
     #[serde(default = "five_seconds", deserialize_with = "span::deserialize")]
     pub timeout: Duration,
@@ -180,6 +206,10 @@ pub enum Chart {
     LatencyUnderLoad,
     /// What response times are made of, by the stamps of the kernel.
     WhereTimeGoes,
+    /// Mean response time over clients, in bars beside each other, beside what others have published.
+    ResponseTimes,
+    /// Clients over response time, which is the rate in a closed loop, here and as published.
+    ImpliedRate,
 }
 
 /// One point of the matrix.

@@ -38,10 +38,48 @@ fn one() -> u32 {
 /// How many workers a model has when nobody says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Workers {
+    /// What their number depends on.
+    #[serde(default)]
+    pub kind: Dependence,
     /// A fixed number; `None` when it depends on the clients or on the CPUs.
     #[serde(default)]
     pub count: Option<u64>,
 }
+
+/// What the number of workers depends on, as far as that matters here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dependence {
+    /// There is one for each connection.
+    PerConnection,
+    /// Something that has nothing to do with clients.
+    #[default]
+    #[serde(other)]
+    Else,
+}
+
+impl Model {
+    /// `--tables` for so many clients, where a table holds `limit` descriptors; `None` where it needs
+    /// no more tables than it has.
+    ///
+    /// The kernel deals clients out to tables by chance, so each gets a share that leaves room. A model
+    /// whose own bound is lower than the table's gets no more tables: it is to show that bound, unless
+    /// many tables are its nature.
+    #[must_use]
+    pub fn tables_for(&self, clients: u64, limit: u64) -> Option<u64> {
+        let room = match self.at_once {
+            AtOnce::Descriptors { limit: Some(own) } if own < limit && self.tables > 1 => own,
+            AtOnce::Descriptors { limit: Some(own) } if own < limit => return None,
+            _ if clients + SPARE <= limit => return None,
+            _ => limit,
+        };
+        let share = (room * 4 / 5).max(1);
+        Some(clients.div_ceil(share)).filter(|tables| *tables > self.tables.into())
+    }
+}
+
+/// Descriptors of a server beside those of its clients, in one table; a generous bound.
+const SPARE: u64 = 100;
 
 /// How many clients a model serves at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -152,6 +190,19 @@ mod tests {
 
     fn at_once(json: &str) -> AtOnce {
         serde_json::from_str::<Model>(json).unwrap().at_once
+    }
+
+    #[test]
+    fn tables_are_added_where_the_descriptors_of_one_do_not_suffice() {
+        let model = |json: &str| serde_json::from_str::<Model>(json).unwrap();
+        let plain = model(r#"{"name":"a"}"#);
+        let tables = [1_000, 19_900, 19_901, 100_000].map(|n| plain.tables_for(n, 20_000));
+        assert_eq!(tables, [None, None, Some(2), Some(7)]);
+        let bounded = r#"{"name":"a","at_once":{"kind":"descriptors","limit":1024}}"#;
+        assert_eq!(model(bounded).tables_for(100_000, 20_000), None, "it shows its bound");
+        let sharded = r#"{"name":"a","tables":8,"at_once":{"kind":"descriptors","limit":1024}}"#;
+        assert_eq!(model(sharded).tables_for(1_000, 20_000), None);
+        assert_eq!(model(sharded).tables_for(10_000, 20_000), Some(13));
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod process;
 pub mod summary;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -66,6 +67,19 @@ pub struct LoadPlan {
     pub threads: Option<u32>,
     /// Whether the kernel is asked when requests left and replies came.
     pub stamps: bool,
+    /// Requests of each connection, in place of a time.
+    pub count: Option<Count>,
+    /// The text of an echo message without a size.
+    pub message: Option<String>,
+}
+
+/// A load that is over when every client has made so many requests, on one connection each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Count {
+    /// Requests of each client.
+    pub each: u64,
+    /// Where a table of what each connection did is written; `None` for nowhere.
+    pub sessions: Option<PathBuf>,
 }
 
 /// When requests are to be sent, whatever the server does.
@@ -105,8 +119,13 @@ impl LoadPlan {
         if let Some(requests) = self.reconnect_every {
             push("--reconnect-every", requests.to_string());
         }
-        push("--warm-up", span::flag(self.warm_up));
-        push("--duration", span::flag(self.measure));
+        if let (App::Echo, None, Some(text)) = (self.app, self.size, &self.message) {
+            push("--message", text.clone());
+        }
+        if self.count.is_none() {
+            push("--warm-up", span::flag(self.warm_up));
+            push("--duration", span::flag(self.measure));
+        }
         push("--timeout", span::flag(self.timeout));
         push("--watch", server.to_string());
         push("--format", "json".into());
@@ -116,6 +135,7 @@ impl LoadPlan {
         }
         line.extend(self.schedule.iter().flat_map(Schedule::arguments));
         line.extend(self.stamps.then(|| "--stamps".into()));
+        line.extend(self.count.iter().flat_map(Count::arguments));
         line
     }
 
@@ -124,6 +144,15 @@ impl LoadPlan {
     #[must_use]
     pub fn patience(&self) -> Duration {
         self.warm_up + self.measure + 2 * self.timeout + Duration::from_secs(20)
+    }
+}
+
+impl Count {
+    fn arguments(&self) -> Vec<String> {
+        let mut line = vec!["--count".into(), self.each.to_string(), "--once".into()];
+        let sessions = self.sessions.iter();
+        line.extend(sessions.flat_map(|path| ["--sessions".into(), path.display().to_string()]));
+        line
     }
 }
 
@@ -156,6 +185,8 @@ pub struct Counters {
     pub accepts_without_room: u64,
     /// The error of the last thread that could not be made (errno(3)).
     pub spawn_errno: Option<i32>,
+    /// Descriptor tables; 0 when the server does not say.
+    pub tables: u64,
     /// Requests answered.
     pub answered: u64,
     /// Calls that waits were made of: select, poll, `epoll_wait`, and what a library adds to them.
@@ -228,6 +259,8 @@ mod tests {
             schedule: None,
             threads: None,
             stamps: false,
+            count: None,
+            message: None,
         }
     }
 
@@ -239,6 +272,19 @@ mod tests {
             --reconnect-every 1 --warm-up 300ms --duration 2000ms --timeout 5000ms --watch 42 \
             --format json --progress none";
         assert_eq!(line, expected);
+    }
+
+    #[test]
+    fn a_count_takes_the_place_of_the_times_and_nobody_is_replaced() {
+        let address = "127.0.0.1:7000".parse().unwrap();
+        let count = Some(Count { each: 100, sessions: Some("a b.csv".into()) });
+        let message = Some("hello you".into());
+        let plan = LoadPlan { count, message, idle: 0, ..plan(App::Echo, None) };
+        let line = plan.arguments(address, 42);
+        let said = line.join(" ");
+        assert!(said.ends_with("--count 100 --once --sessions a b.csv"), "{said}");
+        assert!(line.contains(&"hello you".to_owned()) && line.contains(&"a b.csv".to_owned()));
+        assert!(!said.contains("--warm-up") && !said.contains("--duration"), "{said}");
     }
 
     #[test]

@@ -98,6 +98,14 @@ impl<'a, DB: DrawingBackend> Canvas<'a, DB> {
         self.area.draw_text(text, &style, self.at(lowered)).map_err(failed)
     }
 
+    /// A line of text that goes up from a place.
+    pub(super) fn text_upwards(&self, text: &str, (x, y): Place, kind: Type) -> Result<()> {
+        let font = kind.font(self.zoom).transform(FontTransform::Rotate270);
+        let style = font.color(&kind.colour).pos(Pos::new(HPos::Left, VPos::Center));
+        let moved = (x + self.drop * kind.size, y);
+        self.area.draw_text(text, &style, self.at(moved)).map_err(failed)
+    }
+
     /// A line through all the places.
     pub(super) fn line(&self, places: &[Place], pen: Pen) -> Result<()> {
         let style = pen.colour.stroke_width((pen.width * self.zoom).round().max(1.0) as u32);

@@ -8,6 +8,7 @@ use plotters::prelude::*;
 use super::Drawn;
 use super::bars::Bars;
 use super::canvas::{Canvas, Place, Side, Type};
+use super::groups::Groups;
 use super::lines::Lines;
 use super::pairs::Pairs;
 use super::spreads::Spreads;
@@ -53,6 +54,8 @@ pub(super) enum Body {
     Pairs(Pairs),
     /// A distribution a model.
     Spreads(Spreads),
+    /// Bars side by side.
+    Groups(Groups),
 }
 
 /// The part of the sheet that is left for the body.
@@ -112,6 +115,7 @@ impl Figure {
             Body::Bars(bars) => bars.draw(&canvas, frame),
             Body::Pairs(pairs) => pairs.draw(&canvas, frame),
             Body::Spreads(spreads) => spreads.draw(&canvas, frame),
+            Body::Groups(groups) => groups.draw(&canvas, frame),
         }
     }
 

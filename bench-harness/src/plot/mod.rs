@@ -10,13 +10,16 @@ mod cpu;
 mod distribution;
 mod figure;
 mod finding;
+mod groups;
 mod idle;
+mod implied_rate;
 mod latency;
 pub mod limits;
 mod lines;
 mod memory;
 mod pairs;
 mod payload;
+mod response_times;
 mod scale;
 mod spreads;
 mod style;
@@ -126,5 +129,7 @@ fn build(chart: Chart, evidence: &Evidence<'_>) -> Vec<Figure> {
         Chart::Churn => churn::build(evidence).into_iter().collect(),
         Chart::LatencyUnderLoad => under_load::build(evidence),
         Chart::WhereTimeGoes => way::build(evidence),
+        Chart::ResponseTimes => response_times::build(evidence).into_iter().collect(),
+        Chart::ImpliedRate => implied_rate::build(evidence).into_iter().collect(),
     }
 }

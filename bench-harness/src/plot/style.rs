@@ -10,10 +10,13 @@ pub(super) const FAMILY: &str = "sans-serif";
 const REGULAR: &[u8] = include_bytes!("../../assets/DejaVuSans.subset.ttf");
 const BOLD: &[u8] = include_bytes!("../../assets/DejaVuSans-Bold.subset.ttf");
 
+/// How many models can be told apart in a figure.
+pub(super) const LOOKS: usize = 12;
+
 /// Colours after Paul Tol's "muted" scheme, which people with any of the common colour vision
 /// deficiencies can tell apart, and two more of his. Marks differ as well, so that colour is never the
 /// only sign.
-const COLOURS: [RGBColor; 12] = [
+const COLOURS: [RGBColor; LOOKS] = [
     RGBColor(0x33, 0x22, 0x88),
     RGBColor(0xcc, 0x66, 0x77),
     RGBColor(0x11, 0x77, 0x33),

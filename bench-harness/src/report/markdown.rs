@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::number::{octets, three, time};
 use super::table::{self, Table};
-use super::verdict;
+use super::{study, verdict};
 use crate::experiment::{App, span};
 use crate::manifest::Status;
 use crate::plot::Drawn;
@@ -24,6 +24,8 @@ pub fn page(run: &Run, figures: &[Drawn]) -> String {
     for figure in figures {
         let _ = writeln!(text, "* {}", figure.finding);
     }
+    text.push('\n');
+    text += &study::section(run);
     text += &numbers(run);
     text += &costs(run);
     text += &charts(figures, Path::new(file::PLOTS));
@@ -75,7 +77,7 @@ fn state(run: &Run) -> String {
 }
 
 fn numbers(run: &Run) -> String {
-    let mut text = String::from("\n## Numbers\n\n");
+    let mut text = String::from("## Numbers\n\n");
     let tables = table::tables(&run.rows, &run.manifest.models);
     for Table { app, title, lines } in &tables {
         let _ = writeln!(
@@ -181,6 +183,7 @@ fn host(run: &Run) -> String {
         ),
         ("most stolen CPU time in a trial", format!("{steal:.1} %")),
         ("open files, limit", host.open_files.to_string()),
+        ("raised for the run", none_or(manifest.raised.join(", "))),
         ("revision", format!("{}, changed: {}", manifest.build.revision, manifest.build.dirty)),
         ("began, ended", format!("{}, {}", manifest.started, manifest.finished)),
     ];
@@ -189,6 +192,10 @@ fn host(run: &Run) -> String {
         let _ = writeln!(text, "| {name} | {value} |");
     }
     text + "\n`manifest.toml` has all of it.\n\n"
+}
+
+fn none_or(words: String) -> String {
+    if words.is_empty() { "nothing".into() } else { words }
 }
 
 fn repeat(run: &Run) -> String {

@@ -3,5 +3,6 @@
 pub mod markdown;
 pub mod number;
 pub mod splice;
+mod study;
 pub mod table;
 mod verdict;

@@ -46,6 +46,17 @@ pub fn time(microseconds: f64) -> String {
     }
 }
 
+/// A time in milliseconds, always in that unit, for a column to be compared from top to bottom:
+/// `0.185 ms`, `9.42 ms`, `1,461 ms`.
+#[must_use]
+pub fn milliseconds(ms: f64) -> String {
+    match ms {
+        ms if ms >= 999.5 => format!("{} ms", grouped(ms)),
+        ms if ms < 1.0 => format!("{ms:.3} ms"),
+        ms => format!("{} ms", three(ms)),
+    }
+}
+
 /// Octets in binary units: `64 B`, `16 KiB`, `1 MiB`.
 #[must_use]
 pub fn octets(value: f64) -> String {
@@ -84,6 +95,8 @@ mod tests {
     fn three_digits_and_the_unit_that_fits() {
         assert_eq!([87.0, 118_204.0, 9_213.0, 1e6].map(short), ["87", "118 k", "9.21 k", "1 M"]);
         assert_eq!([85.0, 612.0, 1_500_000.0].map(time), ["85 µs", "0.61 ms", "1.5 s"]);
+        let column = [0.185_034, 9.416, 1_461.3].map(milliseconds);
+        assert_eq!(column, ["0.185 ms", "9.42 ms", "1,461 ms"]);
         assert_eq!([64.0, 16_384.0, 1_048_576.0].map(octets), ["64 B", "16 KiB", "1 MiB"]);
         assert_eq!([1.06, 4.12, 32.4].map(times), ["1.06 ×", "4.1 ×", "32 ×"]);
     }

@@ -148,14 +148,24 @@ fn widths(lines: &[Vec<String>]) -> Vec<usize> {
     (0..columns).map(|n| width(n).unwrap_or(0)).collect()
 }
 
-/// For Markdown.
+/// For Markdown: a name, and numbers.
 #[must_use]
 pub fn markdown(lines: &[Vec<String>]) -> String {
+    rows(lines, "---:|")
+}
+
+/// For Markdown: words.
+#[must_use]
+pub fn prose(lines: &[Vec<String>]) -> String {
+    rows(lines, "---|")
+}
+
+fn rows(lines: &[Vec<String>], rule: &str) -> String {
     let mut text = String::new();
     for (n, line) in lines.iter().enumerate() {
         let _ = writeln!(text, "| {} |", line.join(" | ").replace('*', "\\*").replace('>', "\\>"));
         if n == 0 {
-            let _ = writeln!(text, "|---|{}", "---:|".repeat(line.len().saturating_sub(1)));
+            let _ = writeln!(text, "|---|{}", rule.repeat(line.len().saturating_sub(1)));
         }
     }
     text

@@ -58,6 +58,8 @@ pub(crate) fn setting() -> Setting {
         load: source(SOUND).unwrap().experiment.load,
         pinning: Pinning::halves(&[0, 1, 2, 3]),
         models: models(),
+        descriptors: 20_000,
+        sessions: "sessions".into(),
     }
 }
 
@@ -217,6 +219,7 @@ pub(crate) fn manifest(run: String) -> Manifest {
         trials: 9,
         done: 9,
         skipped: vec!["select echo c=9: too many".into()],
+        raised: Vec::new(),
         models: models().into_iter().map(|model| model.name).collect(),
         build: Build {
             revision: "abc".into(),
