@@ -172,6 +172,7 @@ fn survey(options: &Limits, binaries: Binaries) -> Result<Survey> {
         under: options.under.clone(),
         raise: if options.raise { Raise::Proposed } else { Raise::Nothing },
         depth: if options.predict { Depth::Predict } else { Depth::Measure },
+        patience: Duration::ZERO,
     })
 }
 

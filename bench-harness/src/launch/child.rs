@@ -94,6 +94,12 @@ impl Child {
         self.process.id()
     }
 
+    /// What its memory cgroup holds now, in octets, where it has one of its own.
+    #[must_use]
+    pub fn charged(&self) -> Option<u64> {
+        self.bonds.charged()
+    }
+
     /// The next line of its standard output.
     ///
     /// # Errors

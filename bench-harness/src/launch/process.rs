@@ -127,6 +127,14 @@ impl Processes {
         self.hold.as_ref().map(Hold::restraint)
     }
 
+    /// Bonds for a server that is only looked at; see [`Hold::loose_bonds`].
+    ///
+    /// # Errors
+    /// When a cgroup can't be made.
+    pub fn loose_bonds(&mut self) -> Result<Bonds> {
+        self.hold.as_mut().map_or_else(|| Ok(Bonds::default()), Hold::loose_bonds)
+    }
+
     /// Puts the host back as it was, and says whether that worked.
     ///
     /// # Errors

@@ -1,9 +1,10 @@
 //! What a model takes from the host for each client, measured on the server itself.
 //!
-//! A real server is started, and looked at without clients, with some, and with more; each client is
-//! answered once and then held. What a thing grew by between some and more, divided by the clients,
-//! is what each takes; what is left over is what the server has anyway. The first clients are no
-//! part of the division, since they make what all later ones share: buffers, arenas of the allocator.
+//! A real server is started, and looked at without clients, with some, and with more; each client
+//! is answered once and then held. What a thing grew by between some and more, divided by the
+//! clients, is what each takes; what is left over is what the server has anyway. The first clients
+//! are no part of the division, since they make what all later ones share: buffers, arenas of the
+//! allocator.
 
 use std::fs;
 use std::thread::sleep;
@@ -44,8 +45,12 @@ pub struct Appetite {
     pub watches: Share,
     /// Resident memory of the process without pages of files, in octets.
     pub resident: Share,
-    /// Memory of the kernel, in octets: sockets, stacks of threads, page tables; of the server alone.
+    /// Memory of the kernel, in octets: sockets, stacks of threads, page tables; of the server
+    /// alone.
     pub kernel: Share,
+    /// Memory that a cgroup of the server's own is charged with, in octets; nothing where it has
+    /// none.
+    pub charged: Option<Share>,
     /// Memory of the kernel for the client's end of a connection, in octets.
     pub peer: Share,
     /// Pages in the buffers of both ends, while the client is silent.
@@ -64,8 +69,8 @@ pub struct Share {
 }
 
 impl Share {
-    /// The line through two points: clients, and what they make of the amount. What shrinks is taken
-    /// not to grow.
+    /// The line through two points: clients, and what they make of the amount. What shrinks is
+    /// taken not to grow.
     fn through((fewer, less): (u64, f64), (more, most): (u64, f64)) -> Self {
         let each = ((most - less) / (more.saturating_sub(fewer).max(1)) as f64).max(0.0);
         Self { base: (most - each * more as f64).max(0.0), each }
@@ -92,6 +97,7 @@ struct Look {
     clients: u64,
     server: Footprint,
     host: Reading,
+    charged: Option<u64>,
 }
 
 impl Appetite {
@@ -119,7 +125,9 @@ impl Appetite {
         let mut crowd = Crowd::new(server.address);
         let look = |clients| {
             crowd.grow_to(clients)?;
-            Ok(Look { clients, server: Footprint::of(server.pid())?, host: Reading::take(None) })
+            let footprint = Footprint::of(server.pid())?;
+            let (host, charged) = (Reading::take(None), server.charged());
+            Ok(Look { clients, server: footprint, host, charged })
         };
         let looks = crowds(workers).map(look).into_iter().collect::<Result<Vec<_>>>();
         let looks =
@@ -147,6 +155,7 @@ impl Appetite {
         };
         let page_tables = share(|look| look.page_tables);
         let both_ends = (grown.slab + grown.stacks) as f64 / clients;
+        let charged = |look: &Look| Some((look.clients, look.charged? as f64));
         Self {
             descriptors: count(Footprint::descriptors),
             threads: count(|look| look.threads),
@@ -154,6 +163,7 @@ impl Appetite {
             watches: count(|look| look.watches),
             resident: share(|look| look.resident),
             kernel: Share { each: page_tables.each + (both_ends - peer).max(0.0), ..page_tables },
+            charged: charged(some).zip(charged(more)).map(|(few, many)| Share::through(few, many)),
             peer: Share { base: 0.0, each: peer },
             pages: Share { base: 0.0, each: (grown.buffers as f64 / PAGE / clients).max(0.0) },
             workers: None,
@@ -161,8 +171,8 @@ impl Appetite {
     }
 }
 
-/// Of several tables, what the fullest has when all clients have left, and all of them together have
-/// `all` again.
+/// Of several tables, what the fullest has when all clients have left, and all of them together
+/// have `all` again.
 fn fullest_left(server: u32, all: f64) -> Result<f64> {
     let deadline = Instant::now() + LEAVING;
     loop {

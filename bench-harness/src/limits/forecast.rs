@@ -13,7 +13,6 @@ use super::{advise, predict};
 use crate::experiment::model::Model;
 use crate::launch::Server;
 use crate::launch::process::{Binaries, Processes};
-use crate::restraint::{Bonds, SignalStacks};
 
 /// A model, what it takes, and what there is.
 #[derive(Clone, Debug)]
@@ -39,9 +38,8 @@ impl Forecast {
         most: u64,
     ) -> Result<Self> {
         let arguments = trial.arguments();
-        let stacks = processes.restraint().map_or(SignalStacks::Kept, |held| held.signal_stacks);
-        let appetite =
-            Appetite::measure_bound(binaries, model, &arguments, Bonds::with_stacks(stacks))?;
+        let bonds = processes.loose_bonds()?;
+        let appetite = Appetite::measure_bound(binaries, model, &arguments, bonds)?;
         let server = processes.start(&trial.server(1)).context("reading its limits")?;
         let limits = HostLimits::of(server.pid());
         server.end(trial.longest)?;

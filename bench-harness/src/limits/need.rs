@@ -82,6 +82,9 @@ fn share(setting: &Setting, model: &Model, appetite: &Appetite, tables: u32) -> 
             Some(appetite.threads)
         }
         Limit::MaxMapCount => Some(appetite.mappings),
+        // Not all that the kernel holds for a socket is charged to a cgroup, and a cgroup counts
+        // it.
+        Limit::MemoryCgroup if appetite.charged.is_some() => appetite.charged,
         Limit::MemoryCgroup | Limit::Memory => {
             let (base, each) = (resident.base + kernel.base, resident.each + kernel.each);
             Some(with_peer(Share { base, each }, appetite.peer.each))
@@ -157,8 +160,8 @@ impl Need {
         }
     }
 
-    /// The fewest tables with which so many clients have ample room; `None` when no number is enough,
-    /// or the limit is not that of a table.
+    /// The fewest tables with which so many clients have ample room; `None` when no number is
+    /// enough, or the limit is not that of a table.
     pub(super) fn tables_for(&self, clients: u64) -> Option<u32> {
         let Bound::AtMost(most) = self.setting.bound else { return None };
         (self.tables..=remedy::TABLES_MAX)

@@ -107,7 +107,7 @@ mod tests {
             kernel: share(1e5, 26_000.0),
             peer: share(0.0, 3_000.0),
             pages: share(0.0, 0.5),
-            workers: None,
+            ..Appetite::default()
         }
     }
 

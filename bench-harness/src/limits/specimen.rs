@@ -42,6 +42,11 @@ impl Specimen {
         Ok(Self { child, address })
     }
 
+    /// What its memory cgroup holds, where it has one of its own.
+    pub(super) fn charged(&self) -> Option<u64> {
+        self.child.charged()
+    }
+
     /// Its process.
     pub(super) fn pid(&self) -> u32 {
         self.child.pid()

@@ -61,6 +61,8 @@ pub struct Survey {
     pub raise: Raise,
     /// What is done.
     pub depth: Depth,
+    /// How long the first model waits for another run that has changed the host.
+    pub patience: Duration,
 }
 
 /// How far a survey is.
@@ -82,12 +84,13 @@ impl Survey {
     /// serves nobody is a row.
     pub fn model(&self, model: &Model, turn: Turn, recorder: &mut Recorder) -> Result<Row> {
         let mut trial = Trial { model: model.name.clone(), ..self.trial.clone() };
-        let mut processes = self.processes(&self.under)?;
+        let mut processes = self.processes(&self.under, turn)?;
         let mut forecast = self.forecast(model, &trial, &mut processes)?;
         if self.raise == Raise::Proposed {
             let advice = forecast.advice();
             processes.release()?;
-            processes = self.processes(&self.under.clone().and(raise::restraint(&advice)))?;
+            let raised = self.under.clone().and(raise::restraint(&advice));
+            processes = self.processes(&raised, turn)?;
             trial.take_tables(advice.tables);
             forecast = self.forecast(model, &trial, &mut processes)?;
         }
@@ -118,8 +121,10 @@ impl Survey {
             .with_context(|| format!("predicting {}", model.name))
     }
 
-    fn processes(&self, restraint: &Restraint) -> Result<Processes> {
-        let hold = Hold::take(restraint, &self.program, BETWEEN)?;
+    /// Another run that slips in between two models of this one is waited for.
+    fn processes(&self, restraint: &Restraint, turn: Turn) -> Result<Processes> {
+        let patience = if turn.number == 1 { self.patience } else { BETWEEN };
+        let hold = Hold::take(restraint, &self.program, patience)?;
         let processes =
             Processes::new(self.binaries.clone(), self.pinning.clone(), self.scratch.path());
         Ok(processes.under(hold))

@@ -25,12 +25,6 @@ pub struct Bonds {
 }
 
 impl Bonds {
-    /// No limits, and stacks for signal handlers or none.
-    #[must_use]
-    pub fn with_stacks(signal_stacks: SignalStacks) -> Self {
-        Self { signal_stacks, ..Self::default() }
-    }
-
     /// Where the child is to be born; to be kept until it is.
     pub(crate) fn birthplace(&self) -> io::Result<Option<Birthplace>> {
         self.pid_max.as_ref().map(|_| Birthplace::new()).transpose()
@@ -53,6 +47,12 @@ impl Bonds {
     #[must_use]
     pub fn user(&self) -> Option<u32> {
         self.user
+    }
+
+    /// What its memory cgroup holds now, in octets, where it has one.
+    #[must_use]
+    pub fn charged(&self) -> Option<u64> {
+        self.cgroups.iter().find_map(Cgroup::charged)
     }
 
     /// What the cgroups had to deny, so far.

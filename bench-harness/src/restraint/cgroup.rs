@@ -4,6 +4,7 @@
 //! 1), and one for all of them (version 2). A controller is in one of the two at any time.
 
 use std::fs::{self, File, OpenOptions};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -98,6 +99,25 @@ impl Cgroup {
     /// Where a process writes `0` to become a member.
     pub(super) fn members(&self) -> &File {
         &self.members
+    }
+
+    /// What the members hold of memory now, in octets; nothing when memory is not what this is
+    /// about.
+    ///
+    /// Each CPU keeps some charges at hand. Version 1 lets one give them back, together with pages
+    /// of files; version 2 does not, and the number is a little higher.
+    pub(super) fn charged(&self) -> Option<u64> {
+        let file = match (self.controller, self.version) {
+            (Controller::Pids, _) => return None,
+            (Controller::Memory, Version::One) => "memory.usage_in_bytes",
+            (Controller::Memory, Version::Two) => "memory.current",
+        };
+        // Where there is no such file, or not everything could be given back, nothing is lost.
+        let _ = OpenOptions::new()
+            .write(true)
+            .open(self.path.join("memory.force_empty"))
+            .and_then(|mut file| file.write_all(b"0"));
+        fs::read_to_string(self.path.join(file)).ok()?.trim().parse().ok()
     }
 
     /// Adds what was denied here.

@@ -18,6 +18,9 @@ use crate::fault::Unfit;
 /// The highest user that a server is run as; by convention nobody's.
 const NOBODY: u32 = 65_534;
 
+/// More octets than there are, and as many as a cgroup can be given.
+const AMPLE: u64 = 1 << 60;
+
 /// A restraint in force. Dropping it puts the host back as it was.
 #[derive(Debug)]
 pub struct Hold {
@@ -60,6 +63,8 @@ impl Hold {
     /// When a cgroup can't be made.
     pub fn bonds(&mut self) -> Result<Bonds> {
         self.servers += 1;
+        let Restraint { pids, memory, .. } = self.restraint;
+        let cgroups = self.make(pids, memory)?;
         let Restraint { nofile, nproc, pid_max, signal_stacks, .. } = &self.restraint;
         let limit = |resource, limit: &Option<u64>| limit.map(|limit| (resource, limit));
         let limits = [limit(Resource::RLIMIT_NOFILE, nofile), limit(Resource::RLIMIT_NPROC, nproc)];
@@ -68,13 +73,24 @@ impl Hold {
             user: nproc.map(|_| unused_user()).transpose()?,
             pid_max: pid_max.map(|pid_max| pid_max.to_string()),
             signal_stacks: *signal_stacks,
-            cgroups: self.cgroups()?,
+            cgroups,
         })
     }
 
-    fn cgroups(&mut self) -> Result<Vec<Cgroup>> {
+    /// The same for a server that is only looked at: nothing is limited, but what changes the
+    /// nature of a server is as it will be, and where memory will be limited, it is counted.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn loose_bonds(&mut self) -> Result<Bonds> {
+        self.servers += 1;
+        let Restraint { signal_stacks, memory, .. } = self.restraint;
+        let cgroups = self.make(None, memory.map(|_| AMPLE))?;
+        Ok(Bonds { signal_stacks, cgroups, ..Bonds::default() })
+    }
+
+    fn make(&mut self, pids: Option<u64>, memory: Option<u64>) -> Result<Vec<Cgroup>> {
         let name = format!("bench-harness-{}-{}", std::process::id(), self.servers);
-        let Restraint { pids, memory, .. } = self.restraint;
         let wanted = [(Controller::Pids, pids), (Controller::Memory, memory)];
         let wanted = wanted.into_iter().filter_map(|(what, limit)| Some((what, limit?)));
         let mut cgroups = Vec::new();
