@@ -5,21 +5,79 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 
+use super::print;
 use crate::cli::Places;
-use crate::fault::usage;
+use crate::fault::Unfit;
+use crate::interrupt;
+use crate::launch::process::Binaries;
+use crate::plot;
+use crate::results::{file, write};
+use crate::waiting::findings::Findings;
+use crate::waiting::grid::Grid;
+use crate::waiting::measure::{self, FIT, Run, WAITS, csv_of};
+use crate::waiting::{fit, page};
+
+/// Idle connections, unless somebody says how many.
+const IDLE_MAX: usize = 100_000;
+/// The same in a try.
+const IDLE_MAX_QUICK: usize = 1_000;
 
 /// `waiting`
 #[derive(Debug, Args)]
 pub struct Waiting {
+    /// Only these pollers [default: all that `servers time-waits --list` shows]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    pub pollers: Vec<String>,
+    /// The most idle connections [default: 100000, or 1000 with --quick]
+    #[arg(long, value_name = "N")]
+    pub idle_max: Option<usize>,
+    /// A try: few conditions, three short passes. Its numbers are not worth keeping
+    #[arg(long)]
+    pub quick: bool,
+    /// Seed of the orders and of the bootstrap
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
     /// Folder of the results
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub out: PathBuf,
 }
 
-/// Does it.
+/// Measures, fits, draws, and writes the report.
 ///
 /// # Errors
-/// Always, for now.
-pub fn run(_options: &Waiting, _places: &Places) -> Result<()> {
-    usage("not built yet".to_owned())
+/// A usage error before anything is started; [`Unfit`] when nothing could be fitted; otherwise what
+/// failed. What was measured before that is kept.
+pub fn run(options: &Waiting, places: &Places) -> Result<()> {
+    let binaries = Binaries::find(places.bin_dir.as_deref())?;
+    let pollers = measure::chosen(&options.pollers, measure::on_offer(&binaries)?)?;
+    let grid = match options.quick {
+        true => Grid::quick(options.idle_max.unwrap_or(IDLE_MAX_QUICK)),
+        false => Grid::full(options.idle_max.unwrap_or(IDLE_MAX)),
+    };
+    interrupt::listen()?;
+    let mut run = Run::create(&options.out, &binaries, pollers, &grid, options.seed)?;
+    run.measure(&binaries, &grid)?;
+    publish(&run)
+}
+
+fn publish(run: &Run) -> Result<()> {
+    let findings = Findings::of(&run.rows, run.manifest.seed);
+    write(&run.path.join(FIT), &csv_of(findings.fits.iter().flat_map(fit::lines))?)?;
+    let figures = plot::waiting::draw(run, &findings)?;
+    let page = page::page(run, &findings, &figures);
+    write(&run.path.join(file::REPORT), page.as_bytes())?;
+    let mut text = String::new();
+    for figure in &figures {
+        text += &format!("{}\n", figure.finding);
+    }
+    let path = run.path.display();
+    text += &format!(
+        "\ncsv     {path}/{WAITS}\nfit     {path}/{FIT}\nreport  {path}/{}\n",
+        file::REPORT
+    );
+    print(&text)?;
+    match findings.fits.is_empty() {
+        true => Err(Unfit("nothing could be fitted; README.md says what is missing".into()).into()),
+        false => Ok(()),
+    }
 }

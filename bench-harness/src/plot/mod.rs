@@ -25,6 +25,7 @@ mod spreads;
 mod style;
 mod throughput;
 mod under_load;
+pub mod waiting;
 mod way;
 
 use std::fs;

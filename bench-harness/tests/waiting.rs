@@ -1,0 +1,83 @@
+//! `bench-harness waiting` from the command line to the last file, with real pollers.
+//!
+//! The binary `servers` is the one beside this test: `cargo build --workspace` makes it.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic anywhere")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use bench_harness::waiting::row::{Row, parse};
+
+fn waiting(out: &Path, flags: &[&str]) -> Output {
+    let test = std::env::current_exe().unwrap();
+    let folder: PathBuf = test.ancestors().nth(2).unwrap().into();
+    Command::new(env!("CARGO_BIN_EXE_bench-harness"))
+        .args(["waiting", "--bin-dir", folder.to_str().unwrap()])
+        .args(["--out", out.to_str().unwrap()])
+        .args(flags)
+        .output()
+        .unwrap()
+}
+
+/// The only run in the folder of results.
+fn run_in(out: &Path) -> PathBuf {
+    let mut runs = fs::read_dir(out.join("waiting")).unwrap();
+    let run = runs.next().unwrap().unwrap().path();
+    assert!(runs.next().is_none());
+    run
+}
+
+#[test]
+fn a_try_leaves_rows_fits_charts_and_a_report() {
+    let out = tempfile::tempdir().unwrap();
+    let output = waiting(out.path(), &["--quick", "--idle-max", "200"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let run = run_in(out.path());
+    for name in ["manifest.toml", "waits.csv", "fit.csv", "README.md"] {
+        assert!(fs::metadata(run.join(name)).unwrap().len() > 100, "{name}");
+    }
+    for name in ["by-idle", "by-active"].map(|name| run.join("plots").join(name)) {
+        let svg = fs::read_to_string(name.with_extension("svg")).unwrap();
+        assert!(svg.contains("epoll-edge") && svg.contains("poll"), "{svg}");
+        assert!(fs::read(name.with_extension("png")).unwrap().starts_with(b"\x89PNG"));
+    }
+    let manifest = fs::read_to_string(run.join("manifest.toml")).unwrap();
+    assert!(manifest.contains("status = \"complete\""), "{manifest}");
+    let page = fs::read_to_string(run.join("README.md")).unwrap();
+    assert!(page.contains("| epoll-oneshot |") && page.contains("95 % interval of b"), "{page}");
+    rows_are_whole(&parse(&fs::read_to_string(run.join("waits.csv")).unwrap()).unwrap());
+}
+
+/// Each poller has each condition once in each pass: idle 0, 10, 30, 60, 100, 200; active 1, 4, 16.
+fn rows_are_whole(rows: &[Row]) {
+    let pollers: BTreeSet<_> = rows.iter().map(|row| row.poller.as_str()).collect();
+    let all = rows.iter().map(|row| (row.poller.as_str(), row.pass, row.idle, row.active));
+    assert_eq!(all.clone().count(), pollers.len() * 3 * 6 * 3);
+    assert_eq!(all.collect::<BTreeSet<_>>().len(), rows.len());
+    assert!(rows.iter().all(|row| row.wait_middle_mean_ns.unwrap() > 0.0 && row.rounds >= 16));
+}
+
+#[test]
+fn select_alone_says_where_it_ends() {
+    let out = tempfile::tempdir().unwrap();
+    let output = waiting(out.path(), &["--quick", "--idle-max", "2000", "--pollers", "select"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let page = fs::read_to_string(run_in(out.path()).join("README.md")).unwrap();
+    let sentence = page.lines().find(|line| line.starts_with("* select has no number")).unwrap();
+    assert!(sentence.contains("descriptors must be below 1024"), "{sentence}");
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.starts_with("One wait of select costs "), "{said}");
+}
+
+#[test]
+fn an_unknown_poller_is_answered_with_the_names_and_leaves_nothing() {
+    let out = tempfile::tempdir().unwrap();
+    let output = waiting(out.path(), &["--pollers", "kqueue"]);
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{words}");
+    assert!(words.contains("kqueue") && words.contains("epoll-level"), "{words}");
+    assert!(!out.path().join("waiting").exists());
+}
