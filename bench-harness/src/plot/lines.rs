@@ -50,6 +50,8 @@ impl Axis {
 pub(super) enum Mark {
     /// No mark: a line of many values.
     None,
+    /// A value by itself: no line leads to it.
+    Alone,
     /// All clients were served.
     Full,
     /// All were, but other programs used the host.
@@ -148,7 +150,8 @@ impl Lines {
     ) -> Result<()> {
         let look = look(series.style);
         let pen = Pen { colour: look.colour, width: 2.0, dashed: look.dashed };
-        let places: Vec<_> = series.dots.iter().map(|dot| self.place(frame, dot)).collect();
+        let joined = series.dots.iter().filter(|dot| dot.mark != Mark::Alone);
+        let places: Vec<_> = joined.map(|dot| self.place(frame, dot)).collect();
         for dot in &series.dots {
             self.range(canvas, frame, dot, Pen::fine(look.colour))?;
         }
@@ -192,7 +195,7 @@ impl Lines {
             let inside = match dot.mark {
                 Mark::Hollow => PAPER,
                 Mark::Faint => faded(look.colour),
-                Mark::Full | Mark::Pierced | Mark::None => look.colour,
+                Mark::Alone | Mark::Full | Mark::Pierced | Mark::None => look.colour,
             };
             if dot.at_least {
                 let pen = Pen { colour: look.colour, width: 1.5, dashed: false };

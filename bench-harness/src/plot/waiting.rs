@@ -9,6 +9,7 @@ use super::scale::Scale;
 use super::style::register_fonts;
 use crate::report::number::{grouped, time};
 use crate::waiting::findings::{Findings, skipped};
+use crate::waiting::fit::Fit;
 use crate::waiting::measure::Run;
 use crate::waiting::row::{Point, points};
 
@@ -30,7 +31,7 @@ pub fn draw(run: &Run, findings: &Findings) -> Result<Vec<Drawn>> {
 
 fn by_idle(run: &Run, findings: &Findings) -> Option<Figure> {
     let shown = |point: &Point<'_>| (point.active == 1).then_some(point.idle as f64);
-    let curve = |fit: &crate::waiting::fit::Fit, x: f64| fit.at(x, 1.0);
+    let curve = |fit: &Fit, x: f64| fit.at(x, 1.0);
     let body = body(run, findings, "idle connections beside the active one", shown, curve)?;
     let mut notes = notes(run);
     notes.extend(skipped(&run.rows).into_iter().map(|sentence| short(&sentence)));
@@ -42,15 +43,17 @@ fn by_idle(run: &Run, findings: &Findings) -> Option<Figure> {
             conditions(run),
         ],
         notes,
-        body,
+        body: Body::Lines(body),
     })
 }
 
 fn by_active(run: &Run, findings: &Findings) -> Option<Figure> {
     let idle = run.manifest.idle.iter().copied().filter(|idle| *idle <= BESIDE).max()?;
     let shown = |point: &Point<'_>| (point.idle == idle).then_some(point.active as f64);
-    let curve = |fit: &crate::waiting::fit::Fit, x: f64| fit.at(idle as f64, x);
-    let body = body(run, findings, "active connections", shown, curve)?;
+    let curve = |fit: &Fit, x: f64| fit.at(idle as f64, x);
+    let mut body = body(run, findings, "active connections", shown, curve)?;
+    let measured = run.manifest.active.iter().map(|active| *active as f64);
+    body.x.ticks = measured.map(|active| (active, grouped(active))).collect();
     Some(Figure {
         name: "by-active".into(),
         finding: findings.active()?,
@@ -59,7 +62,7 @@ fn by_active(run: &Run, findings: &Findings) -> Option<Figure> {
             conditions(run),
         ],
         notes: notes(run),
-        body,
+        body: Body::Lines(body),
     })
 }
 
@@ -68,8 +71,8 @@ fn body(
     findings: &Findings,
     title: &str,
     shown: impl Fn(&Point<'_>) -> Option<f64>,
-    curve: impl Fn(&crate::waiting::fit::Fit, f64) -> f64,
-) -> Option<Body> {
+    curve: impl Fn(&Fit, f64) -> f64,
+) -> Option<Lines> {
     let series = |poller: &String| {
         let points = points(&run.rows, poller);
         let dots: Vec<_> = points.iter().filter_map(|p| dot(p, shown(p)?)).collect();
@@ -92,29 +95,31 @@ fn body(
     }
     let high = Scale::log_around(dots().flat_map(|dot| [dot.y]));
     let y = Axis::round("one wait", high, |ns| time(ns / 1e3));
-    (!series.is_empty() && values.len() > 1).then_some(Body::Lines(Lines { x, y, series }))
+    (!series.is_empty() && values.len() > 1).then_some(Lines { x, y, series })
 }
 
 fn dot(point: &Point<'_>, x: f64) -> Option<Dot> {
     let (low, high) = point.waits().fold((f64::MAX, 0.0), |(l, h), v| (v.min(l), v.max(h)));
     let range = Some((low, high));
-    Some(Dot { x, y: point.typical()?, range, mark: Mark::Full, at_least: false })
+    Some(Dot { x, y: point.typical()?, range, mark: Mark::Alone, at_least: false })
 }
 
-/// Places between the first positive dot and the last, evenly on a logarithmic axis.
+/// Places from the first dot to the last, evenly on a logarithmic axis; a zero is a place, too.
 fn fine(dots: &[Dot]) -> Vec<f64> {
     let positive = || dots.iter().map(|dot| dot.x).filter(|x| *x > 0.0);
     let (Some(first), Some(last)) = (positive().next(), positive().next_back()) else {
         return Vec::new();
     };
     let steps = (FINE * (last / first).log10()).ceil().max(1.0);
-    (0..=steps as u32).map(|n| first * (last / first).powf(f64::from(n) / steps)).collect()
+    let positive = (0..=steps as u32).map(|n| first * (last / first).powf(f64::from(n) / steps));
+    dots.iter().map(|dot| dot.x).filter(|x| *x <= 0.0).chain(positive).collect()
 }
 
 fn conditions(run: &Run) -> String {
     let manifest = &run.manifest;
     let day = manifest.started.split('T').next().unwrap_or_default();
-    format!("{}; pinned to CPU {:?}; {day}", manifest.host.line(), manifest.pinning.server)
+    let cpus = manifest.pinning.server.iter().map(ToString::to_string).collect::<Vec<_>>();
+    format!("{}; pinned to CPU {}; {day}", manifest.host.line(), cpus.join(","))
 }
 
 fn notes(run: &Run) -> Vec<String> {

@@ -123,11 +123,12 @@ fn host(run: &Run) -> String {
         format!("**Disturbed**: other programs used CPUs ({}).", manifest.disturbed.join("; "))
     };
     let build = &manifest.build;
+    let cpus = manifest.pinning.server.iter().map(ToString::to_string).collect::<Vec<_>>();
     format!(
-        "## Where and when\n\n{}; pollers on CPU {:?}. {}; {}, revision {} (changed: {}). {quiet}\n\n\
+        "## Where and when\n\n{}; pollers on CPU {}. {}; {}, revision {} (changed: {}). {quiet}\n\n\
          ```\n{}\n```\n",
         manifest.host.line(),
-        manifest.pinning.server,
+        cpus.join(","),
         manifest.started,
         build.servers,
         build.revision,
