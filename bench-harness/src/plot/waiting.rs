@@ -8,7 +8,7 @@ use super::lines::{Axis, Dot, Lines, Mark, Series};
 use super::scale::Scale;
 use super::style::register_fonts;
 use crate::report::number::{grouped, time};
-use crate::waiting::findings::{Findings, skipped};
+use crate::waiting::findings::Findings;
 use crate::waiting::fit::Fit;
 use crate::waiting::measure::Run;
 use crate::waiting::row::{Point, points};
@@ -34,7 +34,7 @@ fn by_idle(run: &Run, findings: &Findings) -> Option<Figure> {
     let curve = |fit: &Fit, x: f64| fit.at(x, 1.0);
     let body = body(run, findings, "idle connections beside the active one", shown, curve)?;
     let mut notes = notes(run);
-    notes.extend(skipped(&run.rows).into_iter().map(|sentence| short(&sentence)));
+    notes.extend(missing(run));
     Some(Figure {
         name: "by-idle".into(),
         finding: findings.idle()?,
@@ -129,16 +129,16 @@ fn notes(run: &Run) -> Vec<String> {
         run.manifest.passes
     )];
     if !run.manifest.disturbed.is_empty() {
-        notes.push(format!(
-            "Disturbed: other programs used CPUs ({}).",
-            run.manifest.disturbed.join("; ")
-        ));
+        notes.push("Disturbed: other programs used CPUs; README.md says how many.".into());
     }
     notes
 }
 
-/// A sentence up to its reason's details.
-fn short(sentence: &str) -> String {
-    let end = sentence.find(['(', ';']).unwrap_or(sentence.len());
-    format!("{}.", sentence[..end].trim_end_matches(['.', ' ']))
+/// Which pollers have no number at some places.
+fn missing(run: &Run) -> Option<String> {
+    let skipped = run.rows.iter().filter(|row| row.skipped.is_some());
+    let mut names: Vec<_> = skipped.map(|row| row.poller.as_str()).collect();
+    names.dedup();
+    let words = format!("{} end at a limit; README.md says which.", names.join(", "));
+    (!names.is_empty()).then_some(words)
 }
