@@ -57,7 +57,9 @@ fn formulas(findings: &Findings) -> String {
     text + &table(&head, findings.with(Formula::Queued))
         + "\nIn brackets: 95 % intervals, from what passes differ by. They do not cover what the \
            formula gets wrong; that is in the last column: the largest relative residual, and where \
-           it is.\n\n"
+           it is. A formula that is far off where there are most idle descriptors says that the \
+           line is not straight: each of them costs more, or less, there than where there are \
+           few.\n\n"
 }
 
 fn table<'a>(head: &[&str], fits: impl Iterator<Item = &'a Fit>) -> String {
