@@ -125,7 +125,7 @@ mod tests {
             ("pareto:inf", "pareto:ALPHA needs"),
             ("ramp:-1", "ramp:FROM needs"),
             ("ramp:nan", "ramp:FROM needs"),
-            ("trace:/nonexistent", "/nonexistent: No such file"),
+            ("trace:/nonexistent/times", "/nonexistent/times: No such file"),
         ];
         for (word, expected) in cases {
             let error = word.parse::<Pattern>().unwrap_err();
