@@ -6,7 +6,6 @@
 //! are no part of the division, since they make what all later ones share: buffers, arenas of the
 //! allocator.
 
-use std::fs;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -16,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::crowd::Crowd;
 use super::footprint::Footprint;
+use super::objects::Objects;
 use super::specimen::Specimen;
 use crate::experiment::model::{AtOnce, Model};
 use crate::launch::process::Binaries;
@@ -133,8 +133,7 @@ impl Appetite {
         let looks =
             looks.with_context(|| format!("measuring what a client of {} takes", model.name))?;
         let [_, some, more] = &looks[..] else { bail!("too few looks at {}", model.name) };
-        let slabinfo = fs::read_to_string("/proc/slabinfo").unwrap_or_default();
-        let mut found = Self { workers, ..Self::fitted(some, more, socket_octets(&slabinfo)) };
+        let mut found = Self { workers, ..Self::fitted(some, more) };
         if more.server.tables.len() > 1 {
             drop(crowd);
             found.descriptors.base = fullest_left(server.pid(), found.descriptors.base)?;
@@ -142,31 +141,33 @@ impl Appetite {
         Ok(found)
     }
 
-    /// `peer` are the octets of the client's end of a connection.
-    fn fitted(some: &Look, more: &Look, peer: f64) -> Self {
+    fn fitted(some: &Look, more: &Look) -> Self {
         let share = |amount: fn(&Footprint) -> u64| {
             let point = |look: &Look| (look.clients, amount(&look.server) as f64);
             Share::through(point(some), point(more))
         };
-        let clients = more.clients.saturating_sub(some.clients).max(1) as f64;
-        let grown = some.host.until(&more.host);
         let count = |amount: fn(&Footprint) -> u64| {
             share(amount).whole((more.clients, amount(&more.server) as f64))
         };
-        let page_tables = share(|look| look.page_tables);
-        let both_ends = (grown.slab + grown.stacks) as f64 / clients;
         let charged = |look: &Look| Some((look.clients, look.charged? as f64));
-        Self {
+        let clients = more.clients.saturating_sub(some.clients).max(1) as f64;
+        let buffers = some.host.until(&more.host).buffers as f64;
+        let counted = Self {
             descriptors: count(Footprint::descriptors),
             threads: count(|look| look.threads),
             mappings: count(|look| look.mappings),
             watches: count(|look| look.watches),
             resident: share(|look| look.resident),
-            kernel: Share { each: page_tables.each + (both_ends - peer).max(0.0), ..page_tables },
             charged: charged(some).zip(charged(more)).map(|(few, many)| Share::through(few, many)),
-            peer: Share { base: 0.0, each: peer },
-            pages: Share { base: 0.0, each: (grown.buffers as f64 / PAGE / clients).max(0.0) },
-            workers: None,
+            pages: Share { base: 0.0, each: (buffers / PAGE / clients).max(0.0) },
+            ..Self::default()
+        };
+        let (objects, page_tables) = (Objects::here(), share(|look| look.page_tables));
+        let each = page_tables.each + objects.each(&counted);
+        Self {
+            kernel: Share { each, ..page_tables },
+            peer: Share { base: 0.0, each: objects.end() },
+            ..counted
         }
     }
 }
@@ -182,18 +183,6 @@ fn fullest_left(server: u32, all: f64) -> Result<f64> {
         }
         sleep(Duration::from_millis(2));
     }
-}
-
-/// Octets of the kernel for one end of a connection, as large as its caches make the objects
-/// (slabinfo(5)). Only root may read that; for others they are as large as in Linux 6.18 on x86-64.
-fn socket_octets(slabinfo: &str) -> f64 {
-    let objects = [("TCP", 2_368), ("sock_inode_cache", 832), ("filp", 192), ("dentry", 192)];
-    let size = |(name, usual): (&str, u64)| {
-        let rows = slabinfo.lines().map(|line| line.split_whitespace());
-        let mut row = rows.into_iter().find(|row| row.clone().next() == Some(name));
-        row.as_mut().and_then(|row| row.nth(3)?.parse().ok()).unwrap_or(usual)
-    };
-    objects.map(size).iter().sum::<u64>() as f64
 }
 
 /// How many clients are served at once by a table's workers, if each keeps one.
@@ -239,14 +228,6 @@ mod tests {
     fn what_shrinks_is_taken_not_to_grow() {
         assert_eq!(Share::through((0, 9.0), (10, 5.0)), Share { base: 5.0, each: 0.0 });
         assert_eq!(Share::through((5, 9.0), (5, 9.0)), Share { base: 9.0, each: 0.0 });
-    }
-
-    #[test]
-    fn a_socket_is_as_large_as_the_caches_say() {
-        let text = "# name <active_objs> <num_objs> <objsize>\nTCP 92 156 3000 13 8 : tunables\n\
-                    TCPv6 1 1 9000 1 1 :\ndentry 5 5 200 1 1 :\n";
-        assert_eq!(socket_octets(text), (3_000 + 832 + 192 + 200) as f64);
-        assert_eq!(socket_octets(""), (2_368 + 832 + 192 + 192) as f64);
     }
 
     #[test]

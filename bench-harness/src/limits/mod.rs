@@ -10,6 +10,7 @@ mod footprint;
 pub mod forecast;
 pub mod host;
 mod need;
+mod objects;
 pub mod outcome;
 pub mod prediction;
 mod raise;

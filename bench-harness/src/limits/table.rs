@@ -1,48 +1,8 @@
-//! Predictions, and the limits that they are made from, as aligned tables and as rows for a file.
+//! Predictions, and the limits that they are made from, as aligned tables.
 
-use serde::Serialize;
-
-use super::host::{Bound, HostLimits, Limit, Setting};
+use super::host::{Bound, HostLimits, Setting};
 use super::prediction::Prediction;
 use crate::report::number::grouped;
-
-/// A prediction in one row, for CSV.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Row {
-    /// The model.
-    pub model: String,
-    /// How many clients are served at once.
-    pub clients: u64,
-    /// What stops it; empty when nothing does.
-    pub stopped_by: Option<Limit>,
-    /// How that comes about.
-    pub arithmetic: String,
-    /// What raises it.
-    pub raise: String,
-    /// What would stop it next.
-    pub next: Option<Limit>,
-    /// How many clients that allows.
-    pub next_clients: Option<u64>,
-    /// Limits that could not be read, with spaces between them.
-    pub unknown: String,
-}
-
-impl From<&Prediction> for Row {
-    fn from(prediction: &Prediction) -> Self {
-        let next = prediction.ladder.get(1);
-        let unknown = prediction.unknown.iter().map(|limit| limit.name().replace(' ', "-"));
-        Self {
-            model: prediction.model.clone(),
-            clients: prediction.clients,
-            stopped_by: prediction.binding,
-            arithmetic: prediction.arithmetic.clone(),
-            raise: prediction.raise.clone(),
-            next: next.map(|rung| rung.limit),
-            next_clients: next.map(|rung| rung.clients),
-            unknown: unknown.collect::<Vec<_>>().join(" "),
-        }
-    }
-}
 
 /// A line for each prediction, below a head. What nothing stops up to the most clients that were
 /// asked about shows the limit that would be next.
@@ -100,23 +60,17 @@ fn aligned(head: [&str; 5], lines: impl Iterator<Item = [String; 5]>) -> String 
 
 #[cfg(test)]
 mod tests {
-    use super::super::prediction::Rung;
+    use super::super::host::Limit;
     use super::*;
 
     fn prediction(model: &str, clients: u64, binding: Option<Limit>) -> Prediction {
-        let rung = |limit, clients| Rung {
-            limit,
-            clients,
-            arithmetic: "2 - 1 = 1".into(),
-            raise: "more".into(),
-        };
         Prediction {
             model: model.into(),
             clients,
             binding,
             arithmetic: "2 - 1 = 1".into(),
             raise: "more".into(),
-            ladder: vec![rung(Limit::MaxMapCount, clients), rung(Limit::PidMax, 2 * clients)],
+            ladder: Vec::new(),
             client_side: Vec::new(),
             unknown: Vec::new(),
         }
@@ -142,16 +96,5 @@ epoll   >= 1,000,000  -                 2 - 1 = 1 (unknown: net.ipv4.tcp_mem)
         let text = host_table(&HostLimits::default().with(setting.used(None)));
         assert!(text.contains("96,365  unknown"), "{text}");
         assert!(text.ends_with("/proc/self/limits (not held against root)\n"), "{text}");
-    }
-
-    #[test]
-    fn a_row_fits_into_a_file_of_commas() {
-        let row = Row::from(&prediction("thread", 16_302, Some(Limit::MaxMapCount)));
-        let mut csv = csv::Writer::from_writer(Vec::new());
-        csv.serialize(&row).unwrap();
-        let text = String::from_utf8(csv.into_inner().unwrap()).unwrap();
-        let expected = "model,clients,stopped_by,arithmetic,raise,next,next_clients,unknown\n\
-                        thread,16302,max-map-count,2 - 1 = 1,more,pid-max,32604,\n";
-        assert_eq!(text, expected);
     }
 }
