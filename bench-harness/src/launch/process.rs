@@ -163,12 +163,12 @@ impl Processes {
         Ok(Serving { child, address, counters })
     }
 
-    /// Runs the load generator to its end, whatever that is.
+    /// Starts the load generator.
     ///
     /// # Errors
-    /// When it can't be started, or does not end within `patience`.
-    pub fn generate(&self, arguments: &[String], patience: Duration) -> Result<Ended> {
-        Child::start(&self.binaries.loadgen, arguments, &self.pinning.client)?.end(patience)
+    /// When it can't be started.
+    pub fn generator(&self, arguments: &[String]) -> Result<Child> {
+        Child::start(&self.binaries.loadgen, arguments, &self.pinning.client)
     }
 }
 

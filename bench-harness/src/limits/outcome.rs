@@ -123,7 +123,8 @@ impl Outcome {
         match self {
             Self::Served => "each client had its answer while all were connected".into(),
             Self::RefusedByModel { count, of } => {
-                format!("the server turned clients away {count} times: {}", lack(*of))
+                let often = if *count == 1 { "once".into() } else { format!("{count} times") };
+                format!("the server turned clients away {often}: {}", lack(*of))
             }
             Self::SpawnFailed { errno, cgroup } => no_thread(*errno, *cgroup),
             Self::DescriptorLimit { errno } => no_descriptor(*errno),
@@ -133,20 +134,27 @@ impl Outcome {
             Self::Memory { how: Shortage::Denied } => {
                 "accept(2) found no memory for a client; it waits in the accept queue".into()
             }
-            Self::TimedOut { clients } => format!("{clients} clients had no answer in time"),
+            Self::TimedOut { clients } => {
+                format!("{} had no answer in time", number_of(*clients))
+            }
             Self::LatencyObjective { percent, microseconds } => {
                 format!("{percent} was {}", number::time(*microseconds as f64))
             }
             Self::Broken { clients } => {
-                format!("{clients} clients had a wrong answer or lost their connection")
+                format!("{} had a wrong answer or lost the connection", number_of(*clients))
             }
             Self::ServerDied { how } => format!("the server {how}"),
             Self::NotStarted { why } => why.clone(),
             Self::GeneratorLimit { what } => {
-                format!("not the model but the load generator stopped here: it {what}")
+                format!("not the model but the load generator stopped here: {what}")
             }
         }
     }
+}
+
+fn number_of(clients: u64) -> String {
+    let plural = if clients == 1 { "" } else { "s" };
+    format!("{} client{plural}", number::grouped(clients as f64))
 }
 
 fn lack(of: Option<Limit>) -> &'static str {

@@ -114,7 +114,7 @@ impl Row {
             (End::Close, Some(outcome)) => (outcome.word().into(), outcome.explanation()),
             (End::Budget, _) => ("time".into(), "the time for the search was up".into()),
             (End::Most | End::Close, _) => {
-                let words = format!("all of the {} that were tried were served", row.most);
+                let words = format!("all of the {} that were tried were served", words(row.most));
                 ("nothing".into(), words)
             }
         };
@@ -191,8 +191,12 @@ pub fn markdown(rows: &[Row]) -> String {
     }
     text += "\n## Why\n\n";
     for row in rows {
-        let Row { model, arithmetic, explanation, .. } = row;
-        let _ = writeln!(text, "* `{model}`: predicted by {arithmetic}. Measured: {explanation}.");
+        let Row { model, arithmetic, explanation, tables, .. } = row;
+        let tables = if *tables > 1 { format!(" in {tables} tables") } else { String::new() };
+        let _ = write!(text, "* `{model}`{tables}: predicted by {arithmetic}.");
+        let measured =
+            row.measured.map_or_else(String::new, |_| format!(" Measured: {explanation}."));
+        let _ = writeln!(text, "{measured}");
     }
     text
 }

@@ -77,7 +77,10 @@ impl Trial {
 
     fn attempt(&self, clients: u64, processes: &mut Processes) -> Result<(u64, Outcome)> {
         let server = processes.start(&self.server(clients))?;
-        let load = self.load(clients, &server, processes)?;
+        let load = match self.load(clients, &server, processes) {
+            Ok(load) => load,
+            Err(error) => return Ok((0, Outcome::GeneratorLimit { what: format!("{error:#}") })),
+        };
         let (ended, counters) = match server.end(self.longest) {
             Ok(end) => end,
             Err(error) => return Ok((0, Outcome::ServerDied { how: format!("{error:#}") })),
@@ -89,7 +92,7 @@ impl Trial {
 
     fn load(&self, clients: u64, server: &Serving, processes: &Processes) -> Result<Load> {
         let line = self.load_line(clients, server);
-        match processes.generate(&line, self.longest) {
+        match processes.generator(&line)?.end(self.longest) {
             Ok(load) if load.status.success() => {
                 Ok(Load::Found(Box::new(summary::read(&load.output)?)))
             }
