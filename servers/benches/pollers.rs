@@ -11,7 +11,8 @@ use servers::drive::poller::{Poller, Token};
 use servers::models::{Edge, Epoll, Level, Oneshot, Poll, Portable, Select, SelectWide};
 use servers::waker::Waker;
 
-/// Idle connections, and active ones beside them: an axis each. Some are beyond what select(2) holds.
+/// Idle connections, and active ones beside them: an axis each. Some are beyond what select(2)
+/// holds.
 const CONDITIONS: [(usize, usize); 7] =
     [(0, 1), (100, 1), (900, 1), (9_000, 1), (100, 4), (100, 16), (100, 64)];
 const ACTIVE: Token = Token { slot: 0, generation: 0 };

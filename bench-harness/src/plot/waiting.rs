@@ -13,7 +13,8 @@ use crate::waiting::fit::Fit;
 use crate::waiting::measure::Run;
 use crate::waiting::row::{Point, points};
 
-/// Idle connections beside the active ones in the second figure, or the next fewer that were measured.
+/// Idle connections beside the active ones in the second figure, or the next fewer that were
+/// measured.
 const BESIDE: usize = 100;
 /// Places that a fitted curve is drawn through, for each factor of ten.
 const FINE: f64 = 12.0;

@@ -70,8 +70,8 @@ impl Grid {
         std::iter::once("time-waits".into()).chain(line).collect()
     }
 
-    /// How long that may take before it is taken for hung: its budgets, a second more for each change
-    /// of condition, and a millisecond for each connection to be made.
+    /// How long that may take before it is taken for hung: its budgets, a second more for each
+    /// change of condition, and a millisecond for each connection to be made.
     #[must_use]
     pub fn patience(&self) -> Duration {
         let conditions = self.idle.len() * self.active.len() * self.passes as usize;

@@ -1,9 +1,10 @@
 //! Where the kernel is known to change its ways: is there a step in this data?
 //!
-//! select(2) keeps its bit sets on the stack up to 320 descriptors and allocates them from there on;
-//! poll(2) keeps 30 lines on the stack and the rest in pages of 510 (fs/select.c). Each is looked for
-//! among the conditions with one active connection within a factor of three of it, by a line with a
-//! step: `a + b·n + d·[n > knee]`. There is one if the 95 % interval of `d` does not contain 0.
+//! select(2) keeps its bit sets on the stack up to 320 descriptors and allocates them from there
+//! on; poll(2) keeps 30 lines on the stack and the rest in pages of 510 (fs/select.c). Each is
+//! looked for among the conditions with one active connection within a factor of three of it, by a
+//! line with a step: `a + b·n + d·[n > knee]`. There is one if the 95 % interval of `d` does not
+//! contain 0.
 
 use serde::Serialize;
 

@@ -6,8 +6,8 @@
 //!                                                regression, bootstrap over passes
 //! ```
 //!
-//! The model is `ns = a + b·idle + c·active`. A second one has a term more, for the descriptors that
-//! select(2) and poll(2) ask to call back: those ahead of the first that is ready.
+//! The model is `ns = a + b·idle + c·active`. A second one has a term more, for the descriptors
+//! that select(2) and poll(2) ask to call back: those ahead of the first that is ready.
 
 pub mod findings;
 pub mod fit;

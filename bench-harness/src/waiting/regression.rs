@@ -2,12 +2,13 @@
 //!
 //! The times span four decades, and their errors are proportional to them; so each observation is
 //! weighted by the inverse square of its size, and what is least is the sum of squared *relative*
-//! residuals. The normal equations are small (at most four terms) and are solved after each column was
-//! scaled to unit length, since terms differ by as many decades.
+//! residuals. The normal equations are small (at most four terms) and are solved after each column
+//! was scaled to unit length, since terms differ by as many decades.
 //!
 //! Passes are drawn with replacement as wholes, since whatever disturbs one moves all of its
-//! conditions. Percentiles of so few passes lie too close together; they are moved apart as Student's t
-//! demands (T. Hesterberg, What Teachers Should Know About the Bootstrap, 2015, section 4.3).
+//! conditions. Percentiles of so few passes lie too close together; they are moved apart as
+//! Student's t demands (T. Hesterberg, What Teachers Should Know About the Bootstrap, 2015, section
+//! 4.3).
 
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
@@ -58,8 +59,8 @@ impl Estimate {
     }
 }
 
-/// The coefficients, one a term, and the share of the weighted variance that they explain; none where
-/// the terms can't be told apart.
+/// The coefficients, one a term, and the share of the weighted variance that they explain; none
+/// where the terms can't be told apart.
 #[must_use]
 pub fn regress(observations: &[Observation], seed: u64) -> Option<(Vec<Estimate>, f64)> {
     observations.first()?;
@@ -111,8 +112,8 @@ impl Normal {
         }
     }
 
-    /// Gauss and Jordan, on scaled columns. The matrix is positive definite, so that the diagonal will
-    /// do for pivots.
+    /// Gauss and Jordan, on scaled columns. The matrix is positive definite, so that the diagonal
+    /// will do for pivots.
     fn solve(&self) -> Option<Vec<f64>> {
         let Self { terms, mut matrix, mut right } = *self;
         let scale: Vec<_> = (0..terms).map(|term| matrix[term][term].sqrt()).collect();
@@ -200,7 +201,8 @@ mod tests {
 
     const PLANTED: [f64; 3] = [400.0, 9.0, 60.0];
 
-    /// The sum of twelve uniform variables is close to normal, and so is its tail to two deviations.
+    /// The sum of twelve uniform variables is close to normal, and so is its tail to two
+    /// deviations.
     fn noise(random: &mut SmallRng) -> f64 {
         (0..12).map(|_| random.random::<f64>()).sum::<f64>() - 6.0
     }

@@ -1,7 +1,8 @@
 //! An annex: a thread with a descriptor table of its own, and what it keeps there.
 //!
 //! RLIMIT_NOFILE (getrlimit(2)) limits a table, not a process. A descriptor means something only in
-//! its own table; so whoever wants something done with what an annex keeps asks its thread to do it.
+//! its own table; so whoever wants something done with what an annex keeps asks its thread to do
+//! it.
 
 use std::io;
 use std::os::fd::{OwnedFd, RawFd};
@@ -21,8 +22,8 @@ pub(crate) struct Annex<S> {
 }
 
 impl<S: 'static> Annex<S> {
-    /// Opens an annex. Its table begins as a copy of the caller's: whatever is open there by now stays
-    /// open until the annex is gone, and `mine` of that becomes the annex's own.
+    /// Opens an annex. Its table begins as a copy of the caller's: whatever is open there by now
+    /// stays open until the annex is gone, and `mine` of that becomes the annex's own.
     ///
     /// # Errors
     /// When the kernel grants no thread or no table, and what `furnish` says.

@@ -1,13 +1,14 @@
 //! The test bed: TCP connections over loopback, some of them watched, some of those active.
 //!
-//! All watched connections are alike, and those of one condition are the first so many: then neither
-//! the numbers of their descriptors nor their lines in a list have gaps. The active ones lie evenly
-//! among them, where `active` random ones would lie on average: select(2) and poll(2) ask descriptors
-//! to call back only up to the first that is ready, and a pass over a list may end at the last.
+//! All watched connections are alike, and those of one condition are the first so many: then
+//! neither the numbers of their descriptors nor their lines in a list have gaps. The active ones
+//! lie evenly among them, where `active` random ones would lie on average: select(2) and poll(2)
+//! ask descriptors to call back only up to the first that is ready, and a pass over a list may end
+//! at the last.
 //!
 //! In a round each active connection gets one octet, and only when all have arrived is the clock
-//! started. It is stopped when the poller has returned. Reading the octets, and asking again where the
-//! poller wants to be asked, come after that.
+//! started. It is stopped when the poller has returned. Reading the octets, and asking again where
+//! the poller wants to be asked, come after that.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -32,7 +33,8 @@ const ARRIVAL: Duration = Duration::from_secs(10);
 /// What one round took.
 #[derive(Clone, Copy, Debug)]
 pub struct Round {
-    /// The wait, with the translation of what the kernel said into events, and one reading of the clock.
+    /// The wait, with the translation of what the kernel said into events, and one reading of the
+    /// clock.
     pub wait: Duration,
     /// Asking for all active descriptors again, where the trigger is one-shot.
     pub rearm: Option<Duration>,
@@ -85,7 +87,8 @@ impl<P: Poller + Send + 'static> Bed<P> {
         Ok(bed)
     }
 
-    /// Makes `count` connections with their near ends in this table, in ascending order of descriptors.
+    /// Makes `count` connections with their near ends in this table, in ascending order of
+    /// descriptors.
     fn fill(&mut self, count: usize) -> anyhow::Result<()> {
         let listener = dial::listener()?;
         let address = listener.local_addr()?;
@@ -129,7 +132,8 @@ impl<P: Poller + Send + 'static> Bed<P> {
         self.registered.checked_sub(1).map_or(0, |last| dial::number(&self.near[last]) + 1)
     }
 
-    /// Has `idle + active` connections watched, and makes `active` of them those that are spoken on.
+    /// Has `idle + active` connections watched, and makes `active` of them those that are spoken
+    /// on.
     ///
     /// # Errors
     /// When there are not so many, and when the kernel refuses.
@@ -159,8 +163,8 @@ impl<P: Poller + Send + 'static> Bed<P> {
         Ok(())
     }
 
-    /// Takes the reports that are due by now: an edge-triggered poller reports each new connection once
-    /// as ready for writing.
+    /// Takes the reports that are due by now: an edge-triggered poller reports each new connection
+    /// once as ready for writing.
     fn settle(&mut self, watched: usize) -> anyhow::Result<()> {
         for _ in 0..=watched {
             self.events.clear();
@@ -232,7 +236,8 @@ impl<P: Poller + Send + 'static> Bed<P> {
 
 impl<P: Poller> Drop for Bed<P> {
     fn drop(&mut self) {
-        // Nothing is closed that a poller still has. Sitters' connections are known to the kernel only.
+        // Nothing is closed that a poller still has. Sitters' connections are known to the kernel
+        // only.
         let mut poller = lock(&self.poller);
         self.near[..self.registered].iter().for_each(|near| poller.forget(near.as_fd()));
     }
@@ -247,8 +252,8 @@ fn places(watched: usize, active: usize) -> impl Iterator<Item = usize> {
     (1..=active).map(move |number| number * (watched + 1) / (active + 1) - 1)
 }
 
-/// Returns when an octet is there. Over loopback it is as soon as it was sent, unless the kernel has
-/// put off its work.
+/// Returns when an octet is there. Over loopback it is as soon as it was sent, unless the kernel
+/// has put off its work.
 fn arrival(near: &TcpStream) -> anyhow::Result<()> {
     let start = Instant::now();
     loop {
@@ -278,8 +283,8 @@ mod tests {
         }
     }
 
-    /// [`Bed::round`] fails when anything but the active ones is reported; and the count is looked at
-    /// once more here.
+    /// [`Bed::round`] fails when anything but the active ones is reported; and the count is looked
+    /// at once more here.
     fn reports_the_active_ones_only<P: Poller + Send + 'static>() {
         let mut bed = Bed::<P>::new(40 + ACTIVE_MAX, Reach::OneTable).unwrap();
         for (idle, active) in [(0, 1), (40, ACTIVE_MAX), (3, 2), (40, 1), (0, 7)] {

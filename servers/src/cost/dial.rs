@@ -1,7 +1,7 @@
 //! TCP connections over the loopback interface, by number, each with a source of its own.
 //!
-//! Ports are given out by address, so connections go out from 127.0.0.1, 127.0.0.2, … in turn, 1,000
-//! on each: a full address is slow to find a free port on.
+//! Ports are given out by address, so connections go out from 127.0.0.1, 127.0.0.2, … in turn,
+//! 1,000 on each: a full address is slow to find a free port on.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -22,8 +22,8 @@ pub(crate) fn listener() -> io::Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
 }
 
-/// Connects from the source of that number. Whoever closes such a connection resets it, so that none
-/// lingers in TIME_WAIT and keeps a port.
+/// Connects from the source of that number. Whoever closes such a connection resets it, so that
+/// none lingers in TIME_WAIT and keeps a port.
 ///
 /// # Errors
 /// When the kernel has no descriptor, no port or no memory left: with the number.

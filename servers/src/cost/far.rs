@@ -1,8 +1,8 @@
 //! The far ends of the watched connections, in a table of their own.
 //!
-//! A poller that is handed descriptors at each wait can watch only what is in the table of the thread
-//! that waits. So that all of that table is for watched ends, their peers live elsewhere; the few that
-//! are to say something are handed over while they are needed (unix(7), SCM_RIGHTS).
+//! A poller that is handed descriptors at each wait can watch only what is in the table of the
+//! thread that waits. So that all of that table is for watched ends, their peers live elsewhere;
+//! the few that are to say something are handed over while they are needed (unix(7), SCM_RIGHTS).
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;

@@ -1,6 +1,7 @@
 //! What a wait costs: `servers time-waits`.
 //!
-//! Each poller of the models waits, through the same [`Poller`] trait, on real TCP connections of which
+//! Each poller of the models waits, through the same [`Poller`] trait, on real TCP connections of
+//! which
 //! `idle` say nothing and `active` are ready. Timed is the wait alone, and every wait finds something
 //! ready: what it costs to fall asleep and to be woken is not measured here.
 //!
@@ -74,8 +75,8 @@ pub fn waiter(name: &str) -> Option<&'static Waiter> {
 /// Runs the sub-command.
 ///
 /// # Errors
-/// When the kernel refuses connections, when a poller reports what it should not, and when `out` takes
-/// no more.
+/// When the kernel refuses connections, when a poller reports what it should not, and when `out`
+/// takes no more.
 pub fn run(options: &TimeWaits, out: &mut impl Write) -> anyhow::Result<()> {
     let Some(waiter) = options.poller.filter(|_| !options.list) else { return Ok(list(out)?) };
     let (most, limit) = (options.idle.iter().max().copied().unwrap_or(0), options.idle_max);

@@ -18,8 +18,8 @@ impl Shuffler {
         }
     }
 
-    /// A number below `limit`: the upper half of the product, whose bias no shuffle of a few hundred
-    /// items shows.
+    /// A number below `limit`: the upper half of the product, whose bias no shuffle of a few
+    /// hundred items shows.
     fn below(&mut self, limit: u64) -> u64 {
         ((u128::from(self.next()) * u128::from(limit)) >> 64) as u64
     }

@@ -28,8 +28,8 @@ pub struct Effort {
 pub struct Sample {
     /// Nanoseconds of each wait, without the clock's own; ascending.
     pub waits_ns: Vec<f64>,
-    /// Nanoseconds of asking for one descriptor again, a round each; ascending, and empty where nobody
-    /// needs to ask.
+    /// Nanoseconds of asking for one descriptor again, a round each; ascending, and empty where
+    /// nobody needs to ask.
     pub rearms_ns: Vec<f64>,
     /// From the first round to the last, with everything beside the waits.
     pub wall: Duration,
@@ -38,7 +38,8 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// Makes the rounds of the condition that the bed is arranged for. `clock_ns` is taken off each.
+    /// Makes the rounds of the condition that the bed is arranged for. `clock_ns` is taken off
+    /// each.
     ///
     /// # Errors
     /// When a round fails.

@@ -1,8 +1,8 @@
 //! Idle connections beyond what one descriptor table holds.
 //!
-//! An epoll instance watches files, whichever table they were registered from (epoll(7)). So sitters,
-//! threads with tables of their own, keep both ends of connections and register the one in the
-//! instance of the thread that waits, whose number their tables have inherited.
+//! An epoll instance watches files, whichever table they were registered from (epoll(7)). So
+//! sitters, threads with tables of their own, keep both ends of connections and register the one in
+//! the instance of the thread that waits, whose number their tables have inherited.
 
 use std::io;
 use std::net::{TcpListener, TcpStream};
