@@ -148,7 +148,8 @@ pub fn skipped(rows: &[Row]) -> Vec<String> {
         let (poller, note, count) = (&same[0].poller, &same[0].note, same.len());
         let least = grouped(least as f64);
         sentences.push(format!(
-            "{poller} has no number for {count} conditions, of {least} connections and more: {note}."
+            "{poller} has no number for {count} conditions, of {least} connections and more: \
+             {note}."
         ));
     }
     sentences

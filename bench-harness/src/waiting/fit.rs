@@ -11,8 +11,8 @@ use super::row::{Point, Row, points};
 pub enum Formula {
     /// `a + b·idle + c·active`.
     Plain,
-    /// `a + b·idle + c·active + q·idle/(active + 1)`: so many idle descriptors lie ahead of the first
-    /// that is ready, and are asked to call back before select(2) and poll(2) find it.
+    /// `a + b·idle + c·active + q·idle/(active + 1)`: so many idle descriptors lie ahead of the
+    /// first that is ready, and are asked to call back before select(2) and poll(2) find it.
     Queued,
 }
 

@@ -50,15 +50,15 @@ fn formulas(findings: &Findings) -> String {
     let head = ["model", "a, ns", "b, ns", "c, ns", "R²", "farthest off"];
     let mut text = String::from("## a + b·idle + c·active\n\n");
     text += &table(&head, findings.with(Formula::Plain));
-    text += "\nselect(2) and poll(2) ask each descriptor to call back, but only up to the first that \
-             is ready; with the active ones spread evenly that is idle/(active + 1) of them. \
+    text += "\nselect(2) and poll(2) ask each descriptor to call back, but only up to the first \
+             that is ready; with the active ones spread evenly that is idle/(active + 1) of them. \
              So a term more, q, for these:\n\n";
     let head = ["model", "a, ns", "b, ns", "c, ns", "q, ns", "R²", "farthest off"];
     text + &table(&head, findings.with(Formula::Queued))
         + "\nIn brackets: 95 % intervals, from what passes differ by. They do not cover what the \
-           formula gets wrong; that is in the last column: the largest relative residual, and where \
-           it is. A formula that is far off where there are most idle descriptors says that the \
-           line is not straight: each of them costs more, or less, there than where there are \
+           formula gets wrong; that is in the last column: the largest relative residual, and \
+           where it is. A formula that is far off where there are most idle descriptors says that \
+           the line is not straight: each of them costs more, or less, there than where there are \
            few.\n\n"
 }
 
@@ -98,21 +98,23 @@ fn method(run: &Run) -> String {
     let clock = run.rows.iter().find_map(|row| row.clock_ns).unwrap_or(0.0);
     format!(
         "## How\n\n\
-         Real TCP connections over loopback, watched through the same code as in the models. Before \
-         each wait the peers of the active connections write one octet each, and the clock is \
-         started only when all octets have arrived. Timed is the wait call with the translation into \
-         events, and nothing else; a reading of the clock, about {clock:.0} ns here, is taken off. Every \
-         wait finds something ready: falling asleep and being woken are not measured. The same \
-         connections are active in all rounds of a condition, so their memory is in the caches. \
-         Asking again for one-shot descriptors is timed by itself; reading is not timed. No reader \
-         here makes a second read that only finds the socket empty: a short read is the end, also \
-         under edge triggering.\n\n\
+         Real TCP connections over loopback, watched through the same code as in the models. \
+         Before each wait the peers of the active connections write one octet each, and the clock \
+         is started only when all octets have arrived. Timed is the wait call with the translation \
+         into events, and nothing else; a reading of the clock, about {clock:.0} ns here, is taken \
+         off. Every wait finds something ready: falling asleep and being woken are not measured. \
+         The same connections are active in all rounds of a condition, so their memory is in the \
+         caches. Asking again for one-shot descriptors is timed by itself; reading is not timed. \
+         No reader here makes a second read that only finds the socket empty: a short read is the \
+         end, also under edge triggering.\n\n\
          {} passes, each in a random order of its own (seed {}); in each, up to {} waits of each \
          condition within {} ms. A wait's time is the mean of the middle half. The fit is least \
-         squares with each pass's time weighted by the inverse square of the condition's median, so \
-         that relative errors count alike over the decades; R² has the same weights. Intervals come \
-         from drawing whole passes with replacement, widened as Student's t demands for so few.\n\n\
-         [{WAITS}]({WAITS}) has a line a condition and pass, [{FIT}]({FIT}) a line a coefficient.\n\n",
+         squares with each pass's time weighted by the inverse square of the condition's median, \
+         so that relative errors count alike over the decades; R² has the same weights. Intervals \
+         come from drawing whole passes with replacement, widened as Student's t demands for so \
+         few.\n\n\
+         [{WAITS}]({WAITS}) has a line a condition and pass, [{FIT}]({FIT}) a line a \
+         coefficient.\n\n",
         manifest.passes, manifest.seed, manifest.rounds, manifest.budget_ms
     )
 }

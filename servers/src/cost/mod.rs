@@ -2,8 +2,8 @@
 //!
 //! Each poller of the models waits, through the same [`Poller`] trait, on real TCP connections of
 //! which
-//! `idle` say nothing and `active` are ready. Timed is the wait alone, and every wait finds something
-//! ready: what it costs to fall asleep and to be woken is not measured here.
+//! `idle` say nothing and `active` are ready. Timed is the wait alone, and every wait finds
+//! something ready: what it costs to fall asleep and to be woken is not measured here.
 //!
 //! ```text
 //! waits ── bed ──┬── far      the peers of watched connections, in a table of their own
