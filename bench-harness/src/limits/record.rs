@@ -119,7 +119,9 @@ fn page(manifest: &Manifest, rows: &[Row], conditions: &str) -> String {
         text,
         "\n![Predicted and measured clients of each model]({}/limits.svg)\n\n\
          A client is served when it is connected together with all others and has its correct \
-         answer. Each step has a fresh server; [{}]({}) has all of them. {conditions}.\n\n\
+         answer. Each step has a fresh server; [{}]({}) has all of them. A search ends when success \
+         and failure are as close as it was asked for (`--grain`), and the measured number is that \
+         of the success: the limit lies from there up to the failure. {conditions}.\n\n\
          Again: `{}`",
         file::PLOTS,
         name::STEPS,

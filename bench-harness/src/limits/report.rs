@@ -194,9 +194,12 @@ pub fn markdown(rows: &[Row]) -> String {
         let Row { model, arithmetic, explanation, tables, .. } = row;
         let tables = if *tables > 1 { format!(" in {tables} tables") } else { String::new() };
         let _ = write!(text, "* `{model}`{tables}: predicted by {arithmetic}.");
-        let measured =
-            row.measured.map_or_else(String::new, |_| format!(" Measured: {explanation}."));
-        let _ = writeln!(text, "{measured}");
+        let bracket =
+            row.measured.zip(row.failed_at).map_or_else(String::new, |(served, failed)| {
+                format!("{} were served, {} were not: ", words(served), words(failed))
+            });
+        let measured = row.measured.map(|_| format!(" Measured: {bracket}{explanation}."));
+        let _ = writeln!(text, "{}", measured.unwrap_or_default());
     }
     text
 }

@@ -84,31 +84,42 @@ impl Survey {
     /// serves nobody is a row.
     pub fn model(&self, model: &Model, turn: Turn, recorder: &mut Recorder) -> Result<Row> {
         let mut trial = Trial { model: model.name.clone(), ..self.trial.clone() };
-        let mut processes = self.processes(&self.under, turn)?;
-        let mut forecast = self.forecast(model, &trial, &mut processes)?;
-        if self.raise == Raise::Proposed {
-            let advice = forecast.advice();
-            processes.release()?;
-            let raised = self.under.clone().and(raise::restraint(&advice));
-            processes = self.processes(&raised, turn)?;
-            trial.take_tables(advice.tables);
-            forecast = self.forecast(model, &trial, &mut processes)?;
-        }
+        let (mut processes, forecast) = self.prepare(model, &mut trial, turn)?;
         let row = self.row(&forecast, &processes);
         turn.say(&row);
+        let search = Search { hint: Some(row.predicted), ..self.search };
         let row = match self.depth {
             Depth::Predict => row,
-            Depth::Measure => {
-                let search = Search { hint: Some(row.predicted), ..self.search };
-                let mut measurement = Measurement { trial, turn, recorder, steps: 0 };
-                let start = Instant::now();
-                let found = measurement.find(&search, &mut processes)?;
-                let seconds = (start.elapsed().as_secs_f64() * 10.0).round() / 10.0;
-                Row { steps: measurement.steps, seconds, ..row.measured(&found) }
-            }
+            Depth::Measure => Measurement { trial, turn, recorder, steps: 0 }.make(
+                row,
+                &search,
+                &mut processes,
+            )?,
         };
         processes.release()?;
         Ok(row)
+    }
+
+    /// Sets the limits and predicts; where they are to be raised, sets what is proposed, and
+    /// predicts again.
+    fn prepare(
+        &self,
+        model: &Model,
+        trial: &mut Trial,
+        turn: Turn,
+    ) -> Result<(Processes, Forecast)> {
+        let mut processes = self.processes(&self.under, turn)?;
+        let forecast = self.forecast(model, trial, &mut processes)?;
+        if self.raise == Raise::Nothing {
+            return Ok((processes, forecast));
+        }
+        let advice = forecast.advice();
+        processes.release()?;
+        let raised = self.under.clone().and(raise::restraint(&advice));
+        let mut processes = self.processes(&raised, turn)?;
+        trial.take_tables(advice.tables);
+        let forecast = self.forecast(model, trial, &mut processes)?;
+        Ok((processes, forecast))
     }
 
     fn forecast(
@@ -147,6 +158,14 @@ struct Measurement<'a> {
 }
 
 impl Measurement<'_> {
+    /// Adds what was measured to what was predicted.
+    fn make(mut self, row: Row, search: &Search, processes: &mut Processes) -> Result<Row> {
+        let start = Instant::now();
+        let found = self.find(search, processes)?;
+        let seconds = (start.elapsed().as_secs_f64() * 10.0).round() / 10.0;
+        Ok(Row { steps: self.steps, seconds, ..row.measured(&found) })
+    }
+
     fn find(&mut self, search: &Search, processes: &mut Processes) -> Result<Found> {
         seek(search, |clients| {
             let left = self.turn.until.saturating_duration_since(Instant::now());
@@ -155,6 +174,10 @@ impl Measurement<'_> {
             }
             let longest = self.trial.longest.min(left);
             let step = Trial { longest, ..self.trial.clone() }.step(clients, processes)?;
+            // What the end of the time cut short is no failure of the model.
+            if !step.outcome.served() && Instant::now() >= self.turn.until {
+                return Ok(None);
+            }
             self.note(&step)?;
             Ok(Some(step))
         })
