@@ -18,7 +18,8 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
     let there = all.iter().zip(spare_styles(evidence, &all)).filter_map(as_published);
     let here = all.iter().map(|column| measured(evidence, column));
     let series: Vec<_> = here.filter(|line| !line.dots.is_empty()).chain(there).collect();
-    if evidence.points.is_empty() || series.is_empty() {
+    let tried = all.iter().any(|column| !column.points().is_empty());
+    if evidence.points.is_empty() || !tried {
         return None;
     }
     let rates: Vec<_> = series.iter().flat_map(|line| line.dots.iter().map(|dot| dot.y)).collect();

@@ -15,7 +15,8 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
     let published = evidence.run.source.experiment.published.as_ref()?;
     let mut all = columns(evidence.run, published);
     all.retain(|column| column.published.is_some());
-    if evidence.points.is_empty() || all.is_empty() {
+    let tried = all.iter().any(|column| !column.points().is_empty());
+    if evidence.points.is_empty() || !tried {
         return None;
     }
     let asked = clients(&all);
