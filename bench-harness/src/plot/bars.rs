@@ -13,6 +13,8 @@ const LEFT: f64 = 118.0;
 /// Room behind the longest text.
 const RIGHT: f64 = 22.0;
 const ABOVE: f64 = 34.0;
+/// From one line of the legend to the next.
+const LINE: f64 = 20.0;
 const BELOW: f64 = 52.0;
 
 /// How much of a row its bar fills.
@@ -40,6 +42,13 @@ pub(super) struct Part {
     pub(super) colour: RGBColor,
 }
 
+impl Part {
+    /// The width of its entry in the legend, with the space behind it.
+    fn width(&self) -> f64 {
+        19.0 + Type::plain(TEXT, INK).width(self.name) + 26.0
+    }
+}
+
 /// Bars from top to bottom.
 #[derive(Clone, Debug)]
 pub(super) struct Bars {
@@ -54,10 +63,12 @@ impl Bars {
         canvas: &Canvas<'_, DB>,
         outer: Frame,
     ) -> Result<()> {
+        let (left, right) = (outer.left + LEFT, outer.right - self.widest_text() - RIGHT);
+        let further_lines = self.legend_lines(right - left).len() - 1;
         let frame = Frame {
-            left: outer.left + LEFT,
-            top: outer.top + ABOVE,
-            right: outer.right - self.widest_text() - RIGHT,
+            left,
+            top: outer.top + ABOVE + LINE * further_lines as f64,
+            right,
             bottom: outer.bottom - BELOW,
         };
         self.axis(canvas, frame)?;
@@ -90,16 +101,32 @@ impl Bars {
         canvas.text(&self.axis.title, place, Side::Centre, Type::plain(TEXT, INK))
     }
 
-    /// Names the parts where there is more than one.
+    /// Names the parts where there is more than one, in as many lines as that takes.
     fn legend<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>, frame: Frame) -> Result<()> {
-        let mut x = frame.left;
-        for part in self.parts.iter().filter(|_| self.parts.len() > 1) {
-            let y = frame.top - 16.0;
-            canvas.bar((x, y - 6.0), (x + 12.0, y + 6.0), &part.colour)?;
-            canvas.text(part.name, (x + 19.0, y), Side::Left, Type::plain(TEXT, INK))?;
-            x += 19.0 + Type::plain(TEXT, INK).width(part.name) + 26.0;
+        let lines = self.legend_lines(frame.right - frame.left);
+        for (n, line) in lines.iter().enumerate() {
+            let mut x = frame.left;
+            let y = frame.top - 16.0 - LINE * (lines.len() - 1 - n) as f64;
+            for part in line {
+                canvas.bar((x, y - 6.0), (x + 12.0, y + 6.0), &part.colour)?;
+                canvas.text(part.name, (x + 19.0, y), Side::Left, Type::plain(TEXT, INK))?;
+                x += part.width();
+            }
         }
         Ok(())
+    }
+
+    fn legend_lines(&self, room: f64) -> Vec<Vec<&Part>> {
+        let (mut lines, mut x) = (vec![Vec::new()], 0.0);
+        for part in self.parts.iter().filter(|_| self.parts.len() > 1) {
+            if x > 0.0 && x + part.width() > room {
+                lines.push(Vec::new());
+                x = 0.0;
+            }
+            lines.last_mut().into_iter().for_each(|line| line.push(part));
+            x += part.width();
+        }
+        lines
     }
 
     fn bar<DB: DrawingBackend>(

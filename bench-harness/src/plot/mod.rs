@@ -14,6 +14,7 @@ mod groups;
 mod idle;
 mod implied_rate;
 mod latency;
+pub mod ledger;
 pub mod limits;
 mod lines;
 mod memory;

@@ -1,0 +1,397 @@
+//! One trial: a fresh server, idle clients that have each been answered once, three moments, and an
+//! order of stopping that leaves nothing behind.
+//!
+//! The load generator goes first. A server that goes first leaves each client with an unread end of
+//! its connection, and each of its own sockets waiting for an answer to it.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use loadgen::report::Summary;
+
+use super::account::Account;
+use super::cgroup::Group;
+use super::moment::{Moment, Role, Watched, pause};
+use crate::experiment::App;
+use crate::experiment::model::{AtOnce, Model};
+use crate::launch::child::Child;
+use crate::launch::pinning::Pinning;
+use crate::launch::process::Binaries;
+use crate::launch::summary;
+
+/// How long a server may take to say where it listens.
+const START: Duration = Duration::from_secs(20);
+/// How long it may take to end.
+const DRAIN: Duration = Duration::from_secs(30);
+/// How long the load generator may take to close everything and to print.
+const CLOSE: Duration = Duration::from_secs(60);
+/// Connections a second that a model makes at the very least, each with a first answer.
+const PACE: u64 = 2_000;
+/// For the number of connections to settle, at least.
+const MARGIN: Duration = Duration::from_secs(20);
+/// Between two looks at the number of connections, and how many equal ones end the waiting.
+const LOOK: Duration = Duration::from_millis(100);
+const EQUAL: u32 = 5;
+/// As `EQUAL`, where some clients are missing: a SYN that finds no room in the accept queue is sent
+/// again after 1, 3, 7 and 15 seconds (RFC 6298).
+const EQUAL_BELOW: u32 = 160;
+/// No time-out ends an idle connection while it is looked at.
+const IDLE: &str = "2h";
+/// How long one connection may take, and one answer.
+const PATIENCE: &str = "60s";
+
+/// What the shell does between fork and exec: it goes into the group, so that everything the
+/// program takes is charged to it, and has two signals ignored if asked to. exec keeps both.
+const ENTER: &str = r#"
+if [ -n "$1" ]; then echo 0 > "$1"; fi
+if [ "$2" = ignored ]; then trap '' SEGV BUS; fi
+shift 2
+exec "$@"
+"#;
+
+/// What is to be held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// The I/O model.
+    pub model: String,
+    /// What the server speaks.
+    pub app: App,
+    /// Idle connections.
+    pub connections: u64,
+    /// Octets of a thread's stack; `None` leaves it to the server.
+    pub stack: Option<u64>,
+    /// What happens when a thread's stack overflows.
+    pub overflow: Overflow,
+}
+
+/// Who handles the overflow of a stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overflow {
+    /// Rust's run time, on a stack for signals that it gives each thread: two more mappings.
+    Handled,
+    /// Nobody: SIGSEGV and SIGBUS were ignored when the program started, and so the run time leaves
+    /// them alone.
+    Ignored,
+}
+
+impl Overflow {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Handled => "handled",
+            Self::Ignored => "ignored",
+        }
+    }
+}
+
+/// What became of a trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All connections were held, and each client had its answer.
+    Held,
+    /// It was not tried: the model does not serve so many at once.
+    Beyond,
+    /// Some clients had no answer.
+    Incomplete,
+    /// It could not be made.
+    Failed,
+}
+
+impl Outcome {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Beyond => "beyond",
+            Self::Incomplete => "incomplete",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// The record of a trial.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// What was asked for.
+    pub hold: Hold,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why it is not [`Outcome::Held`].
+    pub reason: String,
+    /// What was found; only for [`Outcome::Held`].
+    pub found: Option<Found>,
+}
+
+/// What a trial found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The server without clients.
+    pub base: Account,
+    /// What the connections added.
+    pub account: Account,
+    /// The server without clients, and with them.
+    pub server: (Role, Role),
+    /// What the host still had less of after all had ended, in octets: slabs that the kernel keeps.
+    pub left: i64,
+}
+
+/// Where trials are made.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// The programs.
+    pub binaries: Binaries,
+    /// The CPUs.
+    pub pinning: Pinning,
+    /// How long memory may take to settle.
+    pub patience: Duration,
+}
+
+/// Whether the model says of itself that it can't hold so many.
+#[must_use]
+pub fn beyond(model: &Model, connections: u64) -> Option<String> {
+    let (most, why) = match model.at_once {
+        AtOnce::One => (1, "the others wait for it to go"),
+        AtOnce::Workers { limit } => (limit?, "one for each worker; the others wait"),
+        AtOnce::Descriptors { limit } => (limit?, "descriptors from there on are refused"),
+        AtOnce::Unlimited => return None,
+    };
+    (connections > most).then(|| format!("{} serves {most} at once: {why}", model.name))
+}
+
+impl Site {
+    /// Makes a trial. It never fails: what goes wrong is in the record.
+    #[must_use]
+    pub fn hold(&self, hold: Hold) -> Held {
+        match self.measure(&hold) {
+            Ok(Ok(found)) => {
+                Held { hold, outcome: Outcome::Held, reason: String::new(), found: Some(found) }
+            }
+            Ok(Err(reason)) => Held { hold, outcome: Outcome::Incomplete, reason, found: None },
+            Err(error) => {
+                let reason = format!("{error:#}");
+                Held { hold, outcome: Outcome::Failed, reason, found: None }
+            }
+        }
+    }
+
+    /// The inner result says which clients had no answer.
+    fn measure(&self, hold: &Hold) -> Result<Result<Found, String>> {
+        // Dropped last: a group can go only when its processes have gone.
+        let groups = (Group::create("server"), Group::create("client"));
+        let server = |pid| Watched { pid, group: groups.0.as_ref() };
+        let client = |pid| Watched { pid, group: groups.1.as_ref() };
+        let look = |s, c| Moment::settled(server(s), client(c), self.patience);
+        let bare = look(None, None)?;
+        let (mut serving, address) = self.serve(hold, groups.0.as_ref())?;
+        let pid = Some(serving.pid());
+        let idle = look(pid, None)?;
+        let mut load = self.load(hold, &address, groups.1.as_ref())?;
+        wait_for(hold.connections, &load)?;
+        let full = look(pid, Some(load.pid()))?;
+        let answered = stop_load(&mut load)?;
+        drop(load);
+        serving.terminate().context("the server failed")?;
+        serving.finish(DRAIN).context("the server failed")?;
+        drop(serving);
+        let after = look(None, None)?;
+        Ok(missing(&answered).map_or_else(|| Ok(found(hold, [bare, idle, full, after])), Err))
+    }
+
+    fn serve(&self, hold: &Hold, group: Option<&Group>) -> Result<(Child, String)> {
+        let line = server_line(hold, room()?);
+        let line = entering(group, hold.overflow, &self.binaries.servers, line);
+        let mut child = Child::start(Path::new("/bin/sh"), &line, &self.pinning.server)?;
+        let said = child.line(START).context("the server did not start")?;
+        let address = said.strip_prefix("listening ").map(ToOwned::to_owned);
+        let address = address
+            .with_context(|| format!("`servers` began with `{said}`, not with its address"))?;
+        Ok((child, address))
+    }
+
+    fn load(&self, hold: &Hold, address: &str, group: Option<&Group>) -> Result<Child> {
+        let line = client_line(hold, address);
+        let line = entering(group, Overflow::Handled, &self.binaries.loadgen, line);
+        Child::start(Path::new("/bin/sh"), &line, &self.pinning.client)
+    }
+}
+
+fn found(hold: &Hold, [bare, idle, full, after]: [Moment; 4]) -> Found {
+    Found {
+        base: Account::between(&bare, &idle, 0),
+        account: Account::between(&idle, &full, hold.connections),
+        server: (idle.server, full.server),
+        left: Account::between(&bare, &after, 0).total,
+    }
+}
+
+/// The arguments of the shell that becomes the program.
+fn entering(
+    group: Option<&Group>,
+    overflow: Overflow,
+    program: &Path,
+    line: Vec<String>,
+) -> Vec<String> {
+    let entrance = group.map(|group| group.entrance().display().to_string());
+    let start = ["-c", ENTER, "sh", &entrance.unwrap_or_default(), overflow.word()];
+    let start = start.map(ToOwned::to_owned).into_iter();
+    start.chain([program.display().to_string()]).chain(line).collect()
+}
+
+fn server_line(hold: &Hold, room: u64) -> Vec<String> {
+    let Hold { model, app, connections, stack, .. } = hold;
+    let mut line = vec!["run".to_owned()];
+    let mut push = |name: &str, value: String| line.extend([name.to_owned(), value]);
+    push("--model", model.clone());
+    push("--app", app.to_string());
+    push("--listen", "127.0.0.1:0".into());
+    push("--idle-timeout", IDLE.into());
+    if let Some(octets) = stack {
+        push("--stack", octets.to_string());
+    }
+    if *connections > room {
+        push("--tables", "auto".into());
+        push("--clients", connections.to_string());
+    }
+    line
+}
+
+/// How many clients one descriptor table surely holds: its hard limit, and something to spare.
+fn room() -> Result<u64> {
+    use nix::sys::resource::{Resource, getrlimit};
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).context("reading RLIMIT_NOFILE")?;
+    Ok(hard.saturating_sub(100))
+}
+
+fn client_line(hold: &Hold, address: &str) -> Vec<String> {
+    let target = match hold.app {
+        App::Echo => format!("tcp://{address}"),
+        App::Http => format!("http://{address}/"),
+    };
+    let connections = hold.connections.to_string();
+    let line = [
+        "--target",
+        &target,
+        "--connections",
+        &connections,
+        "--count",
+        "1",
+        "--hold",
+        IDLE,
+        "--timeout",
+        PATIENCE,
+        "--connect-timeout",
+        PATIENCE,
+        "--format",
+        "json",
+        "--progress",
+        "none",
+    ];
+    line.map(ToOwned::to_owned).into()
+}
+
+/// Waits until the load generator holds so many connections, or as many as it will ever get. It
+/// opens sockets faster than a server accepts, so the other ends have to be there, too.
+fn wait_for(connections: u64, load: &Child) -> Result<()> {
+    let deadline = Instant::now() + MARGIN + Duration::from_secs(connections / PACE);
+    let (mut last, mut equal) = (0, 0);
+    while Instant::now() < deadline {
+        pause(LOOK)?;
+        let now = descriptors(load.pid())?.min(sockets()? / 2);
+        equal = if now == last || now > connections { equal + 1 } else { 0 };
+        last = now;
+        if equal >= if now >= connections { EQUAL } else { EQUAL_BELOW } {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// TCP sockets of the host in any state but the last: `inuse` of `/proc/net/sockstat`.
+fn sockets() -> Result<u64> {
+    let text = fs::read_to_string("/proc/net/sockstat").context("reading /proc/net/sockstat")?;
+    let tcp = text.lines().find_map(|line| line.strip_prefix("TCP: inuse ")).unwrap_or_default();
+    Ok(tcp.split_whitespace().next().and_then(|count| count.parse().ok()).unwrap_or(0))
+}
+
+/// Open descriptors of a process in all its tables. The size of /proc/PID/fd is their number (since
+/// Linux 6.2); to list them would make an inode and a name in /proc for each, which is memory, too.
+fn descriptors(pid: u32) -> Result<u64> {
+    let tasks = format!("/proc/{pid}/task");
+    let size = |path: &Path| fs::metadata(path).map_or(0, |data| data.len());
+    let tables = fs::read_dir(&tasks).context("the load generator ended too early")?;
+    let tables: Vec<_> = tables.flatten().map(|task| size(&task.path().join("fd"))).collect();
+    // Threads that share a table all show the same number.
+    let shared = tables.windows(2).all(|pair| pair[0] == pair[1]);
+    Ok(if shared { tables.first().copied().unwrap_or(0) } else { tables.iter().sum() })
+}
+
+/// Ends the load generator and reads what it prints. It calls itself interrupted, with a status
+/// that is not 0.
+fn stop_load(load: &mut Child) -> Result<Summary> {
+    load.terminate().context("the load generator failed")?;
+    let ended = load.end(CLOSE)?;
+    summary::read(&ended.output).with_context(|| format!("loadgen: {}", ended.words))
+}
+
+/// What is missing for a trial to count.
+fn missing(summary: &Summary) -> Option<String> {
+    let (asked, served) = (summary.connections.asked, summary.connections.served);
+    if served == asked && summary.requests.answered >= asked {
+        return None;
+    }
+    let errors = serde_json::to_value(summary.errors).unwrap_or_default();
+    let errors = errors.as_object().into_iter().flatten().filter(|(_, count)| **count != 0);
+    let errors: Vec<_> = errors.map(|(class, count)| format!("{class} {count}")).collect();
+    let errors = if errors.is_empty() { "no error".into() } else { errors.join(", ") };
+    Some(format!("{served} of {asked} clients had an answer; {errors}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hold(connections: u64) -> Hold {
+        let (model, overflow) = ("thread".to_owned(), Overflow::Handled);
+        Hold { model, app: App::Echo, connections, stack: Some(16_384), overflow }
+    }
+
+    #[test]
+    fn more_clients_than_a_table_holds_need_more_tables() {
+        assert!(!server_line(&hold(1_000), 19_900).contains(&"--tables".to_owned()));
+        let line = server_line(&hold(20_000), 19_900).join(" ");
+        assert!(line.ends_with("--stack 16384 --tables auto --clients 20000"), "{line}");
+    }
+
+    #[test]
+    fn what_a_model_says_of_itself_is_believed() {
+        let model = |json: &str| serde_json::from_str::<Model>(json).unwrap();
+        let pool = model(r#"{"name":"pool","at_once":{"kind":"workers","limit":10}}"#);
+        assert_eq!(beyond(&pool, 10), None);
+        assert!(beyond(&pool, 11).unwrap().contains("pool serves 10 at once"));
+        assert_eq!(beyond(&model(r#"{"name":"epoll"}"#), 1_000_000), None);
+    }
+
+    #[test]
+    fn a_client_without_an_answer_is_missing() {
+        let mut summary = Summary::default();
+        summary.connections.asked = 10;
+        summary.connections.served = 9;
+        summary.errors.closed = 1;
+        assert_eq!(missing(&summary).unwrap(), "9 of 10 clients had an answer; closed 1");
+        summary.connections.served = 10;
+        summary.requests.answered = 10;
+        assert_eq!(missing(&summary), None);
+    }
+
+    #[test]
+    fn descriptors_are_counted_without_a_look_at_each() {
+        let before = descriptors(std::process::id()).unwrap();
+        let file = fs::File::open("/proc/self/stat").unwrap();
+        assert!(descriptors(std::process::id()).unwrap() > 0 && before > 0);
+        drop(file);
+    }
+}
