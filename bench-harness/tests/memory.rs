@@ -59,7 +59,7 @@ fn number(row: &Row, column: &str) -> i64 {
 
 /// Groups of a process of this program that are there.
 fn groups(pid: u32) -> Vec<PathBuf> {
-    let start = format!("bench-harness-ledger-{pid}-");
+    let start = format!("bench-harness-{pid}-");
     let entries = GROUPS.iter().flat_map(fs::read_dir).flatten().flatten();
     let ours = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&start));
     ours.map(|entry| entry.path()).collect()

@@ -1,9 +1,10 @@
 //! `memory`: what an idle connection, or a thread, costs in memory.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use super::{print, verify};
@@ -26,6 +27,7 @@ use crate::plot;
 use crate::probe::date;
 use crate::probe::host::Host;
 use crate::report::number::{grouped, octets};
+use crate::restraint;
 use crate::results::{Scratch, file, write};
 
 /// The model whose stacks are looked at, and the one it is compared with.
@@ -61,6 +63,9 @@ pub struct Memory {
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub out: PathBuf,
 }
+
+/// How long another run that changes the host is waited for.
+const OTHERS: Duration = Duration::from_secs(10);
 
 /// What a try does less of.
 #[derive(Clone, Copy, Debug)]
@@ -128,7 +133,9 @@ impl Session {
         let trials = models.len() * options.connections.len();
         let manifest = manifest(name, trials, models, (build, host, pinning.clone()));
         let recorder = Recorder::create(&path)?;
-        let site = Site { binaries, pinning, patience: effort.patience };
+        let program = std::env::current_exe().context("finding the running program")?;
+        let counting = RefCell::new(restraint::Hold::to_count(&program, OTHERS)?);
+        let site = Site { binaries, pinning, patience: effort.patience, counting };
         let (ledger, threads, switches) = (Vec::new(), Vec::new(), Vec::new());
         let session = Self { site, effort, recorder, manifest, ledger, threads, switches };
         session.write_manifest()?;
@@ -163,7 +170,9 @@ impl Session {
             overflow: Overflow::Handled,
         };
         match beyond(model, connections).or_else(|| self.too_little_memory(&hold)) {
-            Some(reason) => Held { hold, outcome: Outcome::Beyond, reason, found: None },
+            Some(reason) => {
+                Held { hold, outcome: Outcome::Beyond, reason, found: None, attempts: 1 }
+            }
             None => self.undisturbed(&hold),
         }
     }
@@ -172,7 +181,7 @@ impl Session {
     /// measure of the disturbance by other programs, not of the model.
     fn undisturbed(&self, hold: &Hold) -> Held {
         let mut best = self.site.hold(hold.clone());
-        for _ in 1..self.effort.attempts {
+        for attempts in 2..=self.effort.attempts {
             let doubtful =
                 best.found.as_ref().is_some_and(|found| !found.account.believed(hold.connections));
             if !doubtful || interrupt::requested() {
@@ -180,6 +189,7 @@ impl Session {
             }
             let again = self.site.hold(hold.clone());
             best = if unexplained(&again) < unexplained(&best) { again } else { best };
+            best.attempts = attempts;
         }
         best
     }

@@ -141,7 +141,8 @@ fn own(role: &Role) -> u64 {
 }
 
 fn charged(before: &Role, after: &Role) -> Option<i64> {
-    Some(after.charged? as i64 - before.charged? as i64)
+    // Before it starts, nothing is charged to it.
+    Some(after.charged? as i64 - before.charged.unwrap_or(0) as i64)
 }
 
 fn added(before: &Moment, after: &Moment) -> BTreeMap<String, Added> {

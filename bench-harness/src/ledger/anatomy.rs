@@ -85,6 +85,7 @@ mod tests {
             outcome: Outcome::Held,
             reason: String::new(),
             found: Some(Found { base: Account::default(), account, server: (idle, full), left: 0 }),
+            attempts: 1,
         }
     }
 

@@ -176,7 +176,13 @@ mod tests {
             stack: Some(65_536),
             overflow: Overflow::Handled,
         };
-        Held { hold, outcome: Outcome::Held, reason: String::new(), found: Some(found) }
+        Held {
+            hold,
+            outcome: Outcome::Held,
+            reason: String::new(),
+            found: Some(found),
+            attempts: 1,
+        }
     }
 
     #[test]

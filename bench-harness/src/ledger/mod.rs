@@ -16,7 +16,6 @@
 
 pub mod account;
 pub mod anatomy;
-pub mod cgroup;
 pub mod finding;
 pub mod group;
 pub mod holder;

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::cgroup::Group;
 use super::meminfo::{Meminfo, kibibytes, number, socket_buffers};
 use super::pages::{free, sending};
 use super::slabs::Slabs;
 use super::smaps::UserMemory;
 use crate::interrupt;
+use crate::launch::child::Child;
 
 /// Memory counts as settled when it has changed by no more than this over a pause. Freed objects
 /// are given back only after a grace period of RCU.
@@ -55,21 +55,17 @@ pub struct Role {
     pub charged: Option<u64>,
 }
 
-/// Who is looked at besides the host.
-#[derive(Clone, Copy, Debug)]
-pub struct Watched<'a> {
-    /// The process, if it runs.
-    pub pid: Option<u32>,
-    /// Its group, if the host has such.
-    pub group: Option<&'a Group>,
-}
-
 impl Moment {
-    /// Waits until memory has settled, for `patience` at most, and reads everything.
+    /// Waits until memory has settled, for `patience` at most, and reads everything: the host, and
+    /// the two processes if they run.
     ///
     /// # Errors
     /// When /proc can't be read, a process has gone, or the user wants to stop.
-    pub fn settled(server: Watched<'_>, client: Watched<'_>, patience: Duration) -> Result<Self> {
+    pub fn settled(
+        server: Option<&Child>,
+        client: Option<&Child>,
+        patience: Duration,
+    ) -> Result<Self> {
         let deadline = Instant::now() + patience;
         let mut before = spare()?;
         loop {
@@ -82,10 +78,10 @@ impl Moment {
         }
     }
 
-    fn read(server: Watched<'_>, client: Watched<'_>) -> Result<Self> {
+    fn read(server: Option<&Child>, client: Option<&Child>) -> Result<Self> {
         let page = page_octets();
         // The processes first: reading them takes memory for a moment.
-        let (server, client) = (Role::read(server)?, Role::read(client)?);
+        let (server, client) = (Role::of(server)?, Role::of(client)?);
         let sockstat = fs::read_to_string("/proc/net/sockstat").unwrap_or_default();
         let (sending, slabs) = (sending(page), Slabs::read(page)?);
         let (free, memory) = at_once(page)?;
@@ -112,9 +108,12 @@ fn at_once(page: u64) -> Result<(u64, Meminfo)> {
 }
 
 impl Role {
-    fn read(watched: Watched<'_>) -> Result<Self> {
-        let charged = watched.group.and_then(Group::charged);
-        let Some(pid) = watched.pid else { return Ok(Self { charged, ..Self::default() }) };
+    fn of(child: Option<&Child>) -> Result<Self> {
+        let role = child.map(|child| Self::read(child.pid(), child.charged()));
+        role.unwrap_or_else(|| Ok(Self::default()))
+    }
+
+    fn read(pid: u32, charged: Option<u64>) -> Result<Self> {
         let path = format!("/proc/{pid}/status");
         let status = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
         Ok(Self {
@@ -161,14 +160,14 @@ mod tests {
 
     #[test]
     fn this_process_is_seen_from_outside() {
-        let status = Role::read(Watched { pid: Some(std::process::id()), group: None }).unwrap();
+        let status = Role::read(std::process::id(), None).unwrap();
         assert!(status.threads >= 1 && status.user.octets() > 0);
         assert!(status.page_tables > 0 && status.charged.is_none());
     }
 
     #[test]
     fn a_process_that_has_gone_is_an_error_with_its_number() {
-        let error = Role::read(Watched { pid: Some(u32::MAX >> 1), group: None }).unwrap_err();
+        let error = Role::read(u32::MAX >> 1, None).unwrap_err();
         assert!(format!("{error:#}").contains(&(u32::MAX >> 1).to_string()), "{error:#}");
     }
 }

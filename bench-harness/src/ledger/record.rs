@@ -156,6 +156,7 @@ pub fn head() -> Vec<&'static str> {
         "left_octets",
         "server_threads",
         "server_mappings",
+        "attempts",
     ];
     first.into_iter().chain(Holder::ALL.map(Holder::column)).chain(last).collect()
 }
@@ -171,8 +172,9 @@ fn row(held: &Held) -> Vec<String> {
     ];
     match &held.found {
         Some(found) => row.extend(amounts(found, hold.connections)),
-        None => row.resize(head().len(), String::new()),
+        None => row.resize(head().len() - 1, String::new()),
     }
+    row.push(held.attempts.to_string());
     row
 }
 
@@ -253,7 +255,7 @@ mod tests {
     fn held(found: Option<Found>) -> Held {
         let (model, overflow) = ("poll".to_owned(), Overflow::Handled);
         let hold = Hold { model, app: App::Echo, connections: 10, stack: None, overflow };
-        Held { hold, outcome: Outcome::Held, reason: "a, b".into(), found }
+        Held { hold, outcome: Outcome::Held, reason: "a, b".into(), found, attempts: 1 }
     }
 
     fn found() -> Found {

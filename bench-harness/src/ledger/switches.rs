@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use loadgen::report::Summary;
+use anyhow::{Context, Result, bail};
+use loadgen::report::{Connections, Summary};
 
 use crate::experiment::App;
 use crate::launch::process::Processes;
@@ -52,6 +52,11 @@ impl Switches {
     }
 
     fn of(model: &str, summary: &Summary) -> Result<Self> {
+        let connections = &summary.connections;
+        if connections.established < connections.asked {
+            let Connections { asked, established, .. } = connections;
+            bail!("only {established} of {asked} clients of {model} were connected");
+        }
         let server = summary.server.context("loadgen says nothing about the server")?;
         Ok(Self {
             model: model.to_owned(),

@@ -4,6 +4,7 @@
 //! The load generator goes first. A server that goes first leaves each client with an unread end of
 //! its connection, and each of its own sockets waiting for an answer to it.
 
+use std::cell::RefCell;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -12,14 +13,14 @@ use anyhow::{Context, Result};
 use loadgen::report::Summary;
 
 use super::account::Account;
-use super::cgroup::Group;
-use super::moment::{Moment, Role, Watched, pause};
+use super::moment::{Moment, Role, pause};
 use crate::experiment::App;
 use crate::experiment::model::{AtOnce, Model};
 use crate::launch::child::Child;
 use crate::launch::pinning::Pinning;
 use crate::launch::process::Binaries;
 use crate::launch::summary;
+use crate::restraint::{self, SignalStacks};
 
 /// How long a server may take to say where it listens.
 const START: Duration = Duration::from_secs(20);
@@ -41,15 +42,6 @@ const EQUAL_BELOW: u32 = 160;
 const IDLE: &str = "2h";
 /// How long one connection may take, and one answer.
 const PATIENCE: &str = "60s";
-
-/// What the shell does between fork and exec: it goes into the group, so that everything the
-/// program takes is charged to it, and has two signals ignored if asked to. exec keeps both.
-const ENTER: &str = r#"
-if [ -n "$1" ]; then echo 0 > "$1"; fi
-if [ "$2" = ignored ]; then trap '' SEGV BUS; fi
-shift 2
-exec "$@"
-"#;
 
 /// What is to be held.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +69,13 @@ pub enum Overflow {
 }
 
 impl Overflow {
+    fn signal_stacks(self) -> SignalStacks {
+        match self {
+            Self::Handled => SignalStacks::Kept,
+            Self::Ignored => SignalStacks::Avoided,
+        }
+    }
+
     /// The word for it.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -124,6 +123,8 @@ pub struct Held {
     pub reason: String,
     /// What was found; only for [`Outcome::Held`].
     pub found: Option<Found>,
+    /// Of so many trials, the one with the least unexplained: other programs disturbed the others.
+    pub attempts: u32,
 }
 
 /// What a trial found.
@@ -140,7 +141,7 @@ pub struct Found {
 }
 
 /// Where trials are made.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Site {
     /// The programs.
     pub binaries: Binaries,
@@ -148,12 +149,16 @@ pub struct Site {
     pub pinning: Pinning,
     /// How long memory may take to settle.
     pub patience: Duration,
+    /// Who makes memory cgroups, and removes them whatever happens. Each process gets one of its own.
+    pub counting: RefCell<restraint::Hold>,
 }
 
 /// Whether the model says of itself that it can't hold so many.
 #[must_use]
 pub fn beyond(model: &Model, connections: u64) -> Option<String> {
     let (most, why) = match model.at_once {
+        // As many tables as it takes.
+        _ if model.tables > 1 => return None,
         AtOnce::One => (1, "the others wait for it to go"),
         AtOnce::Workers { limit } => (limit?, "one for each worker; the others wait"),
         AtOnce::Descriptors { limit } => (limit?, "descriptors from there on are refused"),
@@ -167,31 +172,34 @@ impl Site {
     #[must_use]
     pub fn hold(&self, hold: Hold) -> Held {
         match self.measure(&hold) {
-            Ok(Ok(found)) => {
-                Held { hold, outcome: Outcome::Held, reason: String::new(), found: Some(found) }
+            Ok(Ok(found)) => Held {
+                hold,
+                outcome: Outcome::Held,
+                reason: String::new(),
+                found: Some(found),
+                attempts: 1,
+            },
+            Ok(Err(reason)) => {
+                Held { hold, outcome: Outcome::Incomplete, reason, found: None, attempts: 1 }
             }
-            Ok(Err(reason)) => Held { hold, outcome: Outcome::Incomplete, reason, found: None },
             Err(error) => {
                 let reason = format!("{error:#}");
-                Held { hold, outcome: Outcome::Failed, reason, found: None }
+                Held { hold, outcome: Outcome::Failed, reason, found: None, attempts: 1 }
             }
         }
     }
 
     /// The inner result says which clients had no answer.
     fn measure(&self, hold: &Hold) -> Result<Result<Found, String>> {
-        // Dropped last: a group can go only when its processes have gone.
-        let groups = (Group::create("server"), Group::create("client"));
-        let server = |pid| Watched { pid, group: groups.0.as_ref() };
-        let client = |pid| Watched { pid, group: groups.1.as_ref() };
-        let look = |s, c| Moment::settled(server(s), client(c), self.patience);
+        let look = |server: Option<&Child>, client: Option<&Child>| {
+            Moment::settled(server, client, self.patience)
+        };
         let bare = look(None, None)?;
-        let (mut serving, address) = self.serve(hold, groups.0.as_ref())?;
-        let pid = Some(serving.pid());
-        let idle = look(pid, None)?;
-        let mut load = self.load(hold, &address, groups.1.as_ref())?;
+        let (mut serving, address) = self.serve(hold)?;
+        let idle = look(Some(&serving), None)?;
+        let mut load = self.load(hold, &address)?;
         wait_for(hold.connections, &load)?;
-        let full = look(pid, Some(load.pid()))?;
+        let full = look(Some(&serving), Some(&load))?;
         let answered = stop_load(&mut load)?;
         drop(load);
         serving.terminate().context("the server failed")?;
@@ -201,10 +209,11 @@ impl Site {
         Ok(missing(&answered).map_or_else(|| Ok(found(hold, [bare, idle, full, after])), Err))
     }
 
-    fn serve(&self, hold: &Hold, group: Option<&Group>) -> Result<(Child, String)> {
-        let line = server_line(hold, room()?);
-        let line = entering(group, hold.overflow, &self.binaries.servers, line);
-        let mut child = Child::start(Path::new("/bin/sh"), &line, &self.pinning.server)?;
+    fn serve(&self, hold: &Hold) -> Result<(Child, String)> {
+        let line = server_line(hold);
+        let bonds = self.counting.borrow_mut().counting_bonds(hold.overflow.signal_stacks());
+        let server = &self.binaries.servers;
+        let mut child = Child::bound(server, &line, &self.pinning.server, bonds)?;
         let said = child.line(START).context("the server did not start")?;
         let address = said.strip_prefix("listening ").map(ToOwned::to_owned);
         let address = address
@@ -212,10 +221,10 @@ impl Site {
         Ok((child, address))
     }
 
-    fn load(&self, hold: &Hold, address: &str, group: Option<&Group>) -> Result<Child> {
+    fn load(&self, hold: &Hold, address: &str) -> Result<Child> {
+        let bonds = self.counting.borrow_mut().counting_bonds(SignalStacks::Kept);
         let line = client_line(hold, address);
-        let line = entering(group, Overflow::Handled, &self.binaries.loadgen, line);
-        Child::start(Path::new("/bin/sh"), &line, &self.pinning.client)
+        Child::bound(&self.binaries.loadgen, &line, &self.pinning.client, bonds)
     }
 }
 
@@ -228,20 +237,7 @@ fn found(hold: &Hold, [bare, idle, full, after]: [Moment; 4]) -> Found {
     }
 }
 
-/// The arguments of the shell that becomes the program.
-fn entering(
-    group: Option<&Group>,
-    overflow: Overflow,
-    program: &Path,
-    line: Vec<String>,
-) -> Vec<String> {
-    let entrance = group.map(|group| group.entrance().display().to_string());
-    let start = ["-c", ENTER, "sh", &entrance.unwrap_or_default(), overflow.word()];
-    let start = start.map(ToOwned::to_owned).into_iter();
-    start.chain([program.display().to_string()]).chain(line).collect()
-}
-
-fn server_line(hold: &Hold, room: u64) -> Vec<String> {
+fn server_line(hold: &Hold) -> Vec<String> {
     let Hold { model, app, connections, stack, .. } = hold;
     let mut line = vec!["run".to_owned()];
     let mut push = |name: &str, value: String| line.extend([name.to_owned(), value]);
@@ -252,18 +248,10 @@ fn server_line(hold: &Hold, room: u64) -> Vec<String> {
     if let Some(octets) = stack {
         push("--stack", octets.to_string());
     }
-    if *connections > room {
-        push("--tables", "auto".into());
-        push("--clients", connections.to_string());
-    }
+    // As many as there are anyway, where that is enough. A server that has no room says why.
+    push("--tables", "auto".into());
+    push("--clients", connections.to_string());
     line
-}
-
-/// How many clients one descriptor table surely holds: its hard limit, and something to spare.
-fn room() -> Result<u64> {
-    use nix::sys::resource::{Resource, getrlimit};
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).context("reading RLIMIT_NOFILE")?;
-    Ok(hard.saturating_sub(100))
 }
 
 fn client_line(hold: &Hold, address: &str) -> Vec<String> {
@@ -360,9 +348,8 @@ mod tests {
     }
 
     #[test]
-    fn more_clients_than_a_table_holds_need_more_tables() {
-        assert!(!server_line(&hold(1_000), 19_900).contains(&"--tables".to_owned()));
-        let line = server_line(&hold(20_000), 19_900).join(" ");
+    fn the_server_takes_as_many_tables_as_the_clients_need() {
+        let line = server_line(&hold(20_000)).join(" ");
         assert!(line.ends_with("--stack 16384 --tables auto --clients 20000"), "{line}");
     }
 

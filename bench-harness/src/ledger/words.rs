@@ -174,7 +174,7 @@ mod tests {
             overflow: Overflow::Handled,
         };
         let reason = "iterative serves 1 at once".to_owned();
-        let ledger = [Held { hold, outcome: Outcome::Beyond, reason, found: None }];
+        let ledger = [Held { hold, outcome: Outcome::Beyond, reason, found: None, attempts: 1 }];
         let text = step(&ledger, 5, &[]);
         assert!(text.contains("- iterative: beyond: iterative serves 1 at once"), "{text}");
         assert!(text.contains("No model held 5 connections"), "{text}");

@@ -197,7 +197,9 @@ impl Turn {
         let Self { number, of, .. } = self;
         let limit = if row.predicted_limit.is_empty() { "nothing" } else { &row.predicted_limit };
         let (model, predicted) = (&row.model, grouped(row.predicted as f64));
-        eprintln!("[{number}/{of}] {model}: predicted to serve {predicted} at once; {limit} stops it");
+        eprintln!(
+            "[{number}/{of}] {model}: predicted to serve {predicted} at once; {limit} stops it"
+        );
     }
 
     fn tell(self, row: &StepRow) {

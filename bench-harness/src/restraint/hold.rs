@@ -12,7 +12,7 @@ use nix::sys::resource::Resource;
 use super::cgroup::{Cgroup, Controller};
 use super::change::Change;
 use super::warden::Warden;
-use super::{Bonds, Restraint, namespace};
+use super::{Bonds, Restraint, SignalStacks, namespace};
 use crate::fault::Unfit;
 
 /// The highest user that a server is run as; by convention nobody's.
@@ -49,6 +49,21 @@ impl Hold {
             sysctl.set(*value)?;
         }
         Ok(Self { restraint: restraint.clone(), warden, servers: 0 })
+    }
+
+    /// A hold that limits nothing, for processes whose memory is only counted.
+    ///
+    /// # Errors
+    /// As [`Hold::take`].
+    pub fn to_count(program: &Path, patience: Duration) -> Result<Self> {
+        Self::take(&Restraint { memory: Some(AMPLE), ..Restraint::default() }, program, patience)
+    }
+
+    /// Bonds for one more process whose memory is only counted, where this process may.
+    pub fn counting_bonds(&mut self, signal_stacks: SignalStacks) -> Bonds {
+        self.servers += 1;
+        let cgroups = self.make(None, Some(AMPLE)).unwrap_or_default();
+        Bonds { signal_stacks, cgroups, ..Bonds::default() }
     }
 
     /// What is in force.
