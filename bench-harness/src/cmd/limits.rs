@@ -19,11 +19,13 @@ use crate::fault::Inconclusive;
 use crate::interrupt;
 use crate::launch::pinning::Pinning;
 use crate::launch::process::Binaries;
+use crate::limits::host::HostLimits;
 use crate::limits::record::Recorder;
 use crate::limits::report::{TOLERANCE_PERCENT, plain};
 use crate::limits::seek::Search;
 use crate::limits::survey::{Depth, Raise, Survey, Turn};
 use crate::limits::trial::{Tables, Trial};
+use crate::limits::{host_table, ladders};
 use crate::manifest::{Build, Manifest, SCHEMA, Status};
 use crate::probe::date;
 use crate::probe::host::Host;
@@ -114,6 +116,10 @@ pub fn run(options: &Limits, places: &Places) -> Result<()> {
     recorder.manifest(&manifest)?;
     recorder.publish(&manifest)?;
     let place = recorder.path().display();
+    if options.predict {
+        let (host, ladders) = (HostLimits::look(), ladders(recorder.predictions()));
+        print(&format!("\n{}\n{ladders}\n", host_table(&host)))?;
+    }
     print(&format!("{}\nresults {place}\n", plain(recorder.rows())))?;
     match ended {
         Err(_) if interrupt::requested() => bail!(

@@ -26,4 +26,4 @@ pub mod trial;
 
 pub use advice::advise;
 pub use prediction::predict;
-pub use table::{host_table, table};
+pub use table::{host_table, ladders};

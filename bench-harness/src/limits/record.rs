@@ -9,7 +9,9 @@ use anyhow::{Context, Result};
 use csv::Writer;
 use serde::Serialize;
 
+use super::prediction::Prediction;
 use super::report::{self, Row, StepRow};
+use super::table::ladders;
 use crate::manifest::{Manifest, Status};
 use crate::plot;
 use crate::results::{self, file, fresh, table_at};
@@ -20,6 +22,8 @@ pub mod name {
     pub const LIMITS: &str = "limits.csv";
     /// A row a step.
     pub const STEPS: &str = "steps.csv";
+    /// For each model, every limit that was reckoned with.
+    pub const PREDICTIONS: &str = "predictions.json";
     /// The folder of all surveys.
     pub const SURVEYS: &str = "limits";
 }
@@ -31,6 +35,7 @@ pub struct Recorder {
     limits: Writer<File>,
     steps: Writer<File>,
     rows: Vec<Row>,
+    predictions: Vec<Prediction>,
 }
 
 impl Recorder {
@@ -42,7 +47,7 @@ impl Recorder {
         let path = fresh(&root.join(name::SURVEYS), run)?;
         let limits = table_at(&path.join(name::LIMITS))?;
         let steps = table_at(&path.join(name::STEPS))?;
-        Ok(Self { path, limits, steps, rows: Vec::new() })
+        Ok(Self { path, limits, steps, rows: Vec::new(), predictions: Vec::new() })
     }
 
     /// The folder.
@@ -55,6 +60,17 @@ impl Recorder {
     #[must_use]
     pub fn rows(&self) -> &[Row] {
         &self.rows
+    }
+
+    /// What was predicted of the models so far.
+    #[must_use]
+    pub fn predictions(&self) -> &[Prediction] {
+        &self.predictions
+    }
+
+    /// Adds what was predicted of a model.
+    pub fn prediction(&mut self, prediction: Prediction) {
+        self.predictions.push(prediction);
     }
 
     /// Adds a step.
@@ -91,7 +107,9 @@ impl Recorder {
     pub fn publish(&self, manifest: &Manifest) -> Result<()> {
         let conditions = conditions(manifest, &self.rows);
         plot::limits::draw(&self.path, &self.rows, &conditions)?;
-        let page = page(manifest, &self.rows, &conditions);
+        let predictions = serde_json::to_string_pretty(&self.predictions)?;
+        results::write(&self.path.join(name::PREDICTIONS), predictions.as_bytes())?;
+        let page = page(manifest, &self.rows, &self.predictions, &conditions);
         results::write(&self.path.join(file::REPORT), page.as_bytes())
     }
 }
@@ -107,7 +125,7 @@ fn conditions(manifest: &Manifest, rows: &[Row]) -> String {
     format!("{}{under}; {day}", manifest.host.line())
 }
 
-fn page(manifest: &Manifest, rows: &[Row], conditions: &str) -> String {
+fn page(manifest: &Manifest, rows: &[Row], predictions: &[Prediction], conditions: &str) -> String {
     let mut text =
         format!("# How many clients each model serves\n\n{}.\n\n", report::finding(rows));
     if manifest.status == Status::Partial {
@@ -115,6 +133,8 @@ fn page(manifest: &Manifest, rows: &[Row], conditions: &str) -> String {
         let _ = writeln!(text, "**This survey was interrupted: {done} of {all} models.**\n");
     }
     text += &report::markdown(rows);
+    text += "\n## What would stop it next\n\n";
+    let _ = writeln!(text, "```text\n{}```", ladders(predictions));
     let _ = writeln!(
         text,
         "\n![Predicted and measured clients of each model]({}/limits.svg)\n\n\

@@ -85,6 +85,7 @@ impl Survey {
     pub fn model(&self, model: &Model, turn: Turn, recorder: &mut Recorder) -> Result<Row> {
         let mut trial = Trial { model: model.name.clone(), ..self.trial.clone() };
         let (mut processes, forecast) = self.prepare(model, &mut trial, turn)?;
+        recorder.prediction(forecast.prediction());
         let row = self.row(&forecast, &processes);
         turn.say(&row);
         let search = Search { hint: Some(row.predicted), ..self.search };

@@ -1,15 +1,14 @@
 //! Predictions, and the limits that they are made from, as aligned tables.
 
 use super::host::{Bound, HostLimits, Setting};
-use super::prediction::Prediction;
+use super::prediction::{Prediction, Rung};
 use crate::report::number::grouped;
 
-/// A line for each prediction, below a head. What nothing stops up to the most clients that were
-/// asked about shows the limit that would be next.
+/// For each model, the limits that would stop it one after the other, the first one first.
 #[must_use]
-pub fn table(predictions: &[Prediction]) -> String {
+pub fn ladders(predictions: &[Prediction]) -> String {
     let head = ["model", "clients", "stopped by", "how that comes about", "what raises it"];
-    aligned(head, predictions.iter().map(prediction_line))
+    aligned(head, predictions.iter().flat_map(rungs))
 }
 
 /// A line for each limit: what it is set to, what others use of it, where that was read.
@@ -19,16 +18,18 @@ pub fn host_table(limits: &HostLimits) -> String {
     aligned(head, limits.settings.iter().map(setting_line))
 }
 
-fn prediction_line(prediction: &Prediction) -> [String; 5] {
-    let clients = grouped(prediction.clients as f64);
-    let (clients, stopped) = match prediction.binding {
-        Some(limit) => (clients, limit.name()),
-        None => (format!(">= {clients}"), "-"),
+fn rungs(prediction: &Prediction) -> Vec<[String; 5]> {
+    let line = |(n, rung): (usize, &Rung)| {
+        let model = if n == 0 { prediction.model.clone() } else { String::new() };
+        let clients = grouped(rung.clients as f64);
+        let (limit, arithmetic) = (rung.limit.name().to_owned(), rung.arithmetic.clone());
+        [model, clients, limit, arithmetic, rung.raise.clone()]
     };
-    let names = prediction.unknown.iter().map(|limit| limit.name()).collect::<Vec<_>>().join(", ");
-    let unknown = if names.is_empty() { names } else { format!(" (unknown: {names})") };
-    let arithmetic = format!("{}{unknown}", prediction.arithmetic);
-    [prediction.model.clone(), clients, stopped.to_owned(), arithmetic, prediction.raise.clone()]
+    let unknown = prediction.unknown.iter().map(|limit| {
+        let words = "it can't be read here".to_owned();
+        [String::new(), "unknown".into(), limit.name().to_owned(), words, String::new()]
+    });
+    prediction.ladder.iter().enumerate().map(line).chain(unknown).collect()
 }
 
 fn setting_line(setting: &Setting) -> [String; 5] {
@@ -63,30 +64,29 @@ mod tests {
     use super::super::host::Limit;
     use super::*;
 
-    fn prediction(model: &str, clients: u64, binding: Option<Limit>) -> Prediction {
-        Prediction {
-            model: model.into(),
-            clients,
-            binding,
-            arithmetic: "2 - 1 = 1".into(),
-            raise: "more".into(),
-            ladder: Vec::new(),
-            client_side: Vec::new(),
-            unknown: Vec::new(),
-        }
+    fn rung(limit: Limit, clients: u64, raise: &str) -> Rung {
+        Rung { limit, clients, arithmetic: "2 - 1 = 1".into(), raise: raise.into() }
     }
 
     #[test]
-    fn columns_are_aligned_and_what_nothing_stops_is_at_least_so_much() {
-        let free = Prediction { raise: String::new(), ..prediction("epoll", 1_000_000, None) };
-        let free = Prediction { unknown: vec![Limit::TcpMem], ..free };
-        let text = table(&[prediction("thread", 16_302, Some(Limit::MaxMapCount)), free]);
+    fn columns_are_aligned_and_what_cannot_be_read_is_said() {
+        let prediction = Prediction {
+            model: "thread".into(),
+            clients: 16_302,
+            binding: Some(Limit::MaxMapCount),
+            arithmetic: String::new(),
+            raise: String::new(),
+            ladder: vec![rung(Limit::MaxMapCount, 16_302, "more"), rung(Limit::PidMax, 32_000, "")],
+            client_side: Vec::new(),
+            unknown: vec![Limit::TcpMem],
+        };
         let expected = "\
-model        clients  stopped by        how that comes about                   what raises it
-thread        16,302  vm.max_map_count  2 - 1 = 1                              more
-epoll   >= 1,000,000  -                 2 - 1 = 1 (unknown: net.ipv4.tcp_mem)
+model   clients  stopped by        how that comes about   what raises it
+thread   16,302  vm.max_map_count  2 - 1 = 1              more
+         32,000  kernel.pid_max    2 - 1 = 1
+        unknown  net.ipv4.tcp_mem  it can't be read here
 ";
-        assert_eq!(text, expected);
+        assert_eq!(ladders(&[prediction]), expected);
     }
 
     #[test]
