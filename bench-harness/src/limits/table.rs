@@ -1,6 +1,6 @@
 //! Predictions, and the limits that they are made from, as aligned tables.
 
-use super::host::{Bound, HostLimits, Setting};
+use super::host::{Bound, Fact, HostLimits, Setting};
 use super::prediction::{Prediction, Rung};
 use crate::report::number::grouped;
 
@@ -11,11 +11,18 @@ pub fn ladders(predictions: &[Prediction]) -> String {
     aligned(head, predictions.iter().flat_map(rungs))
 }
 
-/// A line for each limit: what it is set to, what others use of it, where that was read.
+/// A line for each limit: what it is set to, what others use of it, where that was read; and below
+/// them what matters to the clients without limiting how many there are.
 #[must_use]
 pub fn host_table(limits: &HostLimits) -> String {
     let head = ["limit", "set to", "used by others", "counts", "read from"];
-    aligned(head, limits.settings.iter().map(setting_line))
+    let facts = limits.facts.iter().map(fact_line);
+    aligned(head, limits.settings.iter().map(setting_line).chain(facts))
+}
+
+fn fact_line(fact: &Fact) -> [String; 5] {
+    let no_limit = "no limit on clients".to_owned();
+    [fact.name.clone(), fact.value.clone(), String::new(), no_limit, fact.source.clone()]
 }
 
 fn rungs(prediction: &Prediction) -> Vec<[String; 5]> {
