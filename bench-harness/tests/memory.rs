@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,12 @@ fn root() -> bool {
         eprintln!("skipped: only root may read /proc/slabinfo");
     }
     root
+}
+
+/// One run at a time may change the host, and another one does not wait for long.
+fn turn() -> MutexGuard<'static, ()> {
+    static HOST: Mutex<()> = Mutex::new(());
+    HOST.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The only folder of a run.
@@ -81,6 +88,7 @@ fn every_file_is_there_and_every_row_sums_to_its_total() {
     if !root() {
         return;
     }
+    let _turn = turn();
     let out = tempfile::tempdir().unwrap();
     let models = "thread,epoll-level,poll,iterative";
     let line = ["--models", models, "--connections", "500", "--stacks", "16KiB,1MiB"];
@@ -139,15 +147,16 @@ fn an_interrupted_run_leaves_neither_process_nor_group() {
     if !root() {
         return;
     }
+    let _turn = turn();
     let out = tempfile::tempdir().unwrap();
     let line = ["--models", "epoll-level", "--connections", "200,300,400,500,600,700,800,900"];
     let child = memory(out.path(), &line).spawn().unwrap();
     let pid = child.id();
     let deadline = Instant::now() + LONG;
-    // Server and load generator are there: the middle of a trial.
     let middle = loop {
         let children = children(pid);
-        if children.len() >= 2 {
+        // The warden, the server and the load generator.
+        if children.len() >= 3 {
             break children;
         }
         assert!(Instant::now() < deadline, "no trial has begun");
