@@ -23,6 +23,7 @@ pub mod meminfo;
 pub mod moment;
 pub mod pages;
 pub mod record;
+mod settle;
 mod shares;
 pub mod slabs;
 pub mod smaps;

@@ -5,15 +5,14 @@
 //! its connection, and each of its own sockets waiting for an answer to it.
 
 use std::cell::RefCell;
-use std::fs;
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use loadgen::report::Summary;
 
 use super::account::Account;
-use super::moment::{Moment, Role, pause};
+use super::moment::{Moment, Role};
+use super::settle::until_held;
 use crate::experiment::App;
 use crate::experiment::model::{AtOnce, Model};
 use crate::launch::child::Child;
@@ -28,16 +27,6 @@ const START: Duration = Duration::from_secs(20);
 const DRAIN: Duration = Duration::from_secs(30);
 /// How long the load generator may take to close everything and to print.
 const CLOSE: Duration = Duration::from_secs(60);
-/// Connections a second that a model makes at the very least, each with a first answer.
-const PACE: u64 = 2_000;
-/// For the number of connections to settle, at least.
-const MARGIN: Duration = Duration::from_secs(20);
-/// Between two looks at the number of connections, and how many equal ones end the waiting.
-const LOOK: Duration = Duration::from_millis(100);
-const EQUAL: u32 = 5;
-/// As `EQUAL`, where some clients are missing: a SYN that finds no room in the accept queue is sent
-/// again after 1, 3, 7 and 15 seconds (RFC 6298).
-const EQUAL_BELOW: u32 = 160;
 /// No time-out ends an idle connection while it is looked at.
 const IDLE: &str = "2h";
 /// How long one connection may take, and one answer.
@@ -160,7 +149,9 @@ pub fn beyond(model: &Model, connections: u64) -> Option<String> {
         // As many tables as it takes.
         _ if model.tables > 1 => return None,
         AtOnce::One => (1, "the others wait for it to go"),
-        AtOnce::Workers { limit } => (limit?, "one for each worker; the others wait"),
+        AtOnce::Workers { limit } => {
+            (limit.or(model.workers.count)?, "one for each worker; the others wait")
+        }
         AtOnce::Descriptors { limit } => (limit?, "descriptors from there on are refused"),
         AtOnce::Unlimited => return None,
     };
@@ -198,7 +189,7 @@ impl Site {
         let (mut serving, address) = self.serve(hold)?;
         let idle = look(Some(&serving), None)?;
         let mut load = self.load(hold, &address)?;
-        wait_for(hold.connections, &load)?;
+        until_held(hold.connections, &load)?;
         let full = look(Some(&serving), Some(&load))?;
         let answered = stop_load(&mut load)?;
         drop(load);
@@ -281,42 +272,6 @@ fn client_line(hold: &Hold, address: &str) -> Vec<String> {
     line.map(ToOwned::to_owned).into()
 }
 
-/// Waits until the load generator holds so many connections, or as many as it will ever get. It
-/// opens sockets faster than a server accepts, so the other ends have to be there, too.
-fn wait_for(connections: u64, load: &Child) -> Result<()> {
-    let deadline = Instant::now() + MARGIN + Duration::from_secs(connections / PACE);
-    let (mut last, mut equal) = (0, 0);
-    while Instant::now() < deadline {
-        pause(LOOK)?;
-        let now = descriptors(load.pid())?.min(sockets()? / 2);
-        equal = if now == last || now > connections { equal + 1 } else { 0 };
-        last = now;
-        if equal >= if now >= connections { EQUAL } else { EQUAL_BELOW } {
-            return Ok(());
-        }
-    }
-    Ok(())
-}
-
-/// TCP sockets of the host in any state but the last: `inuse` of `/proc/net/sockstat`.
-fn sockets() -> Result<u64> {
-    let text = fs::read_to_string("/proc/net/sockstat").context("reading /proc/net/sockstat")?;
-    let tcp = text.lines().find_map(|line| line.strip_prefix("TCP: inuse ")).unwrap_or_default();
-    Ok(tcp.split_whitespace().next().and_then(|count| count.parse().ok()).unwrap_or(0))
-}
-
-/// Open descriptors of a process in all its tables. The size of /proc/PID/fd is their number (since
-/// Linux 6.2); to list them would make an inode and a name in /proc for each, which is memory, too.
-fn descriptors(pid: u32) -> Result<u64> {
-    let tasks = format!("/proc/{pid}/task");
-    let size = |path: &Path| fs::metadata(path).map_or(0, |data| data.len());
-    let tables = fs::read_dir(&tasks).context("the load generator ended too early")?;
-    let tables: Vec<_> = tables.flatten().map(|task| size(&task.path().join("fd"))).collect();
-    // Threads that share a table all show the same number.
-    let shared = tables.windows(2).all(|pair| pair[0] == pair[1]);
-    Ok(if shared { tables.first().copied().unwrap_or(0) } else { tables.iter().sum() })
-}
-
 /// Ends the load generator and reads what it prints. It calls itself interrupted, with a status
 /// that is not 0.
 fn stop_load(load: &mut Child) -> Result<Summary> {
@@ -356,7 +311,9 @@ mod tests {
     #[test]
     fn what_a_model_says_of_itself_is_believed() {
         let model = |json: &str| serde_json::from_str::<Model>(json).unwrap();
-        let pool = model(r#"{"name":"pool","at_once":{"kind":"workers","limit":10}}"#);
+        let pool = model(
+            r#"{"name":"pool","at_once":{"kind":"workers"},"workers":{"kind":"fixed","count":10}}"#,
+        );
         assert_eq!(beyond(&pool, 10), None);
         assert!(beyond(&pool, 11).unwrap().contains("pool serves 10 at once"));
         assert_eq!(beyond(&model(r#"{"name":"epoll"}"#), 1_000_000), None);
@@ -372,13 +329,5 @@ mod tests {
         summary.connections.served = 10;
         summary.requests.answered = 10;
         assert_eq!(missing(&summary), None);
-    }
-
-    #[test]
-    fn descriptors_are_counted_without_a_look_at_each() {
-        let before = descriptors(std::process::id()).unwrap();
-        let file = fs::File::open("/proc/self/stat").unwrap();
-        assert!(descriptors(std::process::id()).unwrap() > 0 && before > 0);
-        drop(file);
     }
 }

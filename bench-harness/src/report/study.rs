@@ -243,7 +243,9 @@ fn here(columns: &[Column<'_>]) -> String {
     format!(
         "Here, of {} trials beside the study, {server} used up the CPU of the server, so that the rate is \
          the server's; in {client} only the load generator's was used up, and the rate is a lower bound. \
-         The CPU times of both are beside each rate, so that nobody has to believe it.",
+         The CPU times of both are beside each rate, so that nobody has to believe it. Where the rate \
+         measured here is far below the implied one, some clients had all their answers long before \
+         others: who is done waits no more, and fewer than all are in the queue.",
         limits.len()
     )
 }
