@@ -19,12 +19,12 @@ const EQUAL: u32 = 5;
 /// As `EQUAL`, where some clients are missing: a SYN that finds no room in the accept queue is sent
 /// again after 1, 3, 7 and 15 seconds (RFC 6298).
 const EQUAL_BELOW: u32 = 160;
-/// Between two looks at whether the load generator is at rest.
+/// Between two looks at whether both ends are at rest.
 const REST: Duration = Duration::from_millis(500);
 
 /// Waits until the load generator holds so many connections, or as many as it will ever get. It
 /// opens sockets faster than a server accepts, so the other ends have to be there, too.
-pub(super) fn until_held(connections: u64, load: &Child) -> Result<()> {
+pub(super) fn until_held(connections: u64, server: &Child, load: &Child) -> Result<()> {
     let deadline = Instant::now() + MARGIN + Duration::from_secs(connections / PACE);
     let (mut last, mut equal) = (0, 0);
     while Instant::now() < deadline {
@@ -36,16 +36,17 @@ pub(super) fn until_held(connections: u64, load: &Child) -> Result<()> {
             break;
         }
     }
-    until_rest(load, deadline)
+    until_rest([server, load], deadline)
 }
 
-/// Waits until the load generator is at rest: each client is answered once when all are connected,
-/// and with a million of them that takes a while, in which no memory moves.
-fn until_rest(load: &Child, deadline: Instant) -> Result<()> {
-    let mut before = cpu_time(load.pid())?;
+/// Waits until both processes are at rest: each client is answered once when all are connected, and
+/// with a million of them that takes a while, in which no memory moves.
+fn until_rest(both: [&Child; 2], deadline: Instant) -> Result<()> {
+    let time = || both.iter().map(|one| cpu_time(one.pid())).sum::<Result<Duration>>();
+    let mut before = time()?;
     while Instant::now() < deadline {
         pause(REST)?;
-        let now = cpu_time(load.pid())?;
+        let now = time()?;
         if now - before < REST / 10 {
             break;
         }
@@ -58,7 +59,7 @@ fn until_rest(load: &Child, deadline: Instant) -> Result<()> {
 /// (proc_pid_stat(5)).
 fn cpu_time(pid: u32) -> Result<Duration> {
     let path = format!("/proc/{pid}/stat");
-    let stat = fs::read_to_string(&path).context("the load generator ended too early")?;
+    let stat = fs::read_to_string(&path).context("a process ended too early")?;
     // The name of the program comes second, and may have anything in it.
     let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
     let times = fields.split(' ').skip(11).take(2).filter_map(|time| time.parse::<u64>().ok());
