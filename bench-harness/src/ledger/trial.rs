@@ -189,7 +189,7 @@ impl Site {
         let (mut serving, address) = self.serve(hold)?;
         let idle = look(Some(&serving), None)?;
         let mut load = self.load(hold, &address)?;
-        until_held(hold.connections, &serving, &load)?;
+        until_held(hold.connections, &load)?;
         let full = look(Some(&serving), Some(&load))?;
         let answered = stop_load(&mut load)?;
         drop(load);
