@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use crate::experiment::model::Model;
 use crate::launch::pinning::Pinning;
 use crate::launch::process::Binaries;
 use crate::probe::date;
@@ -109,6 +110,39 @@ fn git(arguments: &[&str]) -> Option<String> {
 }
 
 impl Manifest {
+    /// The manifest of a run that begins now in a folder of that name: one pass over its trials, with
+    /// no phases and no order of its own. A run that has them says so.
+    #[must_use]
+    pub fn begin(
+        experiment: &str,
+        run: String,
+        trials: usize,
+        models: &[Model],
+        (build, host, pinning): (Build, Host, Pinning),
+    ) -> Self {
+        Self {
+            schema: SCHEMA,
+            run,
+            experiment: experiment.to_owned(),
+            status: Status::Partial,
+            started: date::instant(SystemTime::now()),
+            finished: String::new(),
+            command: std::env::args().collect(),
+            seed: 0,
+            repeat: 1,
+            measure_ms: 0,
+            warm_up_ms: 0,
+            trials,
+            done: 0,
+            skipped: Vec::new(),
+            raised: Vec::new(),
+            models: models.iter().map(|model| model.name.clone()).collect(),
+            build,
+            pinning,
+            host,
+        }
+    }
+
     /// Marks the run as over; complete when every trial has its row.
     pub fn finish(&mut self, done: usize) {
         self.done = done;

@@ -5,7 +5,7 @@
 
 use std::num::NonZeroU64;
 use std::path::PathBuf;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -26,8 +26,7 @@ use crate::limits::seek::Search;
 use crate::limits::survey::{Depth, Raise, Survey, Turn};
 use crate::limits::trial::{Tables, Trial};
 use crate::limits::{host_table, ladders};
-use crate::manifest::{Build, Manifest, SCHEMA, Status};
-use crate::probe::date;
+use crate::manifest::{Build, Manifest};
 use crate::probe::host::Host;
 use crate::restraint::Restraint;
 use crate::results::Scratch;
@@ -109,7 +108,9 @@ pub fn run(options: &Limits, places: &Places) -> Result<()> {
     let (host, build) = (Host::look(), Build::look(&binaries));
     let survey = survey(options, binaries)?;
     let mut recorder = Recorder::create(&options.out, &Manifest::run_name(&host, &build))?;
-    let mut manifest = manifest(&recorder, &models, &survey.pinning, host, build);
+    let run = recorder.path().file_name().map_or_else(String::new, |n| n.to_string_lossy().into());
+    let place = (build, host, survey.pinning.clone());
+    let mut manifest = Manifest::begin("limits", run, models.len(), &models, place);
     recorder.manifest(&manifest)?;
     let ended = all(options, &survey, &models, &mut recorder);
     manifest.finish(recorder.rows().len());
@@ -180,35 +181,4 @@ fn survey(options: &Limits, binaries: Binaries) -> Result<Survey> {
         depth: if options.predict { Depth::Predict } else { Depth::Measure },
         patience: Duration::ZERO,
     })
-}
-
-fn manifest(
-    recorder: &Recorder,
-    models: &[Model],
-    pinning: &Pinning,
-    host: Host,
-    build: Build,
-) -> Manifest {
-    let run = recorder.path().file_name().map_or_else(String::new, |n| n.to_string_lossy().into());
-    Manifest {
-        schema: SCHEMA,
-        run,
-        experiment: "limits".into(),
-        status: Status::Partial,
-        started: date::instant(SystemTime::now()),
-        finished: String::new(),
-        command: std::env::args().collect(),
-        seed: 0,
-        repeat: 1,
-        measure_ms: 0,
-        warm_up_ms: 0,
-        trials: models.len(),
-        done: 0,
-        skipped: Vec::new(),
-        raised: Vec::new(),
-        models: models.iter().map(|model| model.name.clone()).collect(),
-        build,
-        pinning: pinning.clone(),
-        host,
-    }
 }

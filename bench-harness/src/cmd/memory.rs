@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -22,9 +22,8 @@ use crate::ledger::slabs::Slabs;
 use crate::ledger::switches::{Load, Switches};
 use crate::ledger::trial::{Held, Hold, Outcome, Overflow, Site, beyond};
 use crate::ledger::words;
-use crate::manifest::{Build, Manifest, SCHEMA, Status};
+use crate::manifest::{Build, Manifest};
 use crate::plot;
-use crate::probe::date;
 use crate::probe::host::Host;
 use crate::report::number::{grouped, octets};
 use crate::restraint;
@@ -131,7 +130,8 @@ impl Session {
         let path = folder(&options.out, &Manifest::run_name(&host, &build))?;
         let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into());
         let trials = models.len() * options.connections.len();
-        let manifest = manifest(name, trials, models, (build, host, pinning.clone()));
+        let place = (build, host, pinning.clone());
+        let manifest = Manifest::begin("memory", name, trials, models, place);
         let recorder = Recorder::create(&path)?;
         let program = std::env::current_exe().context("finding the running program")?;
         let counting = RefCell::new(restraint::Hold::to_count(&program, OTHERS)?);
@@ -270,35 +270,6 @@ impl Session {
             }
             _ => Ok(()),
         }
-    }
-}
-
-fn manifest(
-    run: String,
-    trials: usize,
-    models: &[Model],
-    (build, host, pinning): (Build, Host, Pinning),
-) -> Manifest {
-    Manifest {
-        schema: SCHEMA,
-        run,
-        experiment: "memory".into(),
-        status: Status::Partial,
-        started: date::instant(SystemTime::now()),
-        finished: String::new(),
-        command: std::env::args().collect(),
-        seed: 0,
-        repeat: 1,
-        measure_ms: 0,
-        warm_up_ms: 0,
-        trials,
-        done: 0,
-        skipped: Vec::new(),
-        raised: Vec::new(),
-        models: models.iter().map(|model| model.name.clone()).collect(),
-        build,
-        pinning,
-        host,
     }
 }
 

@@ -19,9 +19,8 @@ use crate::interrupt;
 use crate::launch::Launcher;
 use crate::launch::pinning::Pinning;
 use crate::launch::process::{Binaries, Processes};
-use crate::manifest::{Build, Manifest, SCHEMA, Status};
+use crate::manifest::{Build, Manifest};
 use crate::plot;
-use crate::probe::date;
 use crate::probe::host::Host;
 use crate::progress::{Progress, Style};
 use crate::report::{markdown, table};
@@ -179,26 +178,15 @@ fn manifest(
     build: Build,
 ) -> Manifest {
     let milliseconds = |span: Duration| span.as_millis().try_into().unwrap_or(u64::MAX);
+    let place = (build, host, setting.pinning.clone());
+    let run = setting.run.clone();
     Manifest {
-        schema: SCHEMA,
-        run: setting.run.clone(),
-        experiment: source.name.clone(),
-        status: Status::Partial,
-        started: date::instant(SystemTime::now()),
-        finished: String::new(),
-        command: std::env::args().collect(),
         seed,
         repeat: source.experiment.repeat.get(),
         measure_ms: milliseconds(setting.load.measure),
         warm_up_ms: milliseconds(setting.load.warm_up),
-        trials: trials.len(),
-        done: 0,
         skipped: expansion.skipped.iter().map(|(cell, why)| format!("{cell}: {why}")).collect(),
-        raised: Vec::new(),
-        models: setting.models.iter().map(|model| model.name.clone()).collect(),
-        build,
-        pinning: setting.pinning.clone(),
-        host,
+        ..Manifest::begin(&source.name, run, trials.len(), &setting.models, place)
     }
 }
 
