@@ -120,7 +120,13 @@ impl Row {
         };
         let others = |outcome: &Outcome| matches!(outcome, Outcome::GeneratorLimit { .. });
         row.at_least = found.end != End::Close || stopped.is_some_and(others);
-        let comparable = found.end != End::Budget && !stopped.is_some_and(others);
+        // What is predicted is how many there is room for, not how fast they are served.
+        let slow = |outcome: &Outcome| matches!(outcome, Outcome::LatencyObjective { .. });
+        if stopped.is_some_and(slow) {
+            row.raise = "nothing: the objective ends it, not a limit of the host".into();
+        }
+        let comparable =
+            found.end != End::Budget && !stopped.is_some_and(|why| others(why) || slow(why));
         row.difference_percent = comparable.then(|| difference(row.predicted, found.served));
         row
     }
@@ -143,7 +149,9 @@ impl Row {
             (None, "") => "nothing".into(),
             (None, limit) => limit.into(),
             (Some(_), "") => self.stopped_by.clone(),
-            (Some(_), limit) if self.at_least => format!("{} (not {limit})", self.stopped_by),
+            (Some(_), limit) if self.difference_percent.is_none() || self.at_least => {
+                format!("{} (not {limit})", self.stopped_by)
+            }
             (Some(_), limit) => format!("{} ({limit})", self.stopped_by),
         };
         let raise = if self.raise.is_empty() { "-".into() } else { self.raise.clone() };
@@ -262,6 +270,17 @@ mod tests {
         let row = prediction(5_000).measured(&found(900, late, End::Budget));
         assert!(row.at_least && row.difference_percent.is_none());
         assert!(plain(&[row]).contains("≥ 900"));
+    }
+
+    #[test]
+    fn an_objective_that_ends_it_is_no_wrong_prediction() {
+        let slow = Outcome::LatencyObjective { percent: "p99".into(), microseconds: 6_000 };
+        let row = Row { predicted_limit: "RLIMIT_NOFILE".into(), ..prediction(5_000) };
+        let row = row.measured(&found(900, slow, End::Close));
+        assert!(!row.missed() && !row.at_least);
+        let [.., stopped, raise] = row.cells();
+        assert_eq!(stopped, "too slow (not RLIMIT_NOFILE)");
+        assert!(raise.contains("objective"), "{raise}");
     }
 
     #[test]
