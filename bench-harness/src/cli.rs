@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::cmd::balance::Balance;
 use crate::cmd::limits::Limits;
 use crate::cmd::memory::Memory;
+use crate::cmd::packets::Packets;
 use crate::cmd::waiting::Waiting;
 use crate::experiment::span;
 
@@ -52,6 +54,10 @@ pub enum Command {
     Memory(Memory),
     /// What a wait costs, by idle and by active descriptors
     Waiting(Waiting),
+    /// How evenly each method of placing keys balances, and what moves when a node comes or goes
+    Balance(Balance),
+    /// What it costs to wait for packets: XDP, AF_XDP, UDP sockets, sockmap
+    Packets(Packets),
     /// Put back what another process has changed on this host, when that one has gone
     #[command(hide = true)]
     Warden,

@@ -11,6 +11,7 @@
 //!                  └──▶ launch (real processes, or scripted ones in tests)
 //! ```
 
+pub mod balance;
 pub mod calibration;
 pub mod cli;
 pub mod cmd;
@@ -24,6 +25,7 @@ pub mod launch;
 pub mod ledger;
 pub mod limits;
 pub mod manifest;
+pub mod packets;
 pub mod plot;
 pub mod probe;
 pub mod progress;

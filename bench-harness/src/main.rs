@@ -16,6 +16,8 @@ fn main() -> ExitCode {
         Command::Limits(options) => cmd::limits::run(&options, &places),
         Command::Memory(options) => cmd::memory::run(&options, &places),
         Command::Waiting(options) => cmd::waiting::run(&options, &places),
+        Command::Balance(options) => cmd::balance::run(&options, &places),
+        Command::Packets(options) => cmd::packets::run(&options, &places),
         Command::Warden => restraint::warden::stand(),
         Command::Plot(folder) => cmd::plot::run(&folder),
         Command::Report(options) => cmd::report::run(&options),

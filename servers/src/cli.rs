@@ -11,6 +11,9 @@ use crate::cost::TimeWaits;
 use crate::demonstrate::{WAYS, Way};
 use crate::listener::parse_address;
 use crate::models::{MODELS, Model};
+use crate::placement::command::Place;
+use crate::replicas::command::Balance;
+use crate::replicas::control::Control;
 use crate::tables::Tables;
 
 /// Echo and HTTP servers in twelve I/O models that differ only in how they wait for sockets.
@@ -46,6 +49,14 @@ pub enum Command {
     /// Time the waits of a poller, by idle and by active connections. Every wait finds something ready:
     /// falling asleep and being woken are not in it
     TimeWaits(TimeWaits),
+    /// Balance requests over replicas that are started, watched and replaced
+    Balance(Box<Balance>),
+    /// Ask a balancer for its replicas, or for more or fewer of them
+    Control(Control),
+    /// Place keys on nodes by each method of consistent hashing, and say how evenly that comes out
+    Place(Place),
+    /// Programs before the socket: XDP, AF_XDP, and their counterparts in user space
+    Packet(packet::command::Packet),
 }
 
 /// How to show the models.

@@ -14,6 +14,8 @@
 //! | [`control`]    | what all workers share: whether to go on, the time, the counters        |
 //! | [`cost`]       | what one wait of each poller takes, by idle and active connections      |
 //! | [`stats`]      | counters: connections, answers, system calls, for each worker           |
+//! | [`placement`]  | which node a key belongs to: consistent hashing, one method a file      |
+//! | [`replicas`]   | a balancer that keeps its replicas alive                                |
 //! | [`demonstrate`] | what programs do with a descriptor that an `fd_set` has no room for     |
 //!
 //! The protocols themselves are in the crate `wire`, which knows no socket.
@@ -32,7 +34,9 @@ pub mod keeper;
 pub mod listener;
 pub mod listing;
 pub mod models;
+pub mod placement;
 pub mod progress;
+pub mod replicas;
 pub mod session;
 pub mod stats;
 pub mod tables;

@@ -16,7 +16,7 @@ use servers::models::{Listeners, Site, Workers};
 use servers::progress::Progress;
 use servers::tables::{Room, Tables};
 use servers::threads::Mappings;
-use servers::{copies, cost, demonstrate, listener, listing, tables, threads};
+use servers::{copies, cost, demonstrate, listener, listing, placement, replicas, tables, threads};
 
 fn main() -> ExitCode {
     let done = match Cli::read().command {
@@ -24,6 +24,10 @@ fn main() -> ExitCode {
         Command::Demonstrate(show) => demonstrate::run(&mut io::stdout().lock(), &show),
         Command::Run(run) => serve(&run),
         Command::TimeWaits(options) => cost::run(&options, &mut io::stdout().lock()),
+        Command::Balance(options) => replicas::command::run(&options),
+        Command::Control(options) => replicas::control::run(&options, &mut io::stdout().lock()),
+        Command::Place(options) => placement::command::run(&options, &mut io::stdout().lock()),
+        Command::Packet(options) => packet::command::run(&options, &mut io::stdout().lock()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

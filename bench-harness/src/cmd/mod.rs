@@ -1,9 +1,11 @@
 //! The sub-commands, one a file.
 
+pub mod balance;
 pub mod doctor;
 pub mod limits;
 pub mod list;
 pub mod memory;
+pub mod packets;
 pub mod plot;
 mod raise;
 pub mod report;

@@ -1,0 +1,1 @@
+//! How evenly each method of placing keys balances, and what moves when a node comes or goes.

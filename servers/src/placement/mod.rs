@@ -1,0 +1,3 @@
+//! Which bucket a key belongs to: consistent hashing, one method a file.
+
+pub mod command;
