@@ -1,9 +1,11 @@
 //! The command line.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
@@ -126,6 +128,13 @@ pub struct Run {
     /// Serve the files below this directory as /files/… (HTTP)
     #[arg(long, value_name = "DIR")]
     pub root: Option<PathBuf>,
+    /// What each message is answered with (fixed)
+    #[arg(long, value_name = "TEXT", default_value = "Hello, world!",
+          value_parser = NonEmptyStringValueParser::new())]
+    pub reply: String,
+    /// How many octets a message has (fixed)
+    #[arg(long, value_name = "OCTETS", default_value = "14")]
+    pub message_size: NonZeroUsize,
     /// Show connections and rates on standard error, once a second
     #[arg(long)]
     pub progress: bool,
@@ -168,6 +177,8 @@ pub enum AppName {
     Echo,
     /// Answer HTTP/1.0 and HTTP/1.1.
     Http,
+    /// Answer each message of --message-size octets with --reply.
+    Fixed,
 }
 
 /// Limits and deadlines: the same for all models.

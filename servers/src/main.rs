@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use servers::apps::{App, Echo, Http, Root};
+use servers::apps::{App, Echo, Fixed, Http, Root};
 use servers::cli::{AppName, Cli, Command, Run};
 use servers::control::{Control, Patience};
 use servers::keeper::Keeper;
@@ -122,6 +122,9 @@ fn app(run: &Run, control: &Arc<Control>) -> anyhow::Result<Box<dyn App>> {
     let root = run.root.as_deref().map(Root::open).transpose()?;
     Ok(match run.app {
         AppName::Echo => Box::new(Echo),
+        AppName::Fixed => {
+            Box::new(Fixed { reply: run.reply.as_bytes().into(), message: run.message_size })
+        }
         AppName::Http => Box::new(Http {
             control: Arc::clone(control),
             root: root.map(Arc::new),

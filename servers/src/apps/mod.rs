@@ -3,6 +3,7 @@
 mod date;
 mod echo;
 mod files;
+mod fixed;
 mod http;
 
 use std::net::TcpStream;
@@ -12,6 +13,7 @@ use crate::worker::Worker;
 
 pub use echo::Echo;
 pub use files::Root;
+pub use fixed::Fixed;
 pub use http::Http;
 
 /// What is done for each client.

@@ -7,12 +7,14 @@
 //! waiting and in nothing else. It is also why each fixture can be tried at every split point.
 //!
 //! - [`echo`] sends back what it receives.
+//! - [`fixed`] gives the same reply to each message of a fixed length.
 //! - [`http1`] is HTTP/1.1 (RFC 9110 and RFC 9112), the server's side and its mirror, the client's.
 
 #![forbid(unsafe_code)]
 
 mod buffer;
 pub mod echo;
+pub mod fixed;
 pub mod http1;
 
 pub use buffer::Buffer;
