@@ -4,6 +4,16 @@ use std::io::Write;
 
 use clap::{Args, Subcommand};
 
+use crate::balance::{self, Balance};
+use crate::filter::{self, Filter};
+use crate::generate::{self, Generate};
+use crate::jobs::balancer::{self, Balancer};
+use crate::jobs::client::{self, Client};
+use crate::jobs::server::{self, Server};
+use crate::listing::{self, Listing};
+use crate::udp::echo::{self, Echo};
+use crate::udp::sink::{self, Sink};
+
 /// What to do with packets.
 #[derive(Debug, Args)]
 pub struct Packet {
@@ -14,13 +24,41 @@ pub struct Packet {
 
 /// What to do with packets.
 #[derive(Debug, Subcommand)]
-pub enum What {}
+pub enum What {
+    /// Drop the even counters of a UDP port or a TCP stream before the stack, by XDP
+    Filter(Filter),
+    /// Give jobs to the server with the most free threads, by XDP
+    Balance(Balance),
+    /// Show a program as the kernel gets it, with its comments
+    Listing(Listing),
+    /// Count packets in user space
+    Sink(Sink),
+    /// Send datagrams back from user space
+    Echo(Echo),
+    /// Ask for jobs
+    JobsClient(Client),
+    /// Do jobs in a pool of threads
+    JobsServer(Server),
+    /// Give jobs to the server with the most free threads, in user space
+    JobsBalancer(Balancer),
+    /// Generate packets
+    Generate(Generate),
+}
 
 /// Does it.
 ///
 /// # Errors
 /// What failed, in words.
 pub fn run(options: &Packet, out: &mut impl Write) -> anyhow::Result<()> {
-    let _ = out;
-    match options.what {}
+    match &options.what {
+        What::Filter(options) => filter::run(options, out),
+        What::Balance(options) => balance::run(options, out),
+        What::Listing(options) => listing::run(options, out),
+        What::Sink(options) => sink::run(options, out),
+        What::Echo(options) => echo::run(options, out),
+        What::JobsClient(options) => client::run(options, out),
+        What::JobsServer(options) => server::run(options, out),
+        What::JobsBalancer(options) => balancer::run(options, out),
+        What::Generate(options) => generate::run(options, out),
+    }
 }

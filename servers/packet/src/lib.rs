@@ -1,4 +1,15 @@
 //! Before the socket: what can be done with a packet in the kernel's earliest hook, in AF_XDP, and in
 //! a UDP socket.
 
+pub mod asm;
+pub mod balance;
+pub mod bed;
+pub mod bpf;
 pub mod command;
+pub mod filter;
+pub mod generate;
+pub mod jobs;
+pub mod listing;
+pub mod programs;
+pub mod udp;
+pub mod xsk;

@@ -1,0 +1,1 @@
+//! A test bed: namespaces, veth pairs, and their removal.
