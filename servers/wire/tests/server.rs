@@ -282,6 +282,69 @@ fn the_date_is_asked_for_once_a_response() {
     assert_eq!(output.filled(), expected);
 }
 
+/// Answers with the content of the request, reversed, and says 400 if there is none.
+#[derive(Default)]
+struct Reverse(Vec<u8>);
+
+impl Service for Reverse {
+    fn answer(&mut self, request: &Request<'_>) -> Answer {
+        with(if request.path() == "/" { Content::Pending } else { Content::Empty })
+    }
+
+    fn content(&mut self, octets: &[u8]) {
+        self.0.extend(octets);
+    }
+
+    fn conclude(&mut self) -> Answer {
+        let mut octets = std::mem::take(&mut self.0);
+        octets.reverse();
+        if octets.is_empty() {
+            return Answer::empty(StatusCode::BAD_REQUEST);
+        }
+        with(Content::Owned(octets))
+    }
+}
+
+fn reversed(pieces: &[&[u8]]) -> String {
+    let mut server = Server::new(Reverse::default(), Limits::default());
+    let (mut input, mut output) = (Buffer::new(1024), Buffer::new(1024));
+    for piece in pieces {
+        assert!(input.push_all(piece));
+        server.advance(&mut input, &mut output);
+    }
+    String::from_utf8_lossy(output.filled()).into_owned()
+}
+
+#[test]
+fn an_answer_may_depend_on_the_content_however_that_is_cut() {
+    let sized = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nabcd";
+    let chunked = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\
+        3\r\nabc\r\n1\r\nd\r\n0\r\n\r\n";
+    for request in [&sized[..], chunked] {
+        for cut in 0..=request.len() {
+            let (head, rest) = request.split_at(cut);
+            let answers = reversed(&[head, rest, GET]);
+            let expected = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndcba\
+                            HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+            assert_eq!(answers, expected, "cut at {cut}");
+        }
+    }
+}
+
+#[test]
+fn content_that_an_answer_depends_on_is_invited() {
+    let continued = String::from_utf8_lossy(CONTINUE).into_owned();
+    assert_eq!(reversed(&[EXPECTING]), continued);
+    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nih";
+    assert_eq!(reversed(&[EXPECTING, b"hi"]), continued + answer);
+}
+
+#[test]
+fn content_that_breaks_a_rule_never_concludes() {
+    let broken = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc";
+    assert!(reversed(&[broken]).starts_with("HTTP/1.1 400 Bad Request\r\nContent-Type"));
+}
+
 #[test]
 fn an_empty_line_is_forgiven_before_each_request() {
     let mut rig = Rig::new(empty);

@@ -29,8 +29,7 @@ impl Plan {
     /// A plan for what the service has answered. A head (and the line of a first chunk) that never
     /// fits in the output's `capacity` is replaced by one that does.
     pub(crate) fn new(answer: Answer, request: &Request<'_>, capacity: usize) -> Self {
-        let fits = answer.head_room() + CHUNK_LINE <= capacity;
-        let answer = if fits { answer } else { Answer::empty(StatusCode::INTERNAL_SERVER_ERROR) };
+        let answer = fitting(answer, capacity);
         let mut plan = Self {
             framing: answer.framing(request.body_length()),
             answer,
@@ -41,8 +40,9 @@ impl Plan {
             continue_due: false,
             skips_body: false,
         };
-        plan.continue_due = request.expects_continue() && plan.wants_body();
-        plan.skips_body = request.expects_continue() && !plan.wants_body();
+        let uses_body = plan.wants_body() || plan.is_pending();
+        plan.continue_due = request.expects_continue() && uses_body;
+        plan.skips_body = request.expects_continue() && !uses_body;
         plan.persists &= !plan.skips_body;
         plan
     }
@@ -65,6 +65,19 @@ impl Plan {
     /// Whether the request's content is sent back.
     pub(crate) const fn wants_body(&self) -> bool {
         matches!(self.answer.content, Content::RequestBody) && self.has_content()
+    }
+
+    /// Whether the service answers only after it has been given the request's content.
+    pub(crate) const fn is_pending(&self) -> bool {
+        matches!(self.answer.content, Content::Pending)
+    }
+
+    /// The request's content is over: asks for the answer, if that waited for it.
+    pub(crate) fn conclude(&mut self, service: &mut impl Service, capacity: usize) {
+        if self.is_pending() {
+            self.answer = fitting(service.conclude(), capacity);
+            self.framing = self.answer.framing(Framing::None);
+        }
     }
 
     /// Invites the client to send the body, if it waits for that and has not begun. `false` if
@@ -114,4 +127,10 @@ impl Plan {
             Framing::None | Framing::Length(_) => b"",
         }
     }
+}
+
+/// The answer, or a short one in place of one whose head never fits into the output.
+fn fitting(answer: Answer, capacity: usize) -> Answer {
+    let fits = answer.head_room() + CHUNK_LINE <= capacity;
+    if fits { answer } else { Answer::empty(StatusCode::INTERNAL_SERVER_ERROR) }
 }

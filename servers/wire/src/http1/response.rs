@@ -42,6 +42,9 @@ pub enum Content {
     Fill(u64),
     /// The content of the request, sent back as it comes in.
     RequestBody,
+    /// It depends on the content of the request, and so may the status: the service is given that
+    /// content, and then asked to [conclude](super::Service::conclude).
+    Pending,
     /// So many octets that the caller sends itself: see [`Protocol::outside`](crate::Protocol).
     Outside(u64),
 }
@@ -57,7 +60,7 @@ impl Content {
             Self::Static(octets) => Some(octets.len() as u64),
             Self::Owned(octets) => Some(octets.len() as u64),
             Self::Fill(length) | Self::Outside(length) => Some(*length),
-            Self::RequestBody => None,
+            Self::RequestBody | Self::Pending => None,
         }
     }
 }

@@ -25,7 +25,7 @@ impl Sending {
             Content::Owned(octets) => send_rest(octets, &mut self.sent, output),
             Content::Fill(left) => fill(left, output),
             Content::Outside(left) => *left == 0,
-            Content::Empty | Content::RequestBody => true,
+            Content::Empty | Content::RequestBody | Content::Pending => true,
         }
     }
 

@@ -9,7 +9,8 @@
 //! A broken rule leads to Answering as well, or straight to Finished where an answer has begun.
 //!
 //! An answer that does not want the request's content waits until all of that is read and dropped:
-//! then no octet of it can be taken for a request, and a broken chunk still gets a clean 400. One
+//! then no octet of it can be taken for a request, and a broken chunk still gets a clean 400. An
+//! answer that depends on the content waits in the same way, and its service is given the octets. One
 //! that sends the content back begins with the first octet, so it needs no memory of its own.
 
 use super::body::{Body, Part};
@@ -17,7 +18,7 @@ use super::plan::Plan;
 use super::request::RequestHead;
 use super::response::{CHUNK_LINE, write_chunk_line};
 use super::sending::Sending;
-use super::{Answer, Error, Limits, Request};
+use super::{Answer, Error, Limits, Request, StatusCode};
 use crate::{Buffer, Protocol, Stage, Status};
 
 /// Empty lines that may stand before a request line, left by a careless client (RFC 9112, 2.2).
@@ -28,9 +29,21 @@ pub trait Service {
     /// Answers a request, of which only the head has been read.
     ///
     /// If the client waits for a `100 Continue`, it gets one only if the answer's content is
-    /// [`Content::RequestBody`](super::Content); otherwise it gets the answer in its place, and the connection
-    /// ends.
+    /// [`RequestBody`](super::Content::RequestBody) or [`Pending`](super::Content::Pending); otherwise
+    /// it gets the answer in its place, and the connection ends.
     fn answer(&mut self, request: &Request<'_>) -> Answer;
+
+    /// Takes the next octets of the request's content, if the answer is
+    /// [`Pending`](super::Content::Pending).
+    fn content(&mut self, octets: &[u8]) {
+        let _ = octets;
+    }
+
+    /// Answers a request of which everything has been read, if the first answer was
+    /// [`Pending`](super::Content::Pending). This one can't be, and can't send the content back.
+    fn conclude(&mut self) -> Answer {
+        Answer::empty(StatusCode::INTERNAL_SERVER_ERROR)
+    }
 
     /// The time for the `Date` field, as an IMF-fixdate (RFC 9110, 5.6.7). Asked once a response.
     /// A server without a clock leaves the field out.
@@ -61,7 +74,7 @@ pub struct Server<S> {
 enum Phase {
     /// A head is read, or waited for.
     Head(RequestHead),
-    /// A body that nobody wants is read.
+    /// A body is read that is not sent back.
     Dropping(Body, Plan),
     /// A body is read and sent back.
     Echoing(Body, Plan),
@@ -108,7 +121,7 @@ impl<S: Service> Server<S> {
     fn step(&mut self, input: &mut Buffer, output: &mut Buffer) -> Result<Step, Error> {
         match &mut self.phase {
             Phase::Head(_) => self.read_head(input, output),
-            Phase::Dropping(..) => self.drop_body(input),
+            Phase::Dropping(..) => self.drop_body(input, output),
             Phase::Echoing(..) => self.echo_body(input, output),
             Phase::Answering(_) => Ok(self.answer_planned(output)),
             Phase::Sending(_) => Ok(self.send_rest(output)),
@@ -129,12 +142,13 @@ impl<S: Service> Server<S> {
             }
             return Ok(Step::Wait);
         };
-        let plan = Plan::new(self.service.answer(&request), &request, output.capacity());
+        let mut plan = Plan::new(self.service.answer(&request), &request, output.capacity());
         let body = Body::new(request.body_length(), &self.limits);
         let head_length = request.length();
         input.consume(head_length);
         self.abandoned = plan.skips_body;
         if plan.skips_body || body.is_over() {
+            plan.conclude(&mut self.service, output.capacity());
             return Ok(self.answer(plan, output));
         }
         self.phase = if plan.wants_body() {
@@ -145,17 +159,24 @@ impl<S: Service> Server<S> {
         Ok(Step::Again)
     }
 
-    fn drop_body(&mut self, input: &mut Buffer) -> Result<Step, Error> {
-        let Phase::Dropping(body, _) = &mut self.phase else { return Ok(Step::Again) };
+    fn drop_body(&mut self, input: &mut Buffer, output: &mut Buffer) -> Result<Step, Error> {
+        let Phase::Dropping(body, plan) = &mut self.phase else { return Ok(Step::Again) };
+        if !plan.invite(input, output) {
+            return Ok(Step::Wait);
+        }
         match body.next(input)? {
             Part::Incomplete => return Ok(Step::Wait),
             Part::Chunk(_) | Part::ChunkEnd => {}
             Part::Content(count) => {
+                if plan.is_pending() {
+                    self.service.content(&input.filled()[..count]);
+                }
                 input.consume(count);
                 body.took(count);
             }
             Part::End => {
-                if let Phase::Dropping(_, plan) = self.take_phase() {
+                if let Phase::Dropping(_, mut plan) = self.take_phase() {
+                    plan.conclude(&mut self.service, output.capacity());
                     self.phase = Phase::Answering(plan);
                 }
             }
