@@ -15,6 +15,7 @@
 //! | [`cost`]       | what one wait of each poller takes, by idle and active connections      |
 //! | [`stats`]      | counters: connections, answers, system calls, for each worker           |
 //! | [`placement`]  | which node a key belongs to: consistent hashing, one method a file      |
+//! | [`proxy`]      | which backend a request goes to, and which are fit to be asked          |
 //! | [`replicas`]   | a balancer that keeps its replicas alive                                |
 //! | [`demonstrate`] | what programs do with a descriptor that an `fd_set` has no room for     |
 //!
@@ -36,6 +37,7 @@ pub mod listing;
 pub mod models;
 pub mod placement;
 pub mod progress;
+pub mod proxy;
 pub mod replicas;
 pub mod session;
 pub mod stats;

@@ -1,0 +1,196 @@
+//! One backend: where it is, what it has been given, and whether it is fit to be asked.
+
+use std::fmt;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::str::FromStr;
+use std::sync::Weak;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+
+use serde::Serialize;
+
+use super::lease::Outcome;
+use super::moment::Moment;
+use super::upstreams::Fleet;
+
+/// The heaviest weight: enough for any mix of hosts, small enough that no sum overflows.
+pub const WEIGHT_MAX: u32 = 1_000;
+
+/// What is said of a backend: `HOST:PORT`, or `HOST:PORT,weight=3`.
+///
+/// A name is resolved once, when it is read; its first address counts. An IPv6 address stands in
+/// brackets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackendSpec {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its share, beside the others'.
+    pub weight: u32,
+}
+
+impl FromStr for BackendSpec {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (address, weight) = match text.split_once(',') {
+            None => (text, 1),
+            Some((address, rest)) => (address, weight(rest)?),
+        };
+        let mut found = address
+            .to_socket_addrs()
+            .map_err(|error| format!("`{address}` is not a backend, HOST:PORT: {error}"))?;
+        let address = found.next().ok_or_else(|| format!("`{address}` has no address"))?;
+        if address.port() == 0 {
+            return Err(format!("`{address}` is not a backend: nobody listens on port 0"));
+        }
+        Ok(Self { address, weight })
+    }
+}
+
+fn weight(text: &str) -> Result<u32, String> {
+    let number = text.strip_prefix("weight=").and_then(|number| number.parse().ok());
+    number
+        .filter(|weight| (1..=WEIGHT_MAX).contains(weight))
+        .ok_or_else(|| format!("`{text}` is not weight=N with N from 1 to {WEIGHT_MAX}"))
+}
+
+impl fmt::Display for BackendSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{},weight={}", self.address, self.weight)
+    }
+}
+
+/// The number of a backend. A backend that leaves and comes back gets a new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct BackendId(pub u32);
+
+/// A backend, and what is known of it. All workers share it.
+///
+/// Whether it may be asked is one word, the moment since when it is [in service](Self::since): in the
+/// past for one that may, in the future for one that is ejected until then, and
+/// [`NEVER`](Moment::NEVER) for one that probes found down.
+#[derive(Debug)]
+#[repr(align(128))] // two lines: workers write to different backends at once
+pub struct Backend {
+    /// Its number.
+    pub id: BackendId,
+    /// Where it listens.
+    pub address: SocketAddr,
+    weight: AtomicU32,
+    since: AtomicU64,
+    /// Leases that are out.
+    open: AtomicU64,
+    /// Leases there have been.
+    leased: AtomicU64,
+    /// What came of them: one number for each [`Outcome`].
+    outcomes: [AtomicU64; Outcome::ALL.len()],
+    /// Failures since the last answer.
+    pub(super) failures_in_row: AtomicU32,
+    /// Ejections, the next one longer than the last; forgotten after a good while.
+    pub(super) ejections: AtomicU32,
+    /// Who else there is.
+    pub(super) fleet: Weak<Fleet>,
+}
+
+impl Backend {
+    pub(super) fn new(id: BackendId, spec: BackendSpec, since: Moment, fleet: Weak<Fleet>) -> Self {
+        Self {
+            id,
+            address: spec.address,
+            weight: AtomicU32::new(spec.weight),
+            since: AtomicU64::new(since.to_bits()),
+            open: AtomicU64::new(0),
+            leased: AtomicU64::new(0),
+            outcomes: Default::default(),
+            failures_in_row: AtomicU32::new(0),
+            ejections: AtomicU32::new(0),
+            fleet,
+        }
+    }
+
+    /// Its share, beside the others'.
+    #[must_use]
+    pub fn weight(&self) -> u32 {
+        self.weight.load(Relaxed)
+    }
+
+    pub(super) fn set_weight(&self, weight: u32) {
+        self.weight.store(weight, Relaxed);
+    }
+
+    /// How many leases of it are out.
+    #[must_use]
+    pub fn open(&self) -> u64 {
+        self.open.load(Relaxed)
+    }
+
+    /// How many leases of it there have been.
+    #[must_use]
+    pub fn leased(&self) -> u64 {
+        self.leased.load(Relaxed)
+    }
+
+    /// How many requests ended like that.
+    #[must_use]
+    pub fn ended(&self, outcome: Outcome) -> u64 {
+        self.outcomes[outcome as usize].load(Relaxed)
+    }
+
+    /// Since when it may be asked.
+    #[must_use]
+    pub fn since(&self) -> Moment {
+        Moment::from_bits(self.since.load(Relaxed))
+    }
+
+    /// Whether it may be asked.
+    #[must_use]
+    pub fn in_service(&self, now: Moment) -> bool {
+        self.since() <= now
+    }
+
+    pub(super) fn serve_from(&self, since: Moment) {
+        self.since.store(since.to_bits(), Relaxed);
+    }
+
+    pub(super) fn take(&self) {
+        self.open.fetch_add(1, Relaxed);
+        self.leased.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn give_back(&self) {
+        self.open.fetch_sub(1, Relaxed);
+    }
+
+    pub(super) fn count(&self, outcome: Outcome) {
+        self.outcomes[outcome as usize].fetch_add(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_a_backend_with_and_without_a_weight() {
+        let plain: BackendSpec = "127.0.0.1:8081".parse().unwrap();
+        assert_eq!((plain.address.to_string().as_str(), plain.weight), ("127.0.0.1:8081", 1));
+        let heavy: BackendSpec = "[::1]:8081,weight=3".parse().unwrap();
+        assert_eq!((heavy.address.to_string().as_str(), heavy.weight), ("[::1]:8081", 3));
+        assert_eq!(heavy.to_string().parse(), Ok(heavy));
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_a_backend() {
+        for (text, word) in [
+            ("127.0.0.1", "HOST:PORT"),
+            ("127.0.0.1:0", "port 0"),
+            ("127.0.0.1:80,weight=0", "1 to 1000"),
+            ("127.0.0.1:80,weight=1001", "1 to 1000"),
+            ("127.0.0.1:80,wait=3", "weight=N"),
+            ("127.0.0.1:80,", "weight=N"),
+        ] {
+            let error = text.parse::<BackendSpec>().unwrap_err();
+            assert!(error.contains(word), "{text}: {error}");
+        }
+    }
+}

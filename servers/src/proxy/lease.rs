@@ -1,0 +1,155 @@
+//! The use of a backend for a while, and what came of it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use serde::Serialize;
+
+use super::backend::{Backend, BackendId};
+use super::moment::Moment;
+
+/// Whoever asks, as far as a policy wants to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// Where it comes from.
+    pub address: IpAddr,
+}
+
+/// The most backends that one request is tried on.
+pub const TRIED_MAX: usize = 8;
+
+/// The backends that a request has been tried on already.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tried {
+    ids: [BackendId; TRIED_MAX],
+    count: usize,
+}
+
+impl Default for BackendId {
+    fn default() -> Self {
+        Self(u32::MAX)
+    }
+}
+
+impl Tried {
+    /// Notes one more. Beyond [`TRIED_MAX`] the first ones are forgotten.
+    pub fn add(&mut self, id: BackendId) {
+        self.ids[self.count % TRIED_MAX] = id;
+        self.count += 1;
+    }
+
+    /// Whether that one is among them.
+    #[must_use]
+    pub fn contains(&self, id: BackendId) -> bool {
+        self.ids[..self.count.min(TRIED_MAX)].contains(&id)
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+}
+
+/// How a request to a backend ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// With a whole answer, whatever its status.
+    Answered,
+    /// There was no connection to be had.
+    Refused,
+    /// A deadline passed.
+    TimedOut,
+    /// The connection broke before the end of the answer.
+    Broken,
+    /// What came was no answer.
+    Garbled,
+}
+
+impl Outcome {
+    /// All of them, each at the place of its number.
+    pub const ALL: [Self; 5] =
+        [Self::Answered, Self::Refused, Self::TimedOut, Self::Broken, Self::Garbled];
+
+    /// Its name, as programs read it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Refused => "refused",
+            Self::TimedOut => "timed_out",
+            Self::Broken => "broken",
+            Self::Garbled => "garbled",
+        }
+    }
+}
+
+/// Which attempt of a request a lease is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Attempt {
+    First,
+    Again,
+}
+
+/// The use of a backend, until it is dropped: that gives its load back, once.
+#[derive(Debug)]
+pub struct Lease {
+    backend: Arc<Backend>,
+    taken: Moment,
+    attempt: Attempt,
+}
+
+impl Lease {
+    pub(super) fn new(backend: Arc<Backend>, taken: Moment, attempt: Attempt) -> Self {
+        backend.take();
+        Self { backend, taken, attempt }
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub const fn backend(&self) -> &Arc<Backend> {
+        &self.backend
+    }
+
+    /// Says how a request ended. A lease for a whole connection says so for each request; one that is
+    /// dropped without a word (the client has gone) speaks neither for nor against the backend.
+    pub fn report(&self, outcome: Outcome) {
+        self.backend.count(outcome);
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.backend.give_back();
+        if self.attempt == Attempt::Again
+            && let Some(fleet) = self.backend.fleet.upgrade()
+        {
+            fleet.retrying.fetch_sub(1, Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_outcome_stands_at_the_place_of_its_number() {
+        for (place, outcome) in Outcome::ALL.into_iter().enumerate() {
+            assert_eq!(outcome as usize, place);
+        }
+    }
+
+    #[test]
+    fn those_tried_are_remembered() {
+        let mut tried = Tried::default();
+        assert!(tried.is_empty() && !tried.contains(BackendId(0)));
+        for id in 0..9 {
+            tried.add(BackendId(id));
+        }
+        assert!(!tried.contains(BackendId(0)), "the first of nine is forgotten");
+        assert!((1..9).all(|id| tried.contains(BackendId(id))));
+    }
+}

@@ -1,0 +1,24 @@
+//! A reverse proxy's choice: which backend a request goes to, and which are fit to be asked.
+//!
+//! ```text
+//!   options ──> Upstreams ── lease(client, tried) ──> Lease ── report(outcome), drop
+//!                  │  └─ policy: one way of choosing a file, table POLICIES
+//!                  ├─ health: what failed requests say, what probes say
+//!                  └─ admin: /stats and /metrics          reload: the file of backends, read again
+//! ```
+//!
+//! A policy is a pure choice among backends whose load it sees. The load itself is kept by the
+//! [`Lease`]: whoever has one is using the backend, and dropping it gives the load back, whatever way
+//! the request ended. So no policy needs to be told of an end, and none can forget one.
+//!
+//! Nothing here owns a connection to a backend on behalf of a client: that is the data path's.
+
+pub mod backend;
+pub mod lease;
+pub mod moment;
+pub mod policy;
+pub mod upstreams;
+
+pub use backend::{Backend, BackendId, BackendSpec};
+pub use lease::{Client, Lease, Outcome, Tried};
+pub use upstreams::{Settings, Unusable, Upstreams};

@@ -1,0 +1,123 @@
+//! The policies: who gets the next request. One a file, and the table of them all.
+//!
+//! A new policy is one file here and one line in [`POLICIES`]: the command line, the tests and the
+//! benches take their policies from this table.
+
+mod dice;
+mod random;
+mod round_robin;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::backend::{Backend, BackendSpec};
+use super::lease::{Client, Tried};
+use super::moment::Moment;
+
+/// One way of choosing.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Its name on the command line, in experiments and in reports.
+    pub name: &'static str,
+    /// One line about it.
+    pub summary: &'static str,
+    /// One for these backends, its chances starting from this seed.
+    pub make: fn(&[BackendSpec], u64) -> Box<dyn Policy>,
+}
+
+/// A choice among backends. Workers choose at the same time.
+pub trait Policy: Debug + Send + Sync {
+    /// The place of the one chosen among the `candidates`, which are the backends it was made for. It
+    /// must have a [weight](Candidates::weight). `None` only when none of them has.
+    fn pick(&self, client: &Client, candidates: &Candidates<'_>) -> Option<usize>;
+}
+
+/// All policies, from the simplest on.
+pub const POLICIES: &[Entry] = &[random::ENTRY, round_robin::ENTRY];
+
+/// The policy of that name.
+#[must_use]
+pub fn policy(name: &str) -> Option<&'static Entry> {
+    POLICIES.iter().find(|entry| entry.name == name)
+}
+
+/// The policy of that name, for the command line.
+///
+/// # Errors
+/// When there is none: with the names of those there are.
+pub fn parse(name: &str) -> Result<&'static Entry, String> {
+    policy(name).ok_or_else(|| {
+        let names = POLICIES.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", ");
+        format!("there is no such policy; the policies are {names}")
+    })
+}
+
+/// The backends as a policy sees them at one moment, for one request.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidates<'a> {
+    backends: &'a [Arc<Backend>],
+    tried: &'a Tried,
+    now: Moment,
+    slow_start: Duration,
+}
+
+impl<'a> Candidates<'a> {
+    /// The weight that a backend of weight 1 in full service has here: finer steps than 1 for those
+    /// that are on their way to full service.
+    pub const FULL: u64 = 256;
+
+    pub(super) const fn new(
+        backends: &'a [Arc<Backend>],
+        tried: &'a Tried,
+        now: Moment,
+        slow_start: Duration,
+    ) -> Self {
+        Self { backends, tried, now, slow_start }
+    }
+
+    /// How many there are, fit or not.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.backends.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.backends.is_empty()
+    }
+
+    /// The share of the backend at `place`, in parts of [`FULL`](Self::FULL); 0 for one that must not
+    /// be asked.
+    #[must_use]
+    pub fn weight(&self, place: usize) -> u64 {
+        let backend = &self.backends[place];
+        let since = backend.since();
+        if since > self.now || self.tried.contains(backend.id) {
+            return 0;
+        }
+        u64::from(backend.weight()) * self.ramp(since)
+    }
+
+    /// The weights of all, in order.
+    pub fn weights(&self) -> impl Iterator<Item = u64> {
+        (0..self.len()).map(|place| self.weight(place))
+    }
+
+    /// How many leases of the backend at `place` are out.
+    #[must_use]
+    pub fn open(&self, place: usize) -> u64 {
+        self.backends[place].open()
+    }
+
+    /// How far one that serves since then has come: linearly from 1 up to [`FULL`](Self::FULL).
+    fn ramp(&self, since: Moment) -> u64 {
+        if since == Moment::ALWAYS || self.slow_start.is_zero() {
+            return Self::FULL;
+        }
+        let slow_start = u64::try_from(self.slow_start.as_millis()).unwrap_or(u64::MAX).max(1);
+        let age = self.now.millis_since(since).min(slow_start);
+        (Self::FULL * age / slow_start).max(1)
+    }
+}

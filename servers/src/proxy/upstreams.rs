@@ -1,0 +1,202 @@
+//! The backends that there are now, and who gets which.
+//!
+//! The set of backends never changes: a new one takes its place, and with it a policy made for it. Who
+//! leases holds a read lock for as long as the choice takes; who replaces the set prepares everything
+//! first and holds the write lock for one store.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
+
+use super::backend::{Backend, BackendId, BackendSpec};
+use super::lease::{Attempt, Client, Lease, Tried};
+use super::moment::Moment;
+use super::policy::{Candidates, Entry, Policy};
+
+/// Of the requests under way, one in so many may be a second attempt: more would be a second load on
+/// backends that are failing under the first.
+const RETRY_SHARE: u64 = 5;
+/// So many second attempts are allowed in any case: of few requests under way, a fifth is none.
+const RETRIES_LEAST: u64 = 3;
+
+/// How backends are chosen and judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Who chooses.
+    pub policy: &'static Entry,
+    /// What its chances start from.
+    pub seed: u64,
+    /// How long a backend that is new, or back, takes to its full share.
+    pub slow_start: Duration,
+}
+
+/// Why a set of backends can't be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unusable {
+    /// There is none.
+    Empty,
+    /// This one is there twice: a weight says the same, clearly.
+    Twice(SocketAddr),
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("there is no backend: name one with --backend HOST:PORT"),
+            Self::Twice(address) => {
+                write!(f, "{address} is there twice: for a larger share write {address},weight=2")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Unusable {}
+
+/// The backends, and who gets which. All workers share it.
+#[derive(Debug)]
+pub struct Upstreams {
+    fleet: Arc<Fleet>,
+}
+
+/// What the backends know of each other.
+#[derive(Debug)]
+pub struct Fleet {
+    settings: Settings,
+    set: RwLock<Arc<Set>>,
+    /// One at a time replaces the set.
+    replacing: Mutex<()>,
+    id_next: AtomicU32,
+    /// Second attempts under way.
+    pub(super) retrying: AtomicU64,
+    /// Second attempts there have been.
+    retries: AtomicU64,
+}
+
+/// The backends at one time, in the order in which they were named.
+#[derive(Debug)]
+pub struct Set {
+    backends: Box<[Arc<Backend>]>,
+    policy: Box<dyn Policy>,
+}
+
+impl Set {
+    /// The backends, in the order in which they were named.
+    #[must_use]
+    pub fn backends(&self) -> &[Arc<Backend>] {
+        &self.backends
+    }
+}
+
+impl Upstreams {
+    /// Those of `specs`, all of them in full service.
+    ///
+    /// # Errors
+    /// When there is none, or one of them twice.
+    pub fn new(settings: Settings, specs: Vec<BackendSpec>) -> Result<Self, Unusable> {
+        check(&specs)?;
+        let empty = Set { backends: Box::new([]), policy: (settings.policy.make)(&[], 0) };
+        let fleet = Arc::new(Fleet {
+            settings,
+            set: RwLock::new(Arc::new(empty)),
+            replacing: Mutex::new(()),
+            id_next: AtomicU32::new(0),
+            retrying: AtomicU64::new(0),
+            retries: AtomicU64::new(0),
+        });
+        fleet.install(&specs, Moment::ALWAYS);
+        Ok(Self { fleet })
+    }
+
+    /// A backend for a request of `client`, other than those it was `tried` on. `None` when nobody is
+    /// left to ask.
+    #[must_use]
+    pub fn lease(&self, client: &Client, tried: &Tried) -> Option<Lease> {
+        self.fleet.lease(client, tried, Moment::now())
+    }
+
+    /// Puts `specs` in place of the backends there are. A backend that stays keeps what is known of it;
+    /// leases of one that goes stay good.
+    ///
+    /// # Errors
+    /// When there is none, or one of them twice. Then nothing changes.
+    pub fn replace(&self, specs: Vec<BackendSpec>) -> Result<(), Unusable> {
+        check(&specs)?;
+        self.fleet.install(&specs, Moment::now());
+        Ok(())
+    }
+
+    /// Whether a request may be tried once more: a fifth of all requests under way may, and
+    /// three in any case. Workers that ask at the same moment may each get the last one.
+    #[must_use]
+    pub fn may_retry(&self) -> bool {
+        let open = self.fleet.set().backends.iter().map(|backend| backend.open()).sum::<u64>();
+        self.fleet.retrying.load(Relaxed) < RETRIES_LEAST.max(open / RETRY_SHARE)
+    }
+
+    /// How many second attempts there have been.
+    #[must_use]
+    pub fn retries(&self) -> u64 {
+        self.fleet.retries.load(Relaxed)
+    }
+
+    /// The backends now.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Set> {
+        Arc::clone(&self.fleet.set())
+    }
+}
+
+impl Fleet {
+    fn set(&self) -> RwLockReadGuard<'_, Arc<Set>> {
+        self.set.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lease(&self, client: &Client, tried: &Tried, now: Moment) -> Option<Lease> {
+        let set = self.set();
+        let slow_start = self.settings.slow_start;
+        let candidates = Candidates::new(&set.backends, tried, now, slow_start);
+        let chosen = set.policy.pick(client, &candidates)?;
+        let attempt = if tried.is_empty() { Attempt::First } else { self.again() };
+        Some(Lease::new(Arc::clone(&set.backends[chosen]), now, attempt))
+    }
+
+    fn again(&self) -> Attempt {
+        self.retrying.fetch_add(1, Relaxed);
+        self.retries.fetch_add(1, Relaxed);
+        Attempt::Again
+    }
+
+    /// Puts a set of these in place; those that are new serve from `since`.
+    fn install(self: &Arc<Self>, specs: &[BackendSpec], since: Moment) {
+        let _one_at_a_time = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = Arc::clone(&self.set());
+        let find = |address| old.backends.iter().find(|backend| backend.address == address);
+        let keep_or_make = |spec: &BackendSpec| match find(spec.address) {
+            Some(backend) => {
+                backend.set_weight(spec.weight);
+                Arc::clone(backend)
+            }
+            None => Arc::new(Backend::new(self.id(), *spec, since, Arc::downgrade(self))),
+        };
+        let backends = specs.iter().map(keep_or_make).collect();
+        let policy = (self.settings.policy.make)(specs, self.settings.seed);
+        let new = Arc::new(Set { backends, policy });
+        *self.set.write().unwrap_or_else(PoisonError::into_inner) = new;
+    }
+
+    fn id(&self) -> BackendId {
+        BackendId(self.id_next.fetch_add(1, Relaxed))
+    }
+}
+
+fn check(specs: &[BackendSpec]) -> Result<(), Unusable> {
+    let mut seen = HashSet::new();
+    match specs.iter().find(|spec| !seen.insert(spec.address)) {
+        Some(spec) => Err(Unusable::Twice(spec.address)),
+        None if specs.is_empty() => Err(Unusable::Empty),
+        None => Ok(()),
+    }
+}
