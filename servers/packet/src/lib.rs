@@ -7,6 +7,7 @@ pub mod bed;
 pub mod bpf;
 pub mod command;
 pub mod filter;
+pub mod frame;
 pub mod generate;
 pub mod jobs;
 pub mod listing;
