@@ -5,6 +5,7 @@ use std::io::Write;
 use clap::{Args, Subcommand};
 
 use crate::balance::{self, Balance};
+use crate::bed::command as bed;
 use crate::filter::{self, Filter};
 use crate::generate::{self, Generate};
 use crate::jobs::balancer::{self, Balancer};
@@ -43,6 +44,8 @@ pub enum What {
     JobsBalancer(Balancer),
     /// Generate packets
     Generate(Generate),
+    /// Make hosts of one's own, joined by veth pairs, for as long as this runs
+    Bed(bed::Options),
 }
 
 /// Does it.
@@ -60,5 +63,6 @@ pub fn run(options: &Packet, out: &mut impl Write) -> anyhow::Result<()> {
         What::JobsServer(options) => server::run(options, out),
         What::JobsBalancer(options) => balancer::run(options, out),
         What::Generate(options) => generate::run(options, out),
+        What::Bed(options) => bed::run(options, out),
     }
 }

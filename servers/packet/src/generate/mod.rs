@@ -1,18 +1,53 @@
-//! `servers packet generate`: packets by the million.
+//! `servers packet generate`: packets by the million, and one at a time.
+//!
+//! | generator | how a packet comes about | what it is for |
+//! |---|---|---|
+//! | `datagrams` | sendmmsg(2) on a UDP socket, through the whole stack | what a sender of this host can do |
+//! | `ping` | one datagram at a time, sent when the last has come back | how long a packet is under way |
+//!
+//! A payload begins with a counter of 32 bits, little-endian, that is one higher in each. Each
+//! generator prints one line of JSON.
+
+mod datagrams;
+mod outcome;
+mod pace;
+mod ping;
 
 use std::io::Write;
 
-use clap::Args;
+use clap::{Args, Subcommand};
+
+pub use datagrams::Datagrams;
+pub use outcome::Outcome;
+pub use pace::{Amount, Pace};
+pub use ping::{Ping, Trips};
 
 /// What to generate.
 #[derive(Debug, Args)]
-pub struct Generate {}
+pub struct Generate {
+    /// How packets come about
+    #[command(subcommand)]
+    pub how: How,
+}
 
-/// Does it.
+/// How packets come about.
+#[derive(Debug, Subcommand)]
+pub enum How {
+    /// Send datagrams by sendmmsg(2), through the whole stack
+    Datagrams(Datagrams),
+    /// Send one datagram at a time and wait for its echo
+    Ping(Ping),
+}
+
+/// Does it, and prints a line of JSON.
 ///
 /// # Errors
 /// What failed, in words.
 pub fn run(options: &Generate, out: &mut impl Write) -> anyhow::Result<()> {
-    let _ = (options, out);
-    anyhow::bail!("not built in this version")
+    let line = match &options.how {
+        How::Datagrams(options) => serde_json::to_string(&options.generate()?)?,
+        How::Ping(options) => serde_json::to_string(&options.measure()?)?,
+    };
+    writeln!(out, "{line}")?;
+    Ok(out.flush()?)
 }

@@ -1,0 +1,126 @@
+//! Datagrams through the whole stack, many to a system call: sendmmsg(2).
+
+use std::io::IoSlice;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, sendmmsg};
+
+use super::{Amount, Outcome, Pace};
+
+/// The shortest payload: the counter.
+const COUNTER: usize = 4;
+
+/// Datagrams to send.
+#[derive(Clone, Debug, Args)]
+pub struct Datagrams {
+    /// Where to
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub to: SocketAddr,
+    /// Octets of a payload
+    #[arg(long, value_name = "N", default_value_t = 4,
+          value_parser = clap::value_parser!(u16).range(COUNTER as i64..=1472))]
+    pub size: u16,
+    /// Datagrams to a system call
+    #[arg(long, value_name = "N", default_value_t = 64,
+          value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub batch: u16,
+    /// How many, and how fast
+    #[command(flatten)]
+    pub amount: Amount,
+}
+
+/// Payloads of one size, and what sendmmsg(2) needs to know of them.
+struct Batch {
+    payloads: Vec<Vec<u8>>,
+    headers: MultiHeaders<SockaddrStorage>,
+}
+
+impl Datagrams {
+    /// Sends them.
+    ///
+    /// # Errors
+    /// When there is no way to the address, or the kernel can't send. That nobody listens there is
+    /// no error.
+    pub fn generate(&self) -> Result<Outcome> {
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).context("opening a socket")?;
+        socket.connect(self.to).with_context(|| format!("sending to {}", self.to))?;
+        let mut batch = Batch::new(usize::from(self.batch), usize::from(self.size));
+        let (mut counter, mut sent) = (self.amount.first, 0);
+        let mut pace = Pace::of(&self.amount);
+        while let Some(count) = pace.next(u32::from(self.batch)) {
+            batch.number(counter, count as usize);
+            counter = counter.wrapping_add(count);
+            sent += batch
+                .send(&socket, count as usize)
+                .with_context(|| format!("sending to {}", self.to))?;
+        }
+        Outcome::of("datagrams", &pace, sent)
+    }
+}
+
+impl Batch {
+    fn new(datagrams: usize, size: usize) -> Self {
+        let payloads = vec![vec![0; size.max(COUNTER)]; datagrams];
+        Self { payloads, headers: MultiHeaders::preallocate(datagrams, None) }
+    }
+
+    fn number(&mut self, first: u32, count: usize) {
+        for (payload, place) in self.payloads.iter_mut().take(count).zip(0..) {
+            let counter = first.wrapping_add(place).to_le_bytes();
+            payload[..COUNTER].copy_from_slice(&counter);
+        }
+    }
+
+    /// Sends the first of them, until all have gone out.
+    fn send(&mut self, socket: &UdpSocket, count: usize) -> Result<u64, Errno> {
+        let mut sent = 0;
+        while sent < count {
+            let rest: Vec<_> =
+                self.payloads[sent..count].iter().map(|p| [IoSlice::new(p)]).collect();
+            let nowhere = vec![None::<SockaddrStorage>; rest.len()];
+            let flags = MsgFlags::empty();
+            match sendmmsg(socket.as_raw_fd(), &mut self.headers, &rest, &nowhere, [], flags) {
+                Ok(results) => sent += results.count(),
+                // Said of an earlier datagram, by ICMP: nobody listens. The next call sends again.
+                Err(Errno::ECONNREFUSED | Errno::EINTR) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(sent as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn every_counter_arrives_once_and_in_order() {
+        let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+        receiver.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let amount =
+            Amount { count: Some(100), duration: Duration::ZERO, rate: None, first: u32::MAX - 9 };
+        let to = receiver.local_addr().unwrap();
+        let outcome = Datagrams { to, size: 6, batch: 32, amount }.generate().unwrap();
+        assert_eq!((outcome.offered, outcome.sent), (100, 100));
+        for expected in (u32::MAX - 9..=u32::MAX).chain(0..90) {
+            let mut payload = [0; 16];
+            assert_eq!(receiver.recv(&mut payload).unwrap(), 6);
+            assert_eq!(payload[..4], expected.to_le_bytes());
+        }
+    }
+
+    #[test]
+    fn nobody_listening_is_no_error() {
+        let to = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let amount = Amount { count: Some(10), duration: Duration::ZERO, rate: None, first: 0 };
+        let outcome = Datagrams { to, size: 4, batch: 1, amount }.generate().unwrap();
+        assert_eq!(outcome.sent, 10);
+    }
+}
