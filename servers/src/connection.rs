@@ -14,7 +14,7 @@
 //! answer with a reset, and the reset may overtake our last words. So we close our direction first,
 //! and drop what still comes, up to a limit.
 
-use std::io::{self, Read, Write};
+use std::io;
 
 use wire::{Buffer, Protocol, Stage, Status};
 
@@ -25,13 +25,29 @@ use crate::worker::Worker;
 /// How much of a peer's further sending is dropped before the connection is closed all the same.
 const LINGER_OCTETS_MAX: usize = 256 * 1024;
 
-/// The one thing a connection wants.
+/// What is wanted of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interest {
     /// To read from the peer.
     Read,
     /// To write to the peer.
     Write,
+    /// Whichever comes first.
+    Either,
+}
+
+impl Interest {
+    /// Whether reading is wanted.
+    #[must_use]
+    pub const fn reads(self) -> bool {
+        matches!(self, Self::Read | Self::Either)
+    }
+
+    /// Whether writing is wanted.
+    #[must_use]
+    pub const fn writes(self) -> bool {
+        matches!(self, Self::Write | Self::Either)
+    }
 }
 
 /// What a read or a write said about the next one.
@@ -56,6 +72,10 @@ pub enum Wait {
     Room,
     /// For the peer to stop sending.
     Linger,
+    /// For a backend to accept a connection.
+    Connect,
+    /// For a backend to answer.
+    Reply,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,18 +165,27 @@ impl<P: Protocol> Connection<P> {
             Wait::Body => patience.body,
             Wait::Room => patience.write,
             Wait::Linger => patience.linger,
+            // Those are waits of a session with two sockets, which keeps them itself.
+            Wait::Connect | Wait::Reply => patience.idle,
         }
     }
 
-    /// Reads once, and takes the conversation as far as it goes with that.
+    /// Where a read puts what it finds. What came is to be told by [`received`](Self::received).
+    pub fn spare(&mut self, worker: &mut Worker<'_>) -> &mut [u8] {
+        self.input.get_or_insert_with(|| worker.buffers.lend()).spare()
+    }
+
+    /// A read into [`spare`](Self::spare) is over: takes the conversation as far as it goes with that.
     ///
     /// # Errors
     /// What the read says, except that it would have to wait.
-    pub fn fill(&mut self, from: &mut impl Read, worker: &mut Worker<'_>) -> io::Result<Flow> {
+    pub fn received(
+        &mut self,
+        count: io::Result<usize>,
+        worker: &mut Worker<'_>,
+    ) -> io::Result<Flow> {
         let mut input = self.input.take().unwrap_or_else(|| worker.buffers.lend());
-        worker.counters.reads.count();
-        let room = input.spare().len();
-        let count = match from.read(input.spare()) {
+        let count = match count {
             Ok(count) => count,
             Err(error) => {
                 self.input = keep(input, &mut worker.buffers);
@@ -166,6 +195,7 @@ impl<P: Protocol> Connection<P> {
         if count == 0 {
             self.peer = Peer::Closed;
         }
+        let room = input.spare().len();
         input.commit(count);
         worker.counters.octets_in.add(count as u64);
         self.drop_if_lingering(&mut input);
@@ -173,14 +203,19 @@ impl<P: Protocol> Connection<P> {
         Ok(if count == room { Flow::More } else { Flow::Dry })
     }
 
-    /// Writes once; when all is written, takes the conversation on.
+    /// What a write takes. How much went is to be told by [`sent`](Self::sent).
+    #[must_use]
+    pub fn output(&self) -> &[u8] {
+        self.output.as_ref().map_or(&[], Buffer::filled)
+    }
+
+    /// A write of [`output`](Self::output) is over; when all is written, takes the conversation on.
     ///
     /// # Errors
     /// What the write says, except that it would have to wait.
-    pub fn flush(&mut self, to: &mut impl Write, worker: &mut Worker<'_>) -> io::Result<Flow> {
+    pub fn sent(&mut self, count: io::Result<usize>, worker: &mut Worker<'_>) -> io::Result<Flow> {
         let Some(output) = &mut self.output else { return Ok(Flow::More) };
-        worker.counters.writes.count();
-        match to.write(output.filled()) {
+        match count {
             Ok(count) => {
                 output.consume(count);
                 worker.counters.octets_out.add(count as u64);
@@ -288,7 +323,8 @@ impl<P: Protocol> Connection<P> {
     }
 }
 
-fn keep(buffer: Buffer, buffers: &mut Buffers) -> Option<Buffer> {
+/// Keeps a buffer that holds something; gives an empty one back.
+pub(crate) fn keep(buffer: Buffer, buffers: &mut Buffers) -> Option<Buffer> {
     if buffer.is_empty() {
         buffers.take_back(buffer);
         return None;

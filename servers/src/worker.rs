@@ -1,7 +1,11 @@
 //! What one worker has for itself while it serves.
 
+use std::os::fd::RawFd;
+
 use crate::buffers::Buffers;
 use crate::control::Control;
+use crate::listener::Blocking;
+use crate::proxy::link::Links;
 use crate::stats::Lease;
 
 /// One worker: the thread that waits, reads and writes for a set of connections, or for one.
@@ -13,13 +17,20 @@ pub struct Worker<'a> {
     pub counters: Lease<'a>,
     /// The buffers it lends to its connections.
     pub buffers: Buffers,
+    /// Whether its calls wait: so must those on sockets that its sessions open.
+    pub blocking: Blocking,
+    /// Descriptors from this one on are beyond it.
+    pub ceiling: Option<RawFd>,
+    /// The connections to backends that none of its sessions uses now.
+    pub links: Links,
 }
 
 impl<'a> Worker<'a> {
     /// One more worker of a server.
     #[must_use]
-    pub fn new(control: &'a Control) -> Self {
+    pub fn new(control: &'a Control, blocking: Blocking) -> Self {
         let buffers = Buffers::new(control.buffer_octets);
-        Self { control, counters: control.stats.lease(), buffers }
+        let (ceiling, links) = (None, Links::default());
+        Self { control, counters: control.stats.lease(), buffers, blocking, ceiling, links }
     }
 }

@@ -13,7 +13,7 @@ pub struct Echo;
 impl Serves for wire::echo::Echo {}
 
 impl App for Echo {
-    fn open(&self, stream: TcpStream, worker: &Worker<'_>) -> Box<dyn Session> {
+    fn open(&self, stream: TcpStream, worker: &mut Worker<'_>) -> Box<dyn Session> {
         Box::new(Served::new(stream, wire::echo::Echo::default(), worker.control.now()))
     }
 }

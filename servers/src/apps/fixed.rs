@@ -20,7 +20,7 @@ pub struct Fixed {
 impl Serves for wire::fixed::Fixed {}
 
 impl App for Fixed {
-    fn open(&self, stream: TcpStream, worker: &Worker<'_>) -> Box<dyn Session> {
+    fn open(&self, stream: TcpStream, worker: &mut Worker<'_>) -> Box<dyn Session> {
         let fixed = wire::fixed::Fixed::new(self.message, Arc::clone(&self.reply));
         Box::new(Served::new(stream, fixed, worker.control.now()))
     }

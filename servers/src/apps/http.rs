@@ -49,7 +49,7 @@ pub struct Http {
 }
 
 impl App for Http {
-    fn open(&self, stream: TcpStream, worker: &Worker<'_>) -> Box<dyn Session> {
+    fn open(&self, stream: TcpStream, worker: &mut Worker<'_>) -> Box<dyn Session> {
         let routes = Routes { site: self.clone(), outgoing: None };
         let server = Server::new(routes, self.limits);
         Box::new(Served::new(stream, server, worker.control.now()))

@@ -19,7 +19,7 @@ pub use http::Http;
 /// What is done for each client.
 pub trait App: Sync {
     /// Begins to serve the client at the other end of `stream`.
-    fn open(&self, stream: TcpStream, worker: &Worker<'_>) -> Box<dyn Session>;
+    fn open(&self, stream: TcpStream, worker: &mut Worker<'_>) -> Box<dyn Session>;
 
     /// Ends a connection that the model cannot serve, with an answer if the protocol has one.
     fn turn_away(&self, stream: TcpStream) {

@@ -9,28 +9,50 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::socket::{self, sockopt};
 use nix::sys::time::TimeVal;
 
 use crate::connection::{Interest, Wait};
-use crate::control::Phase;
-use crate::session::Session;
+use crate::control::{Phase, TICK};
+use crate::drive::poller::Ready;
+use crate::models::{flags, ready_for};
+use crate::session::{End, Ends, Session, Wants};
 use crate::worker::Worker;
+
+/// How long a look for several things waits at most.
+#[expect(clippy::cast_possible_truncation, reason = "it is a tenth of a second")]
+const TICK_MILLISECONDS: u16 = TICK.as_millis() as u16;
 
 /// Drives `session` until it is over, and drops it.
 pub fn run(mut session: Box<dyn Session>, worker: &mut Worker<'_>) {
     worker.counters.accepted.count();
-    let taken = worker.control.crowd.sit(session.socket());
+    let taken = worker.control.crowd.sit(session.socket(End::Client));
     let mut driver = Driver { armed: None, asked_to_close: false };
-    while let Some(interest) = session.interest() {
-        taken.seat().note(session.wait() == Wait::Idle);
-        if driver.step(session.as_mut(), interest, worker).is_err() {
+    loop {
+        let wants = session.wants();
+        if wants.is_over() {
             break;
         }
+        taken.seat().note(session.wait() == Wait::Idle);
+        if driver.step(session.as_mut(), wants, worker).is_err() {
+            break;
+        }
+        close_retired(worker);
     }
+    session.leave(worker);
+    close_retired(worker);
     // The seat is left before the socket is closed, for its number may be another's right after.
     drop(taken);
     worker.counters.closed.count();
+}
+
+/// Closes the connections to backends that nobody wants any more.
+fn close_retired(worker: &mut Worker<'_>) {
+    while let Some(link) = worker.links.retired() {
+        drop(link);
+    }
 }
 
 struct Driver {
@@ -43,16 +65,19 @@ impl Driver {
     fn step(
         &mut self,
         session: &mut dyn Session,
-        interest: Interest,
+        wants: Wants,
         worker: &mut Worker<'_>,
     ) -> io::Result<()> {
-        match interest {
-            Interest::Write => session.write(worker)?,
-            Interest::Read => {
-                self.arm(session, worker)?;
-                session.read(worker)?
+        match wants.only() {
+            Some((end, Interest::Read)) => {
+                self.arm(end, session, worker)?;
+                session.read(end, worker)?;
             }
-        };
+            Some((end, _)) => {
+                session.write(end, worker)?;
+            }
+            None => whichever_comes_first(session, wants, worker)?,
+        }
         if worker.control.now() >= session.deadline(worker) {
             session.expire(worker);
         }
@@ -63,17 +88,63 @@ impl Driver {
         Ok(())
     }
 
-    /// Limits how long the next read may wait.
-    fn arm(&mut self, session: &dyn Session, worker: &Worker<'_>) -> io::Result<()> {
+    /// Limits how long the next read from a client may wait. On a link that has been done once and for
+    /// all: see [`crate::proxy::link`].
+    fn arm(&mut self, end: End, session: &dyn Session, worker: &Worker<'_>) -> io::Result<()> {
         let wait = session.wait();
-        if wait == Wait::Idle && self.armed == Some(Wait::Idle) {
+        if end == End::Upstream || (wait == Wait::Idle && self.armed == Some(Wait::Idle)) {
             return Ok(());
         }
         self.armed = Some(wait);
         let patience = worker.control.now().until(session.deadline(worker));
         // Nothing at all would mean for ever.
-        limit_reads(session.socket(), patience.max(Duration::from_millis(1)))
+        limit_reads(session.socket(end), patience.max(Duration::from_millis(1)))
     }
+}
+
+/// Waits, for a tick at most, for several things at once, and lets the session have those that are
+/// there. A call that waits can't do that: here a thread needs poll(2) as well.
+fn whichever_comes_first(
+    session: &mut dyn Session,
+    wants: Wants,
+    worker: &mut Worker<'_>,
+) -> io::Result<()> {
+    worker.counters.waits.count();
+    worker.counters.wait_calls.count();
+    let mut ready = look(session, wants)?;
+    for end in End::BOTH {
+        while let Some(interest) = session.wants().of(end).and_then(|w| ready.of(end).allows(w)) {
+            match interest {
+                Interest::Write => session.write(end, worker)?,
+                _ => session.read(end, worker)?,
+            };
+            // Each of them once: whether there is more, the next look will say.
+            *ready.of(end) = Ready::default();
+        }
+    }
+    Ok(())
+}
+
+fn look(session: &dyn Session, mut wants: Wants) -> io::Result<Ends<Ready>> {
+    let lines = End::BOTH.map(|end| {
+        let wanted = *wants.of(end);
+        wanted.map(|interest| (end, PollFd::new(session.socket(end), flags(interest))))
+    });
+    let mut list = Vec::with_capacity(lines.len());
+    let mut of = Vec::with_capacity(lines.len());
+    for (end, line) in lines.into_iter().flatten() {
+        list.push(line);
+        of.push(end);
+    }
+    match poll(&mut list, TICK_MILLISECONDS) {
+        Err(Errno::EINTR) => {}
+        found => _ = found?,
+    }
+    let mut ready = Ends::<Ready>::default();
+    for (line, &end) in list.iter().zip(&of) {
+        ready.of(end).note(ready_for(line.revents().unwrap_or(PollFlags::empty())));
+    }
+    Ok(ready)
 }
 
 /// Makes reads from `socket`, or accepts, give up after `patience`.

@@ -72,17 +72,37 @@ impl Ready {
         match interest {
             Interest::Read => Self { read: true, ..Self::default() },
             Interest::Write => Self { write: true, ..Self::default() },
+            Interest::Either => Self { read: true, write: true, ..Self::default() },
         }
     }
 
-    /// Whether there is any point in trying what `interest` says. A broken connection is worth both:
-    /// the call says how it is broken.
+    /// What of `interest` there is any point in trying: one thing at a time, and writing first. A
+    /// connection that has ended is worth a read: it says how.
     #[must_use]
-    pub fn allows(self, interest: Interest) -> bool {
-        match interest {
-            Interest::Read => self.read || self.ended,
-            Interest::Write => self.write || self.ended,
+    pub fn allows(self, interest: Interest) -> Option<Interest> {
+        if interest.writes() && self.write {
+            return Some(Interest::Write);
         }
+        (interest.reads() && (self.read || self.ended)).then_some(Interest::Read)
+    }
+
+    /// Takes note of an event.
+    pub fn note(&mut self, event: Self) {
+        self.read |= event.read;
+        // A write to a broken connection says how it is broken.
+        self.write |= event.write || event.ended;
+        self.ended |= event.ended;
+    }
+
+    /// A call for `interest` found nothing more to do.
+    pub fn dry(&mut self, interest: Interest) {
+        if interest == Interest::Write {
+            self.write = false;
+            return;
+        }
+        // The last octets and the end come in one event; so the end is worth one more read.
+        self.ended &= self.read;
+        self.read = false;
     }
 }
 

@@ -11,15 +11,17 @@ use std::net::TcpStream;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Arc;
 
+use nix::sys::socket::{getsockopt, sockopt};
+
 use crate::apps::App;
 use crate::connection::{Flow, Interest};
 use crate::control::{Phase, Ticks};
 use crate::drive::poller::{Block, Event, Poller, Ready, Token, Trigger};
-use crate::drive::slots::{Slots, Tenant};
+use crate::drive::slots::{Slots, Tenant, Tied, Watch};
 use crate::keeper::Keeper;
 use crate::listener::{Blocking, Inbox, Listener, Refusal};
 use crate::models::Site;
-use crate::session::Session;
+use crate::session::{End, Ends, Session, Wants};
 use crate::waker::Waker;
 use crate::worker::Worker;
 
@@ -53,7 +55,7 @@ enum Gate {
 
 enum Turn {
     /// Nothing more can be done for it now; it waits for this.
-    Waits(Interest),
+    Waits(Wants),
     /// Its budget is spent.
     Unfinished,
     Over,
@@ -93,7 +95,7 @@ impl<'a, P: Poller> Reactor<'a, P> {
             source,
             gate: Gate::Paused,
             app: site.app,
-            worker: Worker::new(site.control),
+            worker: Worker { ceiling: P::CEILING, ..Worker::new(site.control, Blocking::No) },
             waker,
             keeper: site.control.join_reactors().then_some(site.keeper),
             slots: Slots::default(),
@@ -147,7 +149,7 @@ impl<'a, P: Poller> Reactor<'a, P> {
             self.dispatch(token, ready);
         }
         for token in unfinished {
-            self.dispatch(token, Ready::only(Interest::Read));
+            self.dispatch(token, Ready::default());
         }
         self.events = events;
         Ok(())
@@ -162,46 +164,131 @@ impl<'a, P: Poller> Reactor<'a, P> {
         }
     }
 
+    /// Something can be done for a session, or for one that uses a connection to a backend.
+    fn serve(&mut self, token: Token, event: Ready) {
+        let Some(tied) = self.slots.tied(token) else {
+            return self.turn_of(token, Some((End::Client, event)));
+        };
+        tied.watch.ready.note(event);
+        let session = tied.to;
+        match self.slots.of(session).and_then(|(tenant, _)| tenant.session.link()) {
+            Some(link) if link.ticket == Some(token) => {
+                self.turn_of(session, Some((End::Upstream, event)));
+            }
+            // Nobody uses it. Whatever can be read from it, nobody has asked for.
+            _ if event.read || event.ended => {
+                self.worker.links.evict(token);
+                self.sweep();
+            }
+            _ => {}
+        }
+    }
+
     /// Gives a session what it wants for as long as it can have it.
-    fn serve(&mut self, token: Token, ready: Ready) {
+    fn turn_of(&mut self, token: Token, event: Option<(End, Ready)>) {
+        let upstream = self.upstream_ready(token);
         // An event for a tenant that has moved out meanwhile is stale.
         let Some((tenant, _)) = self.slots.of(token) else { return };
-        let turn = drive::<P>(tenant.session.as_mut(), ready, &mut self.worker);
+        if let Some((End::Client, event)) = event {
+            tenant.watch.ready.note(event);
+        }
+        let mut ready = Ends { client: tenant.watch.ready, upstream };
+        let turn = drive::<P>(tenant.session.as_mut(), &mut ready, &mut self.worker);
+        tenant.watch.ready = known::<P>(ready.client);
+        self.sweep();
         match turn.unwrap_or(Turn::Over) {
-            Turn::Waits(interest) => self.settle(token, interest),
-            Turn::Unfinished => self.unfinished.push(token),
+            Turn::Waits(wants) => self.settle(token, wants, known::<P>(ready.upstream), event),
+            Turn::Unfinished => {
+                self.settle_link(token, None, known::<P>(ready.upstream));
+                self.unfinished.push(token);
+            }
             Turn::Over => self.close(token),
         }
     }
 
+    /// What the session's connection to a backend is ready for, as far as is known.
+    fn upstream_ready(&mut self, token: Token) -> Ready {
+        let link = self.slots.of(token).and_then(|(tenant, _)| tenant.session.link()?.ticket);
+        let tied = link.and_then(|link| self.slots.tied(link));
+        tied.map_or_else(|| Ready::only(Interest::Write), |tied| tied.watch.ready)
+    }
+
     /// Notes until when the session may wait, and makes sure that the poller waits for the right thing.
-    fn settle(&mut self, token: Token, interest: Interest) {
+    fn settle(&mut self, token: Token, wants: Wants, upstream: Ready, event: Option<(End, Ready)>) {
+        if !self.settle_link(token, wants.upstream, upstream) {
+            return self.close(token);
+        }
         let Some((tenant, deadline)) = self.slots.of(token) else { return };
         *deadline = tenant.session.deadline(&self.worker);
         self.earliest = self.earliest.min(*deadline);
-        let ask = match P::TRIGGER {
-            Trigger::Level => tenant.registered != interest,
-            Trigger::Oneshot => true,
-            // It was asked for both directions, once and for all.
-            Trigger::Edge => false,
-        };
-        if ask {
-            tenant.registered = interest;
-            self.worker.counters.controls.count();
-            if self.poller.modify(tenant.session.socket(), token, interest).is_err() {
-                self.close(token);
+        let unwanted = event.is_some_and(|(end, _)| end == End::Client) && wants.client.is_none();
+        if unwanted && event.is_some_and(|(_, ready)| ready.ended) {
+            // There is nobody any more for whom a backend should go on working.
+            if is_broken(tenant.session.socket(End::Client)) {
+                return self.close(token);
             }
+        }
+        let socket = tenant.session.socket(End::Client);
+        let watch = &mut tenant.watch;
+        let asked =
+            ask(&mut self.poller, &self.worker, socket, token, wants.client, watch, unwanted);
+        if asked.is_err() {
+            self.close(token);
         }
     }
 
+    /// The same for its connection to a backend, which may be new to the poller. `false` says that the
+    /// kernel has no room for that.
+    fn settle_link(&mut self, token: Token, wanted: Option<Interest>, ready: Ready) -> bool {
+        let name = self.slots.next();
+        let Some((tenant, _)) = self.slots.of(token) else { return true };
+        let Some(link) = tenant.session.link() else { return true };
+        let Some(ticket) = link.ticket else {
+            let interest = wanted.unwrap_or(Interest::Read);
+            self.worker.counters.controls.count();
+            if self.poller.add(link.as_fd(), name, interest).is_err() {
+                return false;
+            }
+            link.ticket = Some(name);
+            let watch = Watch { ready, ..Watch::new(interest) };
+            self.slots.tie(Tied { to: token, watch });
+            return true;
+        };
+        let socket = link.as_raw_fd();
+        let Some(tied) = self.slots.tied(ticket) else { return true };
+        tied.to = token;
+        let unwanted = wanted.is_none() && (tied.watch.ready.read || tied.watch.ready.ended);
+        tied.watch.ready = ready;
+        // SAFETY: the session's link is open; it is borrowed anew because the slots are, too.
+        let socket = unsafe { BorrowedFd::borrow_raw(socket) };
+        let watch = &mut tied.watch;
+        ask(&mut self.poller, &self.worker, socket, ticket, wanted, watch, unwanted).is_ok()
+    }
+
     fn close(&mut self, token: Token) {
-        if let Some(tenant) = self.slots.remove(token) {
-            self.poller.forget(tenant.session.socket());
+        if let Some(mut tenant) = self.slots.remove(token) {
+            tenant.session.leave(&mut self.worker);
+            self.sweep();
+            if tenant.watch.registered.is_some() {
+                self.poller.forget(tenant.session.socket(End::Client));
+            }
             drop(tenant);
             self.worker.counters.closed.count();
             if self.gate == Gate::Paused {
                 self.open_gate();
             }
+        }
+    }
+
+    /// Closes the connections to backends that nobody wants any more.
+    fn sweep(&mut self) {
+        while let Some(link) = self.worker.links.retired() {
+            let Some(ticket) = link.ticket else { continue };
+            let registered = self.slots.tied(ticket).and_then(|tied| tied.watch.registered);
+            if registered.is_some() {
+                self.poller.forget(link.as_fd());
+            }
+            self.slots.remove(ticket);
         }
     }
 
@@ -248,10 +335,10 @@ impl<'a, P: Poller> Reactor<'a, P> {
         }
         self.worker.counters.controls.count();
         self.worker.counters.accepted.count();
-        let session = self.app.open(stream, &self.worker);
+        let session = self.app.open(stream, &mut self.worker);
         let deadline = session.deadline(&self.worker);
         self.earliest = self.earliest.min(deadline);
-        self.slots.insert(Tenant { session, registered: Interest::Read }, deadline);
+        self.slots.insert(Tenant { session, watch: Watch::new(Interest::Read) }, deadline);
     }
 
     fn open_gate(&mut self) {
@@ -311,10 +398,10 @@ impl<'a, P: Poller> Reactor<'a, P> {
         self.gate = Gate::Closed;
         for token in self.slots.tokens() {
             // What the client has sent by now is still answered.
-            self.serve(token, Ready::only(Interest::Read));
+            self.turn_of(token, Some((End::Client, Ready::only(Interest::Read))));
             if let Some((tenant, _)) = self.slots.of(token) {
                 tenant.session.close_soon(&mut self.worker);
-                self.serve(token, Ready::default());
+                self.turn_of(token, None);
             }
         }
     }
@@ -327,39 +414,87 @@ impl<'a, P: Poller> Reactor<'a, P> {
         for token in self.slots.overdue(now) {
             if let Some((tenant, _)) = self.slots.of(token) {
                 tenant.session.expire(&mut self.worker);
-                self.serve(token, Ready::default());
+                self.turn_of(token, None);
             }
         }
         self.earliest = self.slots.earliest();
     }
 }
 
-/// One turn of a session. A write is always worth trying: there is nearly always room.
+/// Makes sure that the poller reports what is `wanted` of a socket. What nobody wants now it may report
+/// once; that is cheaper than asking it twice for each request.
+fn ask<P: Poller>(
+    poller: &mut P,
+    worker: &Worker<'_>,
+    socket: BorrowedFd<'_>,
+    token: Token,
+    wanted: Option<Interest>,
+    watch: &mut Watch,
+    reported_in_vain: bool,
+) -> io::Result<()> {
+    let ask = match (P::TRIGGER, wanted) {
+        // It was asked for both directions, once and for all.
+        (Trigger::Edge, _) | (Trigger::Oneshot, None) => return Ok(()),
+        (Trigger::Level, None) if watch.registered.is_none() || !reported_in_vain => return Ok(()),
+        (Trigger::Level, Some(_)) => watch.registered != wanted,
+        (Trigger::Oneshot, Some(_)) | (Trigger::Level, None) => true,
+    };
+    if !ask {
+        return Ok(());
+    }
+    worker.counters.controls.count();
+    let before = std::mem::replace(&mut watch.registered, wanted);
+    match wanted {
+        None => poller.remove(socket),
+        Some(interest) if before.is_none() => poller.add(socket, token, interest),
+        Some(interest) => poller.modify(socket, token, interest),
+    }
+}
+
+/// What is still known of a socket after a turn. Whoever is told only once must remember it; the
+/// others are told again.
+fn known<P: Poller>(ready: Ready) -> Ready {
+    match P::TRIGGER {
+        Trigger::Edge => ready,
+        Trigger::Level | Trigger::Oneshot => Ready { read: false, ended: false, ..ready },
+    }
+}
+
+/// Whether the connection has been reset.
+fn is_broken(socket: BorrowedFd<'_>) -> bool {
+    getsockopt(&socket, sockopt::SocketError).is_ok_and(|error| error != 0)
+}
+
+/// One turn of a session.
 fn drive<P: Poller>(
     session: &mut dyn Session,
-    mut ready: Ready,
+    ready: &mut Ends<Ready>,
     worker: &mut Worker<'_>,
 ) -> io::Result<Turn> {
-    ready.write = true;
     let (mut reads, mut writes) = (reads_max(P::TRIGGER), WRITES_MAX);
-    while let Some(interest) = session.interest() {
-        if !ready.allows(interest) {
-            return Ok(Turn::Waits(interest));
-        }
+    loop {
+        let wants = session.wants();
+        let Some((end, interest)) = possible(wants, ready) else {
+            return Ok(if wants.is_over() { Turn::Over } else { Turn::Waits(wants) });
+        };
         let (budget, flow) = match interest {
-            Interest::Read if reads == 0 => return Ok(out_of_reads(P::TRIGGER)),
             Interest::Write if writes == 0 => return Ok(Turn::Unfinished),
-            Interest::Read => (&mut reads, session.read(worker)?),
-            Interest::Write => (&mut writes, session.write(worker)?),
+            Interest::Write => (&mut writes, session.write(end, worker)?),
+            _ if reads == 0 => return Ok(out_of_reads(P::TRIGGER, wants)),
+            _ => (&mut reads, session.read(end, worker)?),
         };
         *budget -= 1;
-        match (flow, interest) {
-            (Flow::More, _) => {}
-            (Flow::Dry, Interest::Read) => ready.read = false,
-            (Flow::Dry, Interest::Write) => return Ok(Turn::Waits(Interest::Write)),
+        if flow == Flow::Dry {
+            ready.of(end).dry(interest);
         }
     }
-    Ok(Turn::Over)
+}
+
+/// One thing that is wanted and does not wait.
+fn possible(wants: Wants, ready: &Ends<Ready>) -> Option<(End, Interest)> {
+    let of = |end, wanted: Option<Interest>, ready: Ready| Some((end, ready.allows(wanted?)?));
+    of(End::Client, wants.client, ready.client)
+        .or_else(|| of(End::Upstream, wants.upstream, ready.upstream))
 }
 
 /// Whoever is told only once must read until nothing is left; the others are told again.
@@ -370,9 +505,9 @@ const fn reads_max(trigger: Trigger) -> u32 {
     }
 }
 
-const fn out_of_reads(trigger: Trigger) -> Turn {
+const fn out_of_reads(trigger: Trigger, wants: Wants) -> Turn {
     match trigger {
         Trigger::Edge => Turn::Unfinished,
-        Trigger::Level | Trigger::Oneshot => Turn::Waits(Interest::Read),
+        Trigger::Level | Trigger::Oneshot => Turn::Waits(wants),
     }
 }

@@ -1,79 +1,142 @@
 //! Where a reactor keeps its sessions: numbered slots that are used again, each time by another name.
+//!
+//! A slot stands for a socket. That of a client holds the session; that of a backend says whose it is,
+//! or was last: it stays when the session has gone, for the connection is kept for the next one.
 
 use crate::connection::Interest;
 use crate::control::Ticks;
-use crate::drive::poller::Token;
+use crate::drive::poller::{Ready, Token};
 use crate::session::Session;
 
-/// One session and what the reactor knows of it.
+/// What the poller has been asked about a socket, and what it has said.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Watch {
+    /// What it reports; `None` when the socket is not in it.
+    pub(crate) registered: Option<Interest>,
+    /// What the socket is ready for, as far as is known: writing until a write says otherwise.
+    pub(crate) ready: Ready,
+}
+
+impl Watch {
+    /// A socket that has just been put into the poller.
+    pub(crate) fn new(interest: Interest) -> Self {
+        Self { registered: Some(interest), ready: Ready::only(Interest::Write) }
+    }
+}
+
+/// One session and what the reactor knows of its client's socket.
 pub(crate) struct Tenant {
     /// The session.
     pub(crate) session: Box<dyn Session>,
-    /// What the poller has been asked for.
-    pub(crate) registered: Interest,
+    /// Its client's socket.
+    pub(crate) watch: Watch,
+}
+
+/// A connection to a backend.
+#[derive(Debug)]
+pub(crate) struct Tied {
+    /// The session that uses it, or did last.
+    pub(crate) to: Token,
+    /// Its socket.
+    pub(crate) watch: Watch,
+}
+
+enum Occupant {
+    Session(Tenant),
+    Link(Tied),
 }
 
 struct Slot {
     generation: u32,
     deadline: Ticks,
-    tenant: Option<Tenant>,
+    occupant: Option<Occupant>,
 }
 
-/// The sessions of one reactor.
+/// The sockets of one reactor.
 #[derive(Default)]
 pub(crate) struct Slots {
     slots: Vec<Slot>,
     free: Vec<u32>,
+    sessions: usize,
 }
 
 impl Slots {
-    /// The name that the next tenant will have. Slots are numbered well below `u32::MAX`.
+    /// The name that the next occupant will have. Slots are numbered well below `u32::MAX`.
     pub(crate) fn next(&mut self) -> Token {
         if self.free.is_empty() {
             let slot = u32::try_from(self.slots.len()).expect("fewer slots than descriptors");
-            self.slots.push(Slot { generation: 0, deadline: Ticks::NEVER, tenant: None });
+            self.slots.push(Slot { generation: 0, deadline: Ticks::NEVER, occupant: None });
             self.free.push(slot);
         }
         let slot = self.free[self.free.len() - 1];
         Token { slot, generation: self.slots[slot as usize].generation }
     }
 
-    /// Moves in under the name that [`next`](Self::next) gave.
+    /// A session moves in under the name that [`next`](Self::next) gave.
     pub(crate) fn insert(&mut self, tenant: Tenant, deadline: Ticks) {
-        let Token { slot, .. } = self.next();
-        self.free.pop();
-        let slot = &mut self.slots[slot as usize];
-        slot.tenant = Some(tenant);
+        self.sessions += 1;
+        let slot = self.occupy(Occupant::Session(tenant));
         slot.deadline = deadline;
     }
 
-    /// The tenant of that name, unless it has moved out.
-    pub(crate) fn of(&mut self, token: Token) -> Option<(&mut Tenant, &mut Ticks)> {
-        let slot = self.slots.get_mut(token.slot as usize)?;
-        if slot.generation != token.generation {
-            return None;
-        }
-        Some((slot.tenant.as_mut()?, &mut slot.deadline))
+    /// A connection to a backend moves in under the name that [`next`](Self::next) gave.
+    pub(crate) fn tie(&mut self, tied: Tied) {
+        self.occupy(Occupant::Link(tied));
     }
 
-    /// Moves out; nobody has the name again.
+    fn occupy(&mut self, occupant: Occupant) -> &mut Slot {
+        let Token { slot, .. } = self.next();
+        self.free.pop();
+        let slot = &mut self.slots[slot as usize];
+        slot.occupant = Some(occupant);
+        slot
+    }
+
+    /// The session of that name, unless it has moved out.
+    pub(crate) fn of(&mut self, token: Token) -> Option<(&mut Tenant, &mut Ticks)> {
+        let slot = self.slot(token)?;
+        match slot.occupant.as_mut()? {
+            Occupant::Session(tenant) => Some((tenant, &mut slot.deadline)),
+            Occupant::Link(_) => None,
+        }
+    }
+
+    /// The connection to a backend of that name, unless it has moved out.
+    pub(crate) fn tied(&mut self, token: Token) -> Option<&mut Tied> {
+        match self.slot(token)?.occupant.as_mut()? {
+            Occupant::Link(tied) => Some(tied),
+            Occupant::Session(_) => None,
+        }
+    }
+
+    fn slot(&mut self, token: Token) -> Option<&mut Slot> {
+        self.slots.get_mut(token.slot as usize).filter(|slot| slot.generation == token.generation)
+    }
+
+    /// Moves out; nobody has the name again. What comes back is the session, if it was one.
     pub(crate) fn remove(&mut self, token: Token) -> Option<Tenant> {
-        self.of(token)?;
-        let slot = &mut self.slots[token.slot as usize];
+        let slot = self.slot(token)?;
+        let occupant = slot.occupant.take()?;
         slot.generation = slot.generation.wrapping_add(1);
         slot.deadline = Ticks::NEVER;
         self.free.push(token.slot);
-        slot.tenant.take()
+        match occupant {
+            Occupant::Session(tenant) => {
+                self.sessions -= 1;
+                Some(tenant)
+            }
+            Occupant::Link(_) => None,
+        }
     }
 
     /// How many sessions there are.
     pub(crate) fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.sessions
     }
 
     /// The names of all sessions.
     pub(crate) fn tokens(&self) -> Vec<Token> {
-        self.named(|slot| slot.tenant.is_some())
+        self.named(|slot| matches!(slot.occupant, Some(Occupant::Session(_))))
     }
 
     /// The names of the sessions whose deadline has passed.
@@ -106,7 +169,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let session = Served::new(stream, wire::echo::Echo::default(), Ticks::default());
-        Tenant { session: Box::new(session), registered: Interest::Read }
+        Tenant { session: Box::new(session), watch: Watch::new(Interest::Read) }
     }
 
     fn move_in(slots: &mut Slots, deadline: Ticks) -> Token {
@@ -138,5 +201,18 @@ mod tests {
         assert_eq!(slots.overdue(later), [hasty, patient]);
         slots.remove(hasty);
         assert_eq!((slots.earliest(), slots.tokens()), (later, vec![patient]));
+    }
+
+    #[test]
+    fn a_connection_to_a_backend_is_no_session() {
+        let mut slots = Slots::default();
+        let session = move_in(&mut slots, Ticks::NEVER);
+        let link = slots.next();
+        slots.tie(Tied { to: session, watch: Watch::new(Interest::Read) });
+        assert_eq!((slots.len(), slots.tokens()), (1, vec![session]));
+        assert!(slots.of(link).is_none() && slots.tied(session).is_none());
+        assert_eq!(slots.tied(link).map(|tied| tied.to), Some(session));
+        assert!(slots.remove(link).is_none() && slots.tied(link).is_none());
+        assert_eq!(slots.len(), 1);
     }
 }

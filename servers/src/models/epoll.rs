@@ -49,6 +49,7 @@ impl Asking for Level {
         match interest {
             Interest::Read => EpollFlags::EPOLLIN,
             Interest::Write => EpollFlags::EPOLLOUT,
+            Interest::Either => EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT,
         }
     }
 }

@@ -11,7 +11,7 @@ use std::io;
 
 use crate::drive::accept::clients;
 use crate::drive::blocking;
-use crate::listener::Listener;
+use crate::listener::{Blocking, Listener};
 use crate::models::{AtOnce, Family, Listeners, Model, Site, Workers};
 use crate::worker::Worker;
 
@@ -27,9 +27,9 @@ pub(super) const MODEL: Model = Model {
 };
 
 fn serve(site: &Site<'_>, listeners: Vec<Listener>) -> io::Result<()> {
-    let mut worker = Worker::new(site.control);
+    let mut worker = Worker::new(site.control, Blocking::Yes);
     for client in clients(site, &listeners[0])? {
-        let session = site.app.open(client, &worker);
+        let session = site.app.open(client, &mut worker);
         blocking::run(session, &mut worker);
     }
     Ok(())

@@ -32,6 +32,7 @@ use crate::listener::Listener;
 
 pub use epoll::{Edge, Epoll, Level, Oneshot};
 pub use poll::Poll;
+pub(crate) use poll::{flags, ready_for};
 pub use portable::Portable;
 pub use select::Select;
 pub use select_wide::SelectWide;

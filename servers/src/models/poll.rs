@@ -100,14 +100,17 @@ impl Poller for Poll {
     }
 }
 
-fn flags(interest: Interest) -> PollFlags {
+/// What poll(2) is to look for.
+pub(crate) fn flags(interest: Interest) -> PollFlags {
     match interest {
         Interest::Read => PollFlags::POLLIN,
         Interest::Write => PollFlags::POLLOUT,
+        Interest::Either => PollFlags::POLLIN | PollFlags::POLLOUT,
     }
 }
 
-fn ready_for(flags: PollFlags) -> Ready {
+/// What poll(2) has found.
+pub(crate) fn ready_for(flags: PollFlags) -> Ready {
     let ends = PollFlags::POLLERR | PollFlags::POLLHUP | PollFlags::POLLNVAL;
     Ready {
         read: flags.contains(PollFlags::POLLIN),

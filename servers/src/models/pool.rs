@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::drive::accept::clients;
 use crate::drive::blocking;
-use crate::listener::Listener;
+use crate::listener::{Blocking, Listener};
 use crate::models::{AtOnce, Family, Listeners, Model, Site, Workers};
 use crate::worker::Worker;
 
@@ -52,11 +52,11 @@ fn serve(site: &Site<'_>, listeners: Vec<Listener>) -> io::Result<()> {
 }
 
 fn work(site: &Site<'_>, waiting: &Mutex<Receiver<TcpStream>>) {
-    let mut worker = Worker::new(site.control);
+    let mut worker = Worker::new(site.control, Blocking::Yes);
     loop {
         let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(client) = next else { return };
-        let session = site.app.open(client, &worker);
+        let session = site.app.open(client, &mut worker);
         blocking::run(session, &mut worker);
     }
 }

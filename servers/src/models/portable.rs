@@ -90,6 +90,7 @@ fn event(token: Token, interest: Interest) -> polling::Event {
     match interest {
         Interest::Read => polling::Event::readable(key),
         Interest::Write => polling::Event::writable(key),
+        Interest::Either => polling::Event::all(key),
     }
 }
 

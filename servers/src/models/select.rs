@@ -69,12 +69,10 @@ impl Poller for Select {
             self.tokens.resize(number + 1, None);
         }
         self.tokens[number] = Some(token);
-        let (wanted, other) = match interest {
-            Interest::Read => (&mut self.read, &mut self.write),
-            Interest::Write => (&mut self.write, &mut self.read),
-        };
-        wanted.insert(fd);
-        other.remove(fd);
+        let wanted = [(&mut self.read, interest.reads()), (&mut self.write, interest.writes())];
+        for (set, wanted) in wanted {
+            if wanted { set.insert(fd) } else { set.remove(fd) }
+        }
         Ok(())
     }
 

@@ -66,12 +66,10 @@ impl Poller for SelectWide {
             self.tokens.resize(number + 1, None);
         }
         self.tokens[number] = Some(token);
-        let (wanted, other) = match interest {
-            Interest::Read => (&mut self.read, &mut self.write),
-            Interest::Write => (&mut self.write, &mut self.read),
-        };
-        wanted.insert(number);
-        other.remove(number);
+        let wanted = [(&mut self.read, interest.reads()), (&mut self.write, interest.writes())];
+        for (set, wanted) in wanted {
+            if wanted { set.insert(number) } else { set.remove(number) }
+        }
         Ok(())
     }
 

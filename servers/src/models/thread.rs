@@ -17,7 +17,7 @@ use std::thread::{Builder, Scope};
 
 use crate::drive::accept::clients;
 use crate::drive::blocking;
-use crate::listener::Listener;
+use crate::listener::{Blocking, Listener};
 use crate::models::{AtOnce, Family, Listeners, Model, Site, Workers};
 use crate::stats::Counter;
 use crate::worker::Worker;
@@ -67,10 +67,10 @@ fn spawn<'scope>(
     let alive = site.control.threads();
     alive.fetch_add(1, Ordering::Relaxed);
     let spawned = Builder::new().stack_size(site.stack_octets).spawn_scoped(scope, move || {
-        let mut worker = Worker::new(site.control);
+        let mut worker = Worker::new(site.control, Blocking::Yes);
         // SAFETY: the descriptor has been given to this thread, and nobody else uses it.
         let client = unsafe { TcpStream::from_raw_fd(client) };
-        let session = site.app.open(client, &worker);
+        let session = site.app.open(client, &mut worker);
         blocking::run(session, &mut worker);
         alive.fetch_sub(1, Ordering::Relaxed);
     });

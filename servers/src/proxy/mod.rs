@@ -11,10 +11,11 @@
 //! [`Lease`]: whoever has one is using the backend, and dropping it gives the load back, whatever way
 //! the request ended. So no policy needs to be told of an end, and none can forget one.
 //!
-//! Nothing here owns a connection to a backend on behalf of a client: that is the data path's.
+//! The data path has [`link`]: connections to backends, and where they wait for the next request.
 
 pub mod backend;
 pub mod lease;
+pub mod link;
 pub mod moment;
 pub mod policy;
 pub mod upstreams;
