@@ -221,7 +221,7 @@ pub struct Limits {
     pub drain_timeout: Duration,
 }
 
-fn parse_time(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_time(text: &str) -> Result<Duration, String> {
     let time = humantime::parse_duration(text)
         .map_err(|error| format!("{error}; a time is a number with a unit: 500ms, 10s, 2min"))?;
     if time.is_zero() {

@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use serde::Serialize;
 
+use super::health::ejection::Record;
 use super::lease::Outcome;
 use super::moment::Moment;
 use super::upstreams::Fleet;
 
-/// The heaviest weight: enough for any mix of hosts, small enough that no sum overflows.
-pub const WEIGHT_MAX: u32 = 1_000;
+/// The heaviest weight, which consistent hashing has room for.
+pub const WEIGHT_MAX: u32 = 256;
 
 /// What is said of a backend: `HOST:PORT`, or `HOST:PORT,weight=3`.
 ///
@@ -84,10 +85,8 @@ pub struct Backend {
     leased: AtomicU64,
     /// What came of them: one number for each [`Outcome`].
     outcomes: [AtomicU64; Outcome::ALL.len()],
-    /// Failures since the last answer.
-    pub(super) failures_in_row: AtomicU32,
-    /// Ejections, the next one longer than the last; forgotten after a good while.
-    pub(super) ejections: AtomicU32,
+    /// What failed requests say of it.
+    pub(super) record: Record,
     /// Who else there is.
     pub(super) fleet: Weak<Fleet>,
 }
@@ -102,8 +101,7 @@ impl Backend {
             open: AtomicU64::new(0),
             leased: AtomicU64::new(0),
             outcomes: Default::default(),
-            failures_in_row: AtomicU32::new(0),
-            ejections: AtomicU32::new(0),
+            record: Record::default(),
             fleet,
         }
     }
@@ -184,8 +182,8 @@ mod tests {
         for (text, word) in [
             ("127.0.0.1", "HOST:PORT"),
             ("127.0.0.1:0", "port 0"),
-            ("127.0.0.1:80,weight=0", "1 to 1000"),
-            ("127.0.0.1:80,weight=1001", "1 to 1000"),
+            ("127.0.0.1:80,weight=0", "1 to 256"),
+            ("127.0.0.1:80,weight=257", "1 to 256"),
             ("127.0.0.1:80,wait=3", "weight=N"),
             ("127.0.0.1:80,", "weight=N"),
         ] {

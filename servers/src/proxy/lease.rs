@@ -8,12 +8,29 @@ use serde::Serialize;
 
 use super::backend::{Backend, BackendId};
 use super::moment::Moment;
+use super::policy::mix;
 
 /// Whoever asks, as far as a policy wants to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Client {
     /// Where it comes from.
     pub address: IpAddr,
+}
+
+impl Client {
+    /// A number for its address, the same each time and in each process: of all 32 bits of an IPv4
+    /// address, or all 128 of an IPv6 address. One of the first kind is the same in the clothes of the
+    /// second (`::ffff:a.b.c.d`).
+    #[must_use]
+    pub fn key(&self) -> u64 {
+        match self.address.to_canonical() {
+            IpAddr::V4(address) => mix(u64::from(address.to_bits())),
+            IpAddr::V6(address) => {
+                let bits = address.to_bits();
+                mix(mix((bits >> 64) as u64) ^ bits as u64)
+            }
+        }
+    }
 }
 
 /// The most backends that one request is tried on.
@@ -115,8 +132,17 @@ impl Lease {
 
     /// Says how a request ended. A lease for a whole connection says so for each request; one that is
     /// dropped without a word (the client has gone) speaks neither for nor against the backend.
+    ///
+    /// Failures in a row take the backend out of service for a while: see [`ejection`].
+    ///
+    /// [`ejection`]: super::health::ejection
     pub fn report(&self, outcome: Outcome) {
         self.backend.count(outcome);
+        if outcome == Outcome::Answered {
+            self.backend.record.clear();
+        } else if let Some(fleet) = self.backend.fleet.upgrade() {
+            fleet.note_failure(&self.backend, self.taken, outcome, Moment::now());
+        }
     }
 }
 

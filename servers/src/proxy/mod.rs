@@ -14,10 +14,13 @@
 //! The data path has [`link`]: connections to backends, and where they wait for the next request.
 
 pub mod backend;
+pub mod health;
 pub mod lease;
 pub mod link;
 pub mod moment;
+pub mod options;
 pub mod policy;
+pub mod reload;
 pub mod upstreams;
 
 pub use backend::{Backend, BackendId, BackendSpec};

@@ -8,13 +8,14 @@ use std::collections::HashSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use super::backend::{Backend, BackendId, BackendSpec};
+use super::health::ejection::Ejection;
 use super::lease::{Attempt, Client, Lease, Tried};
 use super::moment::Moment;
-use super::policy::{Candidates, Entry, Policy};
+use super::policy::{Candidates, Dice, Entry, Policy, Refused};
 
 /// Of the requests under way, one in so many may be a second attempt: more would be a second load on
 /// backends that are failing under the first.
@@ -31,15 +32,25 @@ pub struct Settings {
     pub seed: u64,
     /// How long a backend that is new, or back, takes to its full share.
     pub slow_start: Duration,
+    /// When failed requests take a backend out.
+    pub ejection: Ejection,
 }
 
 /// Why a set of backends can't be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unusable {
     /// There is none.
     Empty,
     /// This one is there twice: a weight says the same, clearly.
     Twice(SocketAddr),
+    /// The policy can't be made for these.
+    Refused(Refused),
+}
+
+impl From<Refused> for Unusable {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
 }
 
 impl fmt::Display for Unusable {
@@ -49,6 +60,7 @@ impl fmt::Display for Unusable {
             Self::Twice(address) => {
                 write!(f, "{address} is there twice: for a larger share write {address},weight=2")
             }
+            Self::Refused(refused) => write!(f, "not for this policy: {}", refused.0),
         }
     }
 }
@@ -64,10 +76,12 @@ pub struct Upstreams {
 /// What the backends know of each other.
 #[derive(Debug)]
 pub struct Fleet {
-    settings: Settings,
+    pub(super) settings: Settings,
     set: RwLock<Arc<Set>>,
-    /// One at a time replaces the set.
-    replacing: Mutex<()>,
+    /// One at a time replaces the set, or takes a backend out of service.
+    changing: Mutex<()>,
+    /// How much longer or shorter an ejection is.
+    pub(super) jitter: Dice,
     id_next: AtomicU32,
     /// Second attempts under way.
     pub(super) retrying: AtomicU64,
@@ -94,19 +108,20 @@ impl Upstreams {
     /// Those of `specs`, all of them in full service.
     ///
     /// # Errors
-    /// When there is none, or one of them twice.
+    /// When there is none, one of them twice, or more than the policy has room for.
     pub fn new(settings: Settings, specs: Vec<BackendSpec>) -> Result<Self, Unusable> {
         check(&specs)?;
-        let empty = Set { backends: Box::new([]), policy: (settings.policy.make)(&[], 0) };
+        let empty = Set { backends: Box::new([]), policy: (settings.policy.make)(&[], 0)? };
         let fleet = Arc::new(Fleet {
             settings,
             set: RwLock::new(Arc::new(empty)),
-            replacing: Mutex::new(()),
+            changing: Mutex::new(()),
+            jitter: Dice::new(settings.seed),
             id_next: AtomicU32::new(0),
             retrying: AtomicU64::new(0),
             retries: AtomicU64::new(0),
         });
-        fleet.install(&specs, Moment::ALWAYS);
+        fleet.install(&specs, Moment::ALWAYS)?;
         Ok(Self { fleet })
     }
 
@@ -121,11 +136,10 @@ impl Upstreams {
     /// leases of one that goes stay good.
     ///
     /// # Errors
-    /// When there is none, or one of them twice. Then nothing changes.
+    /// When there is none, one of them twice, or more than the policy has room for. Then nothing changes.
     pub fn replace(&self, specs: Vec<BackendSpec>) -> Result<(), Unusable> {
         check(&specs)?;
-        self.fleet.install(&specs, Moment::now());
-        Ok(())
+        self.fleet.install(&specs, Moment::now())
     }
 
     /// Whether a request may be tried once more: a fifth of all requests under way may, and
@@ -150,8 +164,13 @@ impl Upstreams {
 }
 
 impl Fleet {
-    fn set(&self) -> RwLockReadGuard<'_, Arc<Set>> {
+    pub(super) fn set(&self) -> RwLockReadGuard<'_, Arc<Set>> {
         self.set.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One at a time changes who is in service.
+    pub(super) fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lease(&self, client: &Client, tried: &Tried, now: Moment) -> Option<Lease> {
@@ -170,8 +189,9 @@ impl Fleet {
     }
 
     /// Puts a set of these in place; those that are new serve from `since`.
-    fn install(self: &Arc<Self>, specs: &[BackendSpec], since: Moment) {
-        let _one_at_a_time = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+    fn install(self: &Arc<Self>, specs: &[BackendSpec], since: Moment) -> Result<(), Unusable> {
+        let policy = (self.settings.policy.make)(specs, self.settings.seed)?;
+        let _changing = self.changing();
         let old = Arc::clone(&self.set());
         let find = |address| old.backends.iter().find(|backend| backend.address == address);
         let keep_or_make = |spec: &BackendSpec| match find(spec.address) {
@@ -182,9 +202,9 @@ impl Fleet {
             None => Arc::new(Backend::new(self.id(), *spec, since, Arc::downgrade(self))),
         };
         let backends = specs.iter().map(keep_or_make).collect();
-        let policy = (self.settings.policy.make)(specs, self.settings.seed);
         let new = Arc::new(Set { backends, policy });
         *self.set.write().unwrap_or_else(PoisonError::into_inner) = new;
+        Ok(())
     }
 
     fn id(&self) -> BackendId {

@@ -3,9 +3,14 @@
 //! A new policy is one file here and one line in [`POLICIES`]: the command line, the tests and the
 //! benches take their policies from this table.
 
+mod choice;
 mod dice;
+mod ip_hash;
+mod least_connections;
+mod load;
 mod random;
 mod round_robin;
+mod two_choices;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -15,6 +20,10 @@ use super::backend::{Backend, BackendSpec};
 use super::lease::{Client, Tried};
 use super::moment::Moment;
 
+pub(super) use choice::Choice;
+pub(super) use dice::{Dice, mix};
+pub use load::Load;
+
 /// One way of choosing.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
@@ -22,9 +31,14 @@ pub struct Entry {
     pub name: &'static str,
     /// One line about it.
     pub summary: &'static str,
-    /// One for these backends, its chances starting from this seed.
-    pub make: fn(&[BackendSpec], u64) -> Box<dyn Policy>,
+    /// One for these backends, its chances starting from this seed. Refused are more backends than it
+    /// has room for.
+    pub make: fn(&[BackendSpec], u64) -> Result<Box<dyn Policy>, Refused>,
 }
+
+/// Why a policy can't be made for a set of backends, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused(pub String);
 
 /// A choice among backends. Workers choose at the same time.
 pub trait Policy: Debug + Send + Sync {
@@ -34,7 +48,13 @@ pub trait Policy: Debug + Send + Sync {
 }
 
 /// All policies, from the simplest on.
-pub const POLICIES: &[Entry] = &[random::ENTRY, round_robin::ENTRY];
+pub const POLICIES: &[Entry] = &[
+    random::ENTRY,
+    round_robin::ENTRY,
+    least_connections::ENTRY,
+    two_choices::ENTRY,
+    ip_hash::ENTRY,
+];
 
 /// The policy of that name.
 #[must_use]
@@ -109,6 +129,18 @@ impl<'a> Candidates<'a> {
     #[must_use]
     pub fn open(&self, place: usize) -> u64 {
         self.backends[place].open()
+    }
+
+    /// What the backend at `place` has to do for its weight.
+    #[must_use]
+    pub fn load(&self, place: usize) -> Load {
+        Load::new(self.open(place), self.weight(place))
+    }
+
+    /// A choice among those that come up in the order of succession of `key`.
+    #[must_use]
+    pub(super) const fn choice_for(self, key: u64) -> Choice<'a> {
+        Choice::new(self, key)
     }
 
     /// How far one that serves since then has come: linearly from 1 up to [`FULL`](Self::FULL).

@@ -9,7 +9,7 @@ use super::{Candidates, Client, Entry, Policy};
 pub(super) const ENTRY: Entry = Entry {
     name: "random",
     summary: "by lot, in proportion to the weights",
-    make: |_, seed| Box::new(Random(Dice::new(seed))),
+    make: |_, seed| Ok(Box::new(Random(Dice::new(seed)))),
 };
 
 #[derive(Debug)]

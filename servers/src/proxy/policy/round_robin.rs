@@ -12,7 +12,7 @@ use super::{Candidates, Client, Entry, Policy};
 pub(super) const ENTRY: Entry = Entry {
     name: "round-robin",
     summary: "each in its turn; the heavier ones more often, spread out",
-    make: |backends, _| Box::new(RoundRobin(Mutex::new(vec![0; backends.len()]))),
+    make: |backends, _| Ok(Box::new(RoundRobin(Mutex::new(vec![0; backends.len()])))),
 };
 
 /// The credit of each backend. All workers take turns in one round: 30 requests to two backends are 15
