@@ -4,3 +4,4 @@ pub mod balancer;
 pub mod client;
 pub mod message;
 pub mod server;
+pub mod state;
