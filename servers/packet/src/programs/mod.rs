@@ -1,1 +1,8 @@
-//! The programs themselves, one a file.
+//! The programs themselves, one a file: what each does, and the code that does it.
+
+pub mod discard;
+pub mod echo;
+mod frame;
+pub mod pass;
+pub mod redirect;
+pub mod verdict;

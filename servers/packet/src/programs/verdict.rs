@@ -1,0 +1,109 @@
+//! Relays between pairs of TCP sockets inside the kernel: a sockhash and a verdict on each arrival.
+//!
+//! A socket that is put into the map no longer hands data to its reader. A program is asked where it
+//! shall go, and sends it out by the socket that the map has under the receiver's cookie: the other one
+//! of the pair. User space accepts, connects, closes, and touches no octet between.
+//!
+//! What it does not do: it hands on data, not the end of data. User space waits for `EPOLLRDHUP` and
+//! shuts the other side down. And a socket's data that lay in its queue before it was put in waits
+//! until more comes: read and hand on by hand what there is before [`SockPairs::insert`], and look once
+//! more after it.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+
+use crate::asm::Size::Double;
+use crate::asm::{Assembler, Code, Condition, Helper, Register::*};
+use crate::bpf::{self, Error, Flag, Kind, Map, Program, Type};
+
+/// The name of the map: a socket's other one, by the cookie of the first.
+const OTHERS: &str = "others";
+
+/// What an `sk_skb` program says: `enum sk_action`.
+const SK_DROP: i32 = 0;
+const SK_PASS: i32 = 1;
+
+/// The program.
+pub fn code() -> Code {
+    let mut a = Assembler::new();
+    let found = a.label("found");
+    a.note("The cookie of the socket that has received this, as a key on the stack.");
+    a.mov(R6, R1);
+    a.call(Helper::SocketCookie);
+    a.store(Double, R10.at(-8), R0);
+    a.note("Out by the other socket of its pair.");
+    a.mov(R1, R6);
+    a.map(R2, OTHERS);
+    a.mov(R3, R10);
+    a.add(R3, -8);
+    a.mov(R4, 0);
+    a.call(Helper::SkRedirectHash);
+    a.jump_if(R0, Condition::NotEqual, SK_DROP, found);
+    a.note("No other one is there: its reader gets it, nothing is lost.");
+    a.mov(R0, SK_PASS);
+    a.bind(found);
+    a.exit();
+    a.finish()
+}
+
+/// Pairs of sockets that the kernel relays between.
+#[derive(Debug)]
+pub struct SockPairs {
+    others: Map,
+    _program: Program,
+}
+
+impl SockPairs {
+    /// Room for so many pairs.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn new(pairs: u32) -> Result<Self, Error> {
+        let others = Map::new(OTHERS, Kind::Sockhash, [8, 8], pairs.saturating_mul(2))?;
+        let program = Program::load(&code(), Type::SkSkb, &[&others])?;
+        bpf::attach_verdict(&program, &others)?;
+        Ok(Self { others, _program: program })
+    }
+
+    /// From now on what comes in by one goes out by the other. Both are connected TCP sockets; they
+    /// leave the map by themselves when they are closed.
+    ///
+    /// # Errors
+    /// What the kernel says: E2BIG if there is no room, EOPNOTSUPP for a socket that is not connected.
+    /// Then neither is in the map.
+    pub fn insert(&self, one: &impl AsFd, other: &impl AsFd) -> io::Result<()> {
+        let (first, second) = (cookie(one)?, cookie(other)?);
+        self.put(first, other)?;
+        self.put(second, one).inspect_err(|_| drop(self.others.remove(&first)))
+    }
+
+    /// Takes both out again.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn remove(&self, one: &impl AsFd, other: &impl AsFd) -> io::Result<()> {
+        self.others.remove(&cookie(one)?)?;
+        self.others.remove(&cookie(other)?).map(drop)
+    }
+
+    fn put(&self, cookie: u64, socket: &impl AsFd) -> io::Result<()> {
+        let descriptor = socket.as_fd().as_raw_fd() as u64;
+        self.others.update(&cookie, &descriptor, Flag::NoExist)
+    }
+}
+
+/// The number by which the kernel knows a socket: `SO_COOKIE`, socket(7).
+fn cookie(socket: &impl AsFd) -> io::Result<u64> {
+    let (mut cookie, mut length) = (0_u64, size_of::<u64>() as libc::socklen_t);
+    // SAFETY: the option is eight octets, which `cookie` has room for, as `length` says.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_COOKIE,
+            (&raw mut cookie).cast(),
+            &raw mut length,
+        )
+    };
+    if result == 0 { Ok(cookie) } else { Err(io::Error::last_os_error()) }
+}
