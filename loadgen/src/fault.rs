@@ -23,6 +23,8 @@ pub enum Fault {
     Status,
     /// A wrong reply.
     Mismatch,
+    /// A reply without the id of its request: the one to another request, as a rule.
+    Mispaired,
 }
 
 impl Fault {
@@ -54,6 +56,7 @@ impl Fault {
             Self::Timeout => &mut errors.timeout,
             Self::Status => &mut errors.status,
             Self::Mismatch => &mut errors.mismatch,
+            Self::Mispaired => &mut errors.mispaired,
         };
         *count += 1;
     }
@@ -65,9 +68,9 @@ mod tests {
 
     #[test]
     fn every_class_has_its_own_count() {
-        use Fault::{Closed, Connect, Mismatch, Read, Reset, Status, Timeout, Write};
+        use Fault::{Closed, Connect, Mismatch, Mispaired, Read, Reset, Status, Timeout, Write};
         let mut errors = Errors::default();
-        for fault in [Connect, Read, Write, Reset, Closed, Timeout, Status, Mismatch] {
+        for fault in [Connect, Read, Write, Reset, Closed, Timeout, Status, Mismatch, Mispaired] {
             fault.count(&mut errors);
         }
         let once = Errors {
@@ -79,6 +82,7 @@ mod tests {
             timeout: 1,
             status: 1,
             mismatch: 1,
+            mispaired: 1,
         };
         assert_eq!(errors, once);
     }

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU64;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::agent::{Seat, Trust};
@@ -138,6 +139,8 @@ pub enum Lost {
 pub enum Work {
     /// A message, which has to come back.
     Echo(Message),
+    /// A message, to which this text is the answer.
+    Fixed(Message, String),
     /// An HTTP request.
     Http(Request),
 }
@@ -162,6 +165,19 @@ pub struct Request {
     pub path: String,
     /// The length of the body in octets; none for a request without one.
     pub body: Option<usize>,
+    /// What the content of each reply has to be.
+    pub expect: Expect,
+}
+
+/// What the content of an HTTP reply has to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// Anything.
+    Anything,
+    /// These octets and no others.
+    Octets(Arc<[u8]>),
+    /// The id of its own request somewhere in it, which this agent gives to each of them.
+    OwnId(u32),
 }
 
 /// How long to wait.

@@ -10,7 +10,7 @@ use process::{Server, expect};
 use servers::models::MODELS;
 
 const MESSAGE: &[u8] = b"Hi from client";
-const REPLY: &str = "HTTP/1.1 200 OK\nContent-Type: text/html\n\nHello, world!\n";
+const REPLY: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\nHello, world!\n";
 
 /// Twelve messages, ten of them in two pieces, two at once.
 fn converse(server: &Server) {

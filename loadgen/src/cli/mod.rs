@@ -3,6 +3,7 @@
 mod agent;
 mod load;
 mod run;
+mod work;
 
 #[cfg(test)]
 pub(crate) use run::plan_of;

@@ -9,14 +9,15 @@ use clap::{Args, ValueEnum};
 use super::agent::AgentArguments;
 use super::load::LoadArguments;
 use super::parse_duration;
+use super::work::WorkArguments;
 
 use crate::agent::Seat;
 use crate::failure::Failure;
 use crate::limits;
-use crate::plan::{Coalesce, Lost, Message, Patience, Plan, Request, Stop, Work};
+use crate::plan::{Coalesce, Lost, Patience, Plan, Stop};
 use crate::progress::Style;
 use crate::search::Objective;
-use crate::target::{Scheme, Target};
+use crate::target::Target;
 
 /// How long a run measures if nothing else is said.
 const DURATION: Duration = Duration::from_secs(10);
@@ -24,16 +25,10 @@ const DURATION: Duration = Duration::from_secs(10);
 /// How long it warms up before, unless the number of requests decides.
 const WARM_UP: Duration = Duration::from_secs(1);
 
-/// Octets of an echo message if nothing else is said.
-const SIZE: usize = 64;
-
-/// The largest message or body: one gibibyte.
-const LARGEST: usize = 1 << 30;
-
 /// A run.
 #[derive(Clone, Debug, Args)]
 pub struct RunArguments {
-    /// What to put under load: tcp://HOST:PORT (echo) or http://HOST:PORT/PATH
+    /// What to put under load: tcp://HOST:PORT or http://HOST:PORT/PATH
     #[arg(value_name = "TARGET", required_unless_present = "target_option")]
     target: Option<Target>,
     /// The same, as an option
@@ -63,21 +58,11 @@ pub struct RunArguments {
     load: LoadArguments,
     #[command(flatten)]
     agent: AgentArguments,
-    /// Echo: the text to send
-    #[arg(long, value_name = "TEXT")]
-    message: Option<String>,
-    /// Echo: the octets to send, different ones in each request (default 64)
-    #[arg(long, value_name = "N", conflicts_with = "message")]
-    message_size: Option<usize>,
+    #[command(flatten)]
+    work: WorkArguments,
     /// The same as --message-size; with --rank or --start-at, how many agents there are
     #[arg(long, value_name = "N")]
     size: Option<usize>,
-    /// HTTP: the method
-    #[arg(long)]
-    method: Option<String>,
-    /// HTTP: octets of the request's body
-    #[arg(long, value_name = "N")]
-    body_size: Option<usize>,
     /// Silent connections beside the active ones
     #[arg(long, value_name = "N", default_value_t = 0)]
     idle: usize,
@@ -172,11 +157,12 @@ impl RunArguments {
             Some(_) => self.load.load_to_search(warm_up, length),
             None => self.load.load(warm_up, length)?,
         };
+        let (target, seat) = (self.target()?.clone(), self.seat()?);
         let (threads, tables) = limits::threads_for(self.connections + self.idle, self.threads);
         Ok(Plan {
             command,
-            target: self.target()?.clone(),
-            work: self.work()?,
+            work: self.work.work(&target, self.octets(), seat.rank)?,
+            target,
             load,
             connections: self.connections,
             idle: self.idle,
@@ -187,7 +173,7 @@ impl RunArguments {
             stop,
             reconnect_every: self.reconnect_every,
             lost: if self.once { Lost::LeftOut } else { Lost::Replaced },
-            seat: self.seat()?,
+            seat,
             start_at: self.agent.start_at(),
             trust: self.agent.trust(),
             seed: self.load.seed,
@@ -233,14 +219,14 @@ impl RunArguments {
                 "--stamps needs a --pipeline of 1: which stamp belongs to which request?",
             );
         }
+        if self.work.request_ids && self.load.pipeline > 1 {
+            return wrong("--request-ids needs a --pipeline of 1: there is one id at a time");
+        }
         if self.load.pipeline == 0 {
             return wrong("--pipeline must be at least 1");
         }
         if self.timeout.is_zero() || self.connect_timeout.is_zero() {
             return wrong("--timeout and --connect-timeout must be longer than nothing");
-        }
-        if self.octets().max(self.body_size).is_some_and(|size| size > LARGEST) {
-            return wrong("--size and --body-size are at most 1073741824 (1 GiB)");
         }
         Ok(())
     }
@@ -252,50 +238,8 @@ impl RunArguments {
 
     /// Octets of a message, if their number is given.
     fn octets(&self) -> Option<usize> {
-        self.message_size.or_else(|| self.size.filter(|_| !self.agent.are_given()))
+        self.work.message_size.or_else(|| self.size.filter(|_| !self.agent.are_given()))
     }
-
-    fn work(&self) -> Result<Work, Failure> {
-        match self.target()?.scheme {
-            Scheme::Tcp => self.message().map(Work::Echo),
-            Scheme::Http => self.request().map(Work::Http),
-        }
-    }
-
-    fn message(&self) -> Result<Message, Failure> {
-        if self.method.is_some() || self.body_size.is_some() {
-            let text = "--method and --body-size need an http:// target";
-            return Err(Failure::Usage(text.to_owned()));
-        }
-        match (&self.message, self.octets()) {
-            (Some(_), Some(_)) => {
-                let text = "--message and --size exclude each other";
-                Err(Failure::Usage(text.to_owned()))
-            }
-            (Some(text), _) if !text.is_empty() => Ok(Message::Text(text.clone())),
-            (None, None) => Ok(Message::Varied(SIZE)),
-            (None, Some(size)) if size > 0 => Ok(Message::Varied(size)),
-            _ => Err(Failure::Usage("an empty message has no echo to wait for".to_owned())),
-        }
-    }
-
-    fn request(&self) -> Result<Request, Failure> {
-        if self.message.is_some() || self.octets().is_some() {
-            let text = "--message and --size need a tcp:// target";
-            return Err(Failure::Usage(text.to_owned()));
-        }
-        let method = self.method.clone().unwrap_or_else(|| "GET".to_owned());
-        if method.is_empty() || !method.bytes().all(is_token) {
-            return Err(Failure::Usage(format!("--method {method:?} is not a token")));
-        }
-        let (host, path) = (self.target()?.host.clone(), self.target()?.path.clone());
-        Ok(Request { method, host, path, body: self.body_size })
-    }
-}
-
-/// RFC 9110, section 5.6.2.
-fn is_token(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&octet)
 }
 
 fn parse_cpus(text: &str) -> Result<Cpus, String> {
@@ -349,12 +293,8 @@ mod tests {
             ("tcp://127.0.0.1:7 --connections 0", "--connections"),
             ("tcp://127.0.0.1:7 --connections 1 --idle 18446744073709551615", "--idle"),
             ("tcp://127.0.0.1:7 --connections 1 --threads 2", "--threads"),
-            ("tcp://127.0.0.1:7 --connections 1 --size 0", "empty"),
-            ("tcp://127.0.0.1:7 --connections 1 --method GET", "http://"),
             ("tcp://127.0.0.1:7 --connections 1 --count 3 --duration 1s", "--duration"),
             ("tcp://127.0.0.1:7 --connections 1 --count 3 --warm-up 1s", "--warm-up"),
-            ("http://127.0.0.1:7 --connections 1 --size 3", "tcp://"),
-            ("http://127.0.0.1:7 --connections 1 --method G(", "token"),
             ("http://127.0.0.1:7 --connections 1 --timeout 0s", "--timeout"),
         ] {
             let error = plan_of(&format!("--target {line}")).expect_err(line);

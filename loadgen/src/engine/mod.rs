@@ -49,7 +49,7 @@ use self::shared::{Pulse, Signals, Timeline};
 use self::view::View;
 use self::worker::{Common, Lines, Worker, Yield};
 use crate::agent::ClockWatch;
-use crate::exchange::{Echo, Exchange, Http};
+use crate::exchange::{Echo, Exchange, Fixed, Http};
 use crate::failure::Failure;
 use crate::memory::{Growth, Reading};
 use crate::plan::{Plan, Stop, Tables, Work};
@@ -154,6 +154,9 @@ pub fn run(
 ) -> Result<Found, Failure> {
     match &plan.work {
         Work::Echo(message) => drive(plan, &Echo::new(message), sources, progress, witness, pens),
+        Work::Fixed(message, reply) => {
+            drive(plan, &Fixed::new(message, reply), sources, progress, witness, pens)
+        }
         Work::Http(request) => drive(plan, &Http::new(request), sources, progress, witness, pens),
     }
 }

@@ -171,13 +171,13 @@ impl<E: Exchange> Worker<'_, E> {
         slot.out.push(asked);
         self.expected += u64::from(slot.answered_here > 0);
         let oldest = slot.out.len() == 1;
-        self.common.exchange.begin(&mut slot.dialogue);
         let (seed, turn) = self.newest(index, 0);
-        let exchange = self.common.exchange;
+        let (exchange, slot) = (self.common.exchange, &mut self.slots[index]);
+        exchange.begin(&mut slot.dialogue, seed, turn);
         if oldest {
-            exchange.expect(&mut self.slots[index].dialogue, seed);
+            exchange.expect(&mut slot.dialogue, seed);
         }
-        self.slots[index].unsent += exchange.request(seed, turn).len();
+        slot.unsent += exchange.request(&slot.dialogue, seed, turn).len();
         self.counts.requests.sent += u64::from(self.belongs(asked));
     }
 
@@ -240,7 +240,7 @@ impl<E: Exchange> Worker<'_, E> {
         let slot = &self.slots[index];
         let Some(mut socket) = slot.socket.as_ref() else { return Ok(slot.unsent) };
         let (seed, turn) = self.newest(index, 0);
-        let newest = self.common.exchange.request(seed, turn);
+        let newest = self.common.exchange.request(&slot.dialogue, seed, turn);
         if slot.unsent <= newest.len() {
             return socket.write(&newest[newest.len() - slot.unsent..]);
         }
@@ -253,7 +253,7 @@ impl<E: Exchange> Worker<'_, E> {
     fn unsent_pieces(&self, index: usize) -> ([IoSlice<'_>; AT_ONCE], usize) {
         let request = |back| {
             let (seed, turn) = self.newest(index, back);
-            self.common.exchange.request(seed, turn)
+            self.common.exchange.request(&self.slots[index].dialogue, seed, turn)
         };
         let (mut back, mut octets) = (0, request(0).len());
         while octets < self.slots[index].unsent {

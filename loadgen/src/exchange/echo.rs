@@ -49,12 +49,11 @@ impl Echo {
 impl Exchange for Echo {
     type Dialogue = Dialogue;
 
-    fn request(&self, seed: u64, _turn: Turn) -> &[u8] {
-        let window = self.window(seed);
-        &self.pattern[window..window + self.length]
+    fn request<'a>(&'a self, _dialogue: &'a Dialogue, seed: u64, _turn: Turn) -> &'a [u8] {
+        self.message(seed)
     }
 
-    fn begin(&self, _dialogue: &mut Dialogue) {}
+    fn begin(&self, _dialogue: &mut Dialogue, _seed: u64, _turn: Turn) {}
 
     fn expect(&self, dialogue: &mut Dialogue, seed: u64) {
         *dialogue = Dialogue { window: self.window(seed), received: 0 };
@@ -82,6 +81,12 @@ impl Exchange for Echo {
 }
 
 impl Echo {
+    /// The octets of a message.
+    pub(super) fn message(&self, seed: u64) -> &[u8] {
+        let window = self.window(seed);
+        &self.pattern[window..window + self.length]
+    }
+
     fn window(&self, seed: u64) -> usize {
         (scatter(seed) % self.windows) as usize
     }
@@ -111,9 +116,9 @@ mod tests {
 
     fn ask(echo: &Echo, seed: u64) -> (Dialogue, Vec<u8>) {
         let mut dialogue = Dialogue::default();
-        echo.begin(&mut dialogue);
+        echo.begin(&mut dialogue, seed, Turn::More);
         echo.expect(&mut dialogue, seed);
-        (dialogue, echo.request(seed, Turn::More).to_vec())
+        (dialogue, echo.message(seed).to_vec())
     }
 
     fn answer(echo: &Echo, dialogue: &mut Dialogue, octets: &[u8]) -> Step {
@@ -158,7 +163,7 @@ mod tests {
     fn the_reply_to_another_request_is_found() {
         let echo = Echo::new(&Message::Varied(16));
         for seed in 1..2000 {
-            let stale = echo.request(seed - 1, Turn::More).to_vec();
+            let stale = echo.message(seed - 1).to_vec();
             let (mut dialogue, _) = ask(&echo, seed);
             assert_ne!(answer(&echo, &mut dialogue, &stale), Step::Answered(Then::Reuse));
         }

@@ -9,10 +9,14 @@
 //! section 9.3.2). So an exchange hears of a request twice: when it is sent, and when all replies
 //! before its own are complete. A request is known by its `seed` alone: nothing of it is kept.
 
+mod check;
 mod echo;
+mod fixed;
 mod http;
+mod id;
 
 pub use echo::Echo;
+pub use fixed::Fixed;
 pub use http::Http;
 use wire::Buffer;
 
@@ -23,12 +27,12 @@ pub trait Exchange: Sync {
     /// What has to be remembered of a connection between two reads.
     type Dialogue: Default + Send;
 
-    /// All octets of a request. `seed` differs from request to request; `Last` tells the other
-    /// side, where the protocol has words for that, that the connection then ends.
-    fn request(&self, seed: u64, turn: Turn) -> &[u8];
+    /// All octets of a request that was begun. `seed` differs from request to request; `Last`
+    /// tells the other side, where the protocol has words for that, that the connection then ends.
+    fn request<'a>(&'a self, dialogue: &'a Self::Dialogue, seed: u64, turn: Turn) -> &'a [u8];
 
     /// Says that a request is about to be sent.
-    fn begin(&self, dialogue: &mut Self::Dialogue);
+    fn begin(&self, dialogue: &mut Self::Dialogue, seed: u64, turn: Turn);
 
     /// Says that the next octets of the input belong to the reply to this request.
     fn expect(&self, dialogue: &mut Self::Dialogue, seed: u64);

@@ -12,8 +12,8 @@ pub use folder::Folder;
 pub use sessions::Sessions;
 pub use summarise::summarise;
 pub use summary::{
-    Band, Calls, Connections, Errors, Latency, Pace, Path, Percentile, Requests, Summary,
-    ThreadUse, Usage,
+    Band, Calls, Comparison, Connections, Errors, Latency, Pace, Path, Percentile, Replies,
+    Requests, Summary, ThreadUse, Usage,
 };
 pub use text::text;
 pub(crate) use text::time as duration;

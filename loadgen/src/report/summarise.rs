@@ -5,10 +5,10 @@ use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 
-use super::{Connections, Latency, Pace, Percentile, Summary};
+use super::{Comparison, Connections, Latency, Pace, Percentile, Replies, Summary};
 use crate::engine::Found;
-use crate::plan::{Load, Plan};
-use crate::recorder::Times;
+use crate::plan::{Expect, Load, Plan, Work};
+use crate::recorder::{Counts, Times};
 use crate::statistics::{Slices, effective_size, quantile_with_interval};
 use crate::verdict;
 
@@ -36,6 +36,7 @@ pub fn summarise(plan: &Plan, found: &Found) -> Summary {
         connections: connections(plan, found),
         requests: counts.requests,
         errors: counts.errors,
+        replies: replies(plan, counts),
         errors_before: found.before.errors,
         elapsed_ns: found.elapsed_ns,
         rate: if rate.is_finite() { rate } else { 0.0 },
@@ -69,6 +70,20 @@ fn pace(plan: &Plan, found: &Found) -> Option<Pace> {
         queue: latency(&found.recorder.queue, 0, None),
         queue_longest: found.queue_longest,
     })
+}
+
+fn replies(plan: &Plan, counts: &Counts) -> Replies {
+    let compared_with = match &plan.work {
+        Work::Echo(_) => Comparison::Message,
+        Work::Fixed(..) => Comparison::Text,
+        Work::Http(request) => match request.expect {
+            Expect::Anything => Comparison::Nothing,
+            Expect::Octets(_) => Comparison::File,
+            Expect::OwnId(_) => Comparison::Id,
+        },
+    };
+    let wrong = counts.errors.mismatch + counts.errors.mispaired;
+    Replies { compared_with, exact: counts.requests.answered, wrong }
 }
 
 fn connections(plan: &Plan, found: &Found) -> Connections {

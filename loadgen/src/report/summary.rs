@@ -25,6 +25,9 @@ pub struct Summary {
     pub requests: Requests,
     /// Errors by class.
     pub errors: Errors,
+    /// What the replies were compared with, and how many were exact.
+    #[serde(default)]
+    pub replies: Replies,
     /// The length of the measuring phase in nanoseconds.
     pub elapsed_ns: u64,
     /// Answered requests a second over the measuring phase.
@@ -209,6 +212,34 @@ pub struct Requests {
     pub unasked: u64,
 }
 
+/// Replies of the measuring phase, by whether they were what they had to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Replies {
+    /// What they were compared with.
+    pub compared_with: Comparison,
+    /// Those that were what they had to be.
+    pub exact: u64,
+    /// All others: `mismatch` and `mispaired` in [`Errors`].
+    pub wrong: u64,
+}
+
+/// What a reply is compared with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Comparison {
+    /// Nothing: its content was counted and thrown away.
+    #[default]
+    Nothing,
+    /// The message that was sent.
+    Message,
+    /// A text that is the same each time (`--expect`).
+    Text,
+    /// A file (`--expect-file`).
+    File,
+    /// The id of its request (`--request-ids`).
+    Id,
+}
+
 /// Errors by class. One that happens while a request is out fails that request; `connect` ones and
 /// those of idle connections do not belong to a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -229,6 +260,9 @@ pub struct Errors {
     pub status: u64,
     /// A reply that was not what it had to be: a wrong octet, a broken head.
     pub mismatch: u64,
+    /// A reply without the id of its request (`--request-ids`): that of another one, as a rule.
+    #[serde(default)]
+    pub mispaired: u64,
 }
 
 impl Requests {
@@ -256,13 +290,15 @@ impl Errors {
         self.timeout += other.timeout;
         self.status += other.status;
         self.mismatch += other.mismatch;
+        self.mispaired += other.mispaired;
     }
 
     /// All of them.
     #[must_use]
     pub fn total(&self) -> u64 {
-        let Self { connect, read, write, reset, closed, timeout, status, mismatch } = *self;
-        connect + read + write + reset + closed + timeout + status + mismatch
+        let Self { connect, read, write, reset, closed, timeout, status, mismatch, mispaired } =
+            *self;
+        connect + read + write + reset + closed + timeout + status + mismatch + mispaired
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use textwrap::Options;
 
-use super::{Errors, Latency, Pace, Path, Percentile, Summary, Usage};
+use super::{Comparison, Errors, Latency, Pace, Path, Percentile, Replies, Summary, Usage};
 use crate::verdict::Verdict;
 
 /// Columns of a page.
@@ -21,6 +21,9 @@ pub fn text(summary: &Summary) -> String {
     page.line("connections", connections(summary));
     page.line("requests", requests(summary));
     page.line("errors", errors(&summary.errors));
+    if let Some(replies) = replies(&summary.replies) {
+        page.line("replies", replies);
+    }
     if summary.errors_before.total() > 0 {
         page.line("  before measuring", errors(&summary.errors_before));
     }
@@ -165,7 +168,8 @@ fn requests(summary: &Summary) -> String {
 }
 
 fn errors(errors: &Errors) -> String {
-    let Errors { connect, read, write, reset, closed, timeout, status, mismatch } = *errors;
+    let Errors { connect, read, write, reset, closed, timeout, status, mismatch, mispaired } =
+        *errors;
     let classes = [
         (connect, "connect"),
         (read, "read"),
@@ -175,10 +179,23 @@ fn errors(errors: &Errors) -> String {
         (timeout, "timeout"),
         (status, "status"),
         (mismatch, "mismatch"),
+        (mispaired, "mispaired"),
     ];
     let counted = classes.iter().filter(|(count, _)| *count > 0);
     let words: Vec<_> = counted.map(|(count, class)| format!("{count} {class}")).collect();
     if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+}
+
+/// None if nothing is known of their content.
+fn replies(replies: &Replies) -> Option<String> {
+    let with = match replies.compared_with {
+        Comparison::Nothing => return None,
+        Comparison::Message => "the message",
+        Comparison::Text => "the expected text",
+        Comparison::File => "the file",
+        Comparison::Id => "the id of the request",
+    };
+    Some(format!("{} exact, {} wrong, compared with {with}", replies.exact, replies.wrong))
 }
 
 fn usage(usage: &Usage, summary: &Summary) -> String {

@@ -4,6 +4,7 @@ use super::words::percent;
 use super::{Check, Standing};
 use crate::engine::Found;
 use crate::plan::Plan;
+use crate::report::Errors;
 
 /// With more than this part of the requests without an answer, the response times of the others
 /// are those of another load.
@@ -28,7 +29,8 @@ pub(super) fn conservation(_: &Plan, found: &Found) -> Option<Check> {
 pub(super) fn wrong_replies(_: &Plan, found: &Found) -> Option<Check> {
     let counts = [&found.before, &found.recorder.counts];
     let unasked: u64 = counts.iter().map(|counts| counts.requests.unasked).sum();
-    let wrong: u64 = counts.iter().map(|counts| counts.errors.mismatch).sum();
+    let wrong = |errors: &Errors| errors.mismatch + errors.mispaired;
+    let wrong: u64 = counts.iter().map(|counts| wrong(&counts.errors)).sum();
     let standing = if unasked + wrong > 0 { Standing::Invalid } else { Standing::Valid };
     let reason = format!("{unasked} replies that nobody had asked for, {wrong} that were wrong");
     let hint = "the server answers twice, or mixes up its clients: its speed means nothing before \

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "it is all tests")]
 
+mod correctness;
 mod echo;
 #[path = "../../examples/faulty_server/faults.rs"]
 mod faults;

@@ -29,6 +29,7 @@ pub(super) fn csv(figures: &Figures) -> String {
         ("timeout", errors.timeout),
         ("status", errors.status),
         ("mismatch", errors.mismatch),
+        ("mispaired", errors.mispaired),
     ] {
         table.row("errors", class, value);
     }

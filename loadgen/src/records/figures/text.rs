@@ -52,6 +52,7 @@ fn errors(figures: &Figures) -> String {
         (of.timeout, "timeout"),
         (of.status, "status"),
         (of.mismatch, "mismatch"),
+        (of.mispaired, "mispaired"),
     ];
     let found = classes.iter().filter(|(count, _)| *count > 0);
     let found: Vec<_> = found.map(|(count, class)| format!("{count} {class}")).collect();

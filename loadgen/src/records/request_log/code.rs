@@ -13,7 +13,7 @@ const NEVER_SENT: u8 = 2;
 const FAILED: u8 = 3;
 
 /// The classes of errors by their number in a log: new ones come last.
-const FAULTS: [Fault; 8] = [
+const FAULTS: [Fault; 9] = [
     Fault::Connect,
     Fault::Read,
     Fault::Write,
@@ -22,6 +22,7 @@ const FAULTS: [Fault; 8] = [
     Fault::Timeout,
     Fault::Status,
     Fault::Mismatch,
+    Fault::Mispaired,
 ];
 
 /// What the next record is told apart from: the one before it in the same frame.
