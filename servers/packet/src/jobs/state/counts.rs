@@ -44,7 +44,7 @@ impl Counts {
     pub fn add_up(&self) -> bool {
         let places =
             [self.duplicates, self.rejected, self.waiting, self.in_flight, self.done, self.lost];
-        self.submitted == places.iter().sum()
+        self.submitted == places.iter().sum::<u64>()
     }
 
     pub(super) fn note(&mut self, decision: &Decision) {
