@@ -65,6 +65,18 @@ impl fmt::Display for BackendSpec {
 #[serde(transparent)]
 pub struct BackendId(pub u32);
 
+/// How a backend stands with the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Health {
+    /// It may be asked.
+    InService,
+    /// It is left out for a while: requests to it have failed.
+    Ejected,
+    /// It is left out until probes find it well.
+    Down,
+}
+
 /// A backend, and what is known of it. All workers share it.
 ///
 /// Whether it may be asked is one word, the moment since when it is [in service](Self::since): in the
@@ -85,6 +97,8 @@ pub struct Backend {
     leased: AtomicU64,
     /// What came of them: one number for each [`Outcome`].
     outcomes: [AtomicU64; Outcome::ALL.len()],
+    /// How often it was taken out of service.
+    removals: AtomicU64,
     /// What failed requests say of it.
     pub(super) record: Record,
     /// Who else there is.
@@ -101,6 +115,7 @@ impl Backend {
             open: AtomicU64::new(0),
             leased: AtomicU64::new(0),
             outcomes: Default::default(),
+            removals: AtomicU64::new(0),
             record: Record::default(),
             fleet,
         }
@@ -144,6 +159,26 @@ impl Backend {
     #[must_use]
     pub fn in_service(&self, now: Moment) -> bool {
         self.since() <= now
+    }
+
+    /// How it stands with the service.
+    #[must_use]
+    pub fn health(&self, now: Moment) -> Health {
+        match self.since() {
+            Moment::NEVER => Health::Down,
+            since if since > now => Health::Ejected,
+            _ => Health::InService,
+        }
+    }
+
+    /// How often it was taken out of service.
+    #[must_use]
+    pub fn removals(&self) -> u64 {
+        self.removals.load(Relaxed)
+    }
+
+    pub(super) fn count_removal(&self) {
+        self.removals.fetch_add(1, Relaxed);
     }
 
     pub(super) fn serve_from(&self, since: Moment) {

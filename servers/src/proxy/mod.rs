@@ -13,16 +13,18 @@
 //!
 //! The data path has [`link`]: connections to backends, and where they wait for the next request.
 
+pub mod admin;
 pub mod backend;
 pub mod health;
 pub mod lease;
 pub mod link;
+pub mod metrics;
 pub mod moment;
 pub mod options;
 pub mod policy;
 pub mod reload;
 pub mod upstreams;
 
-pub use backend::{Backend, BackendId, BackendSpec};
+pub use backend::{Backend, BackendId, BackendSpec, Health};
 pub use lease::{Client, Lease, Outcome, Tried};
 pub use upstreams::{Settings, Unusable, Upstreams};

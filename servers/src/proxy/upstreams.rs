@@ -150,6 +150,22 @@ impl Upstreams {
         self.fleet.retrying.load(Relaxed) < RETRIES_LEAST.max(open / RETRY_SHARE)
     }
 
+    /// The name of the policy.
+    #[must_use]
+    pub fn policy(&self) -> &'static str {
+        self.fleet.settings.policy.name
+    }
+
+    pub(super) fn fleet(&self) -> Arc<Fleet> {
+        Arc::clone(&self.fleet)
+    }
+
+    /// How many second attempts are under way.
+    #[must_use]
+    pub fn retrying(&self) -> u64 {
+        self.fleet.retrying.load(Relaxed)
+    }
+
     /// How many second attempts there have been.
     #[must_use]
     pub fn retries(&self) -> u64 {

@@ -1,7 +1,7 @@
 //! Which backends are fit to be asked.
 //!
 //! Two witnesses speak about a backend. Requests that failed are *passive* evidence: [`ejection`].
-//! Probes are *active* evidence: [`pulse`] counts them, [`prober`] makes them.
+//! Probes are *active* evidence: [`pulse`] adds them up, a [`Prober`] makes them.
 //!
 //! No witness is taken at his word where that would leave too few in service, for when many seem ill
 //! the fault is likely elsewhere: in the network, in the path that probes ask for, in this proxy. How
@@ -16,11 +16,14 @@
 //! | probes without an answer               | until probes rise| none: then a client is told 503 |
 
 pub mod ejection;
+mod probe;
+mod prober;
 pub mod pulse;
 
 use std::time::Duration;
 
-use pulse::Thresholds;
+pub use prober::Prober;
+use pulse::{Service, Thresholds};
 
 use super::backend::Backend;
 use super::moment::Moment;
@@ -87,6 +90,13 @@ impl Fleet {
             return Removal::Spared;
         }
         backend.serve_from(until);
+        backend.count_removal();
         Removal::Done
+    }
+
+    /// Whether anybody is in service.
+    pub(super) fn service(&self, now: Moment) -> Service {
+        let any = self.set().backends().iter().any(|backend| backend.in_service(now));
+        if any { Service::Some } else { Service::None }
     }
 }

@@ -1,0 +1,196 @@
+//! What the proxy says about itself, on an address of its own.
+//!
+//! | route          | answer                                                                  |
+//! |----------------|-------------------------------------------------------------------------|
+//! | `GET /`        | these routes                                                            |
+//! | `GET /stats`   | each backend and the server's counters, as JSON                         |
+//! | `GET /metrics` | the same for Prometheus: see [`metrics`]                                |
+//!
+//! It is a server like the one beside it: the same protocol, the same deadlines and buffers, in one
+//! thread with level-triggered epoll(7). So a client that hangs, or sends an octet a second, delays
+//! nobody and is let go after a while.
+
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context;
+use serde_json::{Value, json};
+use wire::http1::{Answer, Content, Limits, Request, Server, Service, StatusCode};
+
+use super::backend::Backend;
+use super::lease::Outcome;
+use super::metrics;
+use super::moment::Moment;
+use super::upstreams::Upstreams;
+use crate::apps::App;
+use crate::control::{Control, Patience, Phase};
+use crate::keeper::Keeper;
+use crate::listener::{self, Listener};
+use crate::models::{Model, Site, model};
+use crate::session::{Served, Serves, Session};
+use crate::stats::Stats;
+use crate::worker::Worker;
+
+/// The model that serves it.
+const MODEL: &str = "epoll-level";
+/// Clients that may wait to be accepted.
+const BACKLOG: i32 = 64;
+/// Octets that a connection holds in each direction.
+const BUFFER_OCTETS: usize = 8 << 10;
+
+const ROUTES: &str = "/stats    each backend and the server's counters, as JSON\n\
+                      /metrics  the same for Prometheus\n";
+
+/// The server of what the proxy says about itself, until it is dropped.
+#[derive(Debug)]
+pub struct Admin {
+    address: SocketAddr,
+    control: Arc<Control>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Admin {
+    /// Listens on `address` and answers from there on.
+    ///
+    /// # Errors
+    /// When the address is taken or not ours, or there is no thread or descriptor left.
+    pub fn start(
+        address: SocketAddr,
+        upstreams: Arc<Upstreams>,
+        stats: Arc<Stats>,
+    ) -> anyhow::Result<Self> {
+        let model = model(MODEL).context("the model of the admin server is gone")?;
+        let listeners = listener::listen(address, BACKLOG, 1)?;
+        let address = listener::address_of(&listeners)?;
+        let control = Arc::new(Control::new(patience(), BUFFER_OCTETS));
+        let keeper = Keeper::of_a_copy()?;
+        let book = Arc::new(Book { upstreams, stats });
+        let shared = Arc::clone(&control);
+        let serve = move || serve(model, listeners, &book, &shared, &keeper);
+        let thread = Builder::new().name("admin".into()).spawn(serve)?;
+        Ok(Self { address, control, thread: Some(thread) })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Admin {
+    fn drop(&mut self) {
+        self.control.enter(Phase::Closing);
+        if let Some(thread) = self.thread.take() {
+            // A panic in it has been printed; the proxy has gone on without it.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn serve(
+    model: &Model,
+    listeners: Vec<Listener>,
+    book: &Arc<Book>,
+    control: &Control,
+    keeper: &Keeper,
+) {
+    let app = Pages(Arc::clone(book));
+    let site = Site { app: &app, control, keeper, workers: 1, threads_max: 0, stack_octets: 0 };
+    if let Err(error) = (model.serve)(&site, listeners) {
+        control.complain("the admin server gave up", &error);
+    }
+}
+
+fn patience() -> Patience {
+    let seconds = |seconds| Duration::from_secs(seconds).into();
+    Patience {
+        head: seconds(5),
+        body: seconds(5),
+        idle: seconds(60),
+        write: seconds(10),
+        linger: seconds(1),
+        drain: seconds(1),
+    }
+}
+
+/// Where the figures are.
+#[derive(Debug)]
+struct Book {
+    upstreams: Arc<Upstreams>,
+    stats: Arc<Stats>,
+}
+
+#[derive(Debug)]
+struct Pages(Arc<Book>);
+
+impl App for Pages {
+    fn open(&self, stream: TcpStream, worker: &mut Worker<'_>) -> Box<dyn Session> {
+        let server = Server::new(Reader(Arc::clone(&self.0)), Limits::default());
+        Box::new(Served::new(stream, server, worker.control.now()))
+    }
+}
+
+/// Who answers one client.
+#[derive(Debug)]
+struct Reader(Arc<Book>);
+
+impl Serves for Server<Reader> {}
+
+impl Service for Reader {
+    fn answer(&mut self, request: &Request<'_>) -> Answer {
+        if !matches!(request.method(), "GET" | "HEAD") {
+            let fields = &[("Allow", "GET, HEAD")];
+            return Answer { fields, ..Answer::empty(StatusCode::METHOD_NOT_ALLOWED) };
+        }
+        match request.path() {
+            "/" => Answer::text(StatusCode::OK, ROUTES),
+            "/stats" => owned("application/json", format!("{:#}\n", self.0.stats())),
+            "/metrics" => owned(metrics::MEDIA_TYPE, self.0.metrics()),
+            _ => Answer::text(StatusCode::NOT_FOUND, ROUTES),
+        }
+    }
+
+    fn date(&mut self) -> Option<[u8; 29]> {
+        httpdate::fmt_http_date(SystemTime::now()).as_bytes().try_into().ok()
+    }
+}
+
+fn owned(media_type: &'static str, text: String) -> Answer {
+    Answer::new(StatusCode::OK, media_type, Content::Owned(text.into_bytes()))
+}
+
+impl Book {
+    fn metrics(&self) -> String {
+        metrics::text(&self.upstreams, &self.stats.totals())
+    }
+
+    fn stats(&self) -> Value {
+        let now = Moment::now();
+        let set = self.upstreams.snapshot();
+        let backends = set.backends().iter().map(|backend| row(backend, now));
+        json!({
+            "policy": self.upstreams.policy(),
+            "retries": self.upstreams.retries(),
+            "backends": backends.collect::<Vec<_>>(),
+            "server": self.stats.totals(),
+        })
+    }
+}
+
+/// What is known of a backend.
+fn row(backend: &Backend, now: Moment) -> Value {
+    let outcomes = Outcome::ALL.map(|outcome| (outcome.name(), backend.ended(outcome)));
+    json!({
+        "id": backend.id,
+        "address": backend.address,
+        "weight": backend.weight(),
+        "health": backend.health(now),
+        "open": backend.open(),
+        "leased": backend.leased(),
+        "outcomes": outcomes.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+        "removals": backend.removals(),
+    })
+}

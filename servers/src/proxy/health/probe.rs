@@ -1,0 +1,122 @@
+//! One question to one backend, over a connection of its own, without waiting.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+
+use nix::errno::Errno;
+use nix::poll::PollFlags;
+use socket2::{Domain, Protocol, Socket, Type};
+use wire::Buffer;
+use wire::http1::{Client, Error, Limits, Reply, RequestMethod};
+
+use super::pulse::Sign;
+
+/// Octets that are read at once, and the longest head of an answer.
+const INPUT_OCTETS: usize = 8 << 10;
+
+/// A question under way.
+#[derive(Debug)]
+pub(super) struct Probe {
+    stream: TcpStream,
+    /// What has not been sent of the request.
+    unsent: Buffer,
+    input: Buffer,
+    reading: Client,
+}
+
+impl Probe {
+    /// Begins to ask the backend at `address` for `path`.
+    ///
+    /// # Errors
+    /// When there is no connection to be had: [`our_own`] tells whose fault that is.
+    pub(super) fn begin(address: SocketAddr, path: &str) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_nonblocking(true)?;
+        match socket.connect(&address.into()) {
+            Err(error) if error.raw_os_error() != Some(Errno::EINPROGRESS as i32) => {
+                return Err(error);
+            }
+            _ => {}
+        }
+        let request = request(address, path);
+        let mut unsent = Buffer::new(request.len());
+        unsent.push(request.as_bytes());
+        let mut reading = Client::new(Limits { body: u64::MAX, ..Limits::default() });
+        reading.sent(RequestMethod::Other);
+        Ok(Self { stream: socket.into(), unsent, input: Buffer::new(INPUT_OCTETS), reading })
+    }
+
+    /// What it waits for.
+    pub(super) fn waits_for(&self) -> PollFlags {
+        if self.unsent.is_empty() { PollFlags::POLLIN } else { PollFlags::POLLOUT }
+    }
+
+    /// Goes on as far as that is possible now with one call; says what has come of it.
+    pub(super) fn go_on(&mut self) -> Option<Sign> {
+        match if self.unsent.is_empty() { self.read() } else { self.write() } {
+            Ok(sign) => sign,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
+            Err(_) => Some(Sign::Gone),
+        }
+    }
+
+    /// As long as the connection is not there, this says that it would block; if there will be none, it
+    /// says why.
+    fn write(&mut self) -> io::Result<Option<Sign>> {
+        let sent = self.stream.write(self.unsent.filled())?;
+        self.unsent.consume(sent);
+        Ok(None)
+    }
+
+    fn read(&mut self) -> io::Result<Option<Sign>> {
+        let count = self.stream.read(self.input.spare())?;
+        self.input.commit(count);
+        let reply = match self.reading.advance(&mut self.input, &mut |_| {}) {
+            Ok(None) if count == 0 => self.reading.end_of_input(),
+            other => other,
+        };
+        Ok(sign(reply))
+    }
+}
+
+impl AsFd for Probe {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+/// What a reply says about its backend.
+fn sign(reply: Result<Option<Reply>, Error>) -> Option<Sign> {
+    match reply {
+        Ok(None) => None,
+        Ok(Some(reply)) if (200..300).contains(&reply.status) => Some(Sign::Well),
+        Err(Error::NoReply | Error::CutShort) => Some(Sign::Gone),
+        Ok(Some(_)) | Err(_) => Some(Sign::Ill),
+    }
+}
+
+/// Whether an error of [`Probe::begin`] says nothing about the backend: this process has no descriptor,
+/// memory or port left.
+pub(super) fn our_own(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    matches!(
+        errno,
+        Some(
+            Errno::EMFILE
+                | Errno::ENFILE
+                | Errno::ENOBUFS
+                | Errno::ENOMEM
+                | Errno::EADDRNOTAVAIL
+                | Errno::EAGAIN
+        )
+    )
+}
+
+fn request(address: SocketAddr, path: &str) -> String {
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: servers-health\r\n\
+         Connection: close\r\n\r\n"
+    )
+}

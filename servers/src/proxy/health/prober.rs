@@ -1,0 +1,201 @@
+//! One thread that probes all backends, and waits for all of them at once.
+//!
+//! No probe waits for another: each has a connection and a deadline of its own, and poll(2) waits for
+//! all together. A backend that hangs delays nobody but itself. Probes of different backends, and of
+//! several proxies, drift apart, because each pause is a little shorter than the interval, by chance.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::probe::{Probe, our_own};
+use super::pulse::{ProbeNumber, Pulse, Sign, Verdict};
+use super::{Checks, Removal, Spare};
+use crate::proxy::backend::{Backend, BackendId};
+use crate::proxy::moment::Moment;
+use crate::proxy::upstreams::{Fleet, Upstreams};
+use crate::waker::Waker;
+
+/// By how many hundredths a pause may be shorter than the interval.
+const JITTER: u64 = 10;
+
+/// Who probes the backends, until it is dropped.
+#[derive(Debug)]
+pub struct Prober {
+    stop: Arc<Stop>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Stop {
+    asked: AtomicBool,
+    waker: Waker,
+}
+
+impl Prober {
+    /// Begins to probe the backends of `upstreams`, whoever they are at the time.
+    ///
+    /// # Errors
+    /// When there is no thread or no descriptor for it.
+    pub fn start(upstreams: &Upstreams, checks: Checks) -> io::Result<Self> {
+        let stop = Arc::new(Stop { asked: AtomicBool::new(false), waker: Waker::new()? });
+        let mut round = Round { fleet: upstreams.fleet(), checks, watches: Vec::new() };
+        let asked = Arc::clone(&stop);
+        let thread = Builder::new().name("health".into()).spawn(move || round.go(&asked))?;
+        Ok(Self { stop, thread: Some(thread) })
+    }
+}
+
+impl Drop for Prober {
+    fn drop(&mut self) {
+        self.stop.asked.store(true, Ordering::Release);
+        self.stop.waker.wake();
+        if let Some(thread) = self.thread.take() {
+            // A panic in it has been printed; the proxy goes on without probes.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What the thread works on.
+struct Round {
+    fleet: Arc<Fleet>,
+    checks: Checks,
+    watches: Vec<Watch>,
+}
+
+/// One backend, as it is watched.
+struct Watch {
+    backend: Arc<Backend>,
+    pulse: Pulse,
+    /// When the next probe begins.
+    due: Instant,
+    probe: Option<Asked>,
+}
+
+/// A probe under way.
+struct Asked {
+    probe: Probe,
+    number: ProbeNumber,
+    deadline: Instant,
+}
+
+impl Round {
+    fn go(&mut self, stop: &Stop) {
+        while !stop.asked.load(Ordering::Acquire) {
+            self.follow();
+            self.begin_due();
+            let ready = self.wait(stop);
+            self.hear(&ready);
+        }
+    }
+
+    /// Watches the backends that there are now, and no others.
+    fn follow(&mut self) {
+        let set = Arc::clone(&self.fleet.set());
+        let stays = |id: BackendId| set.backends().iter().any(|backend| backend.id == id);
+        self.watches.retain(|watch| stays(watch.backend.id));
+        for backend in set.backends() {
+            if !self.watches.iter().any(|watch| watch.backend.id == backend.id) {
+                let pulse = Pulse::new(self.checks.thresholds);
+                let backend = Arc::clone(backend);
+                self.watches.push(Watch { backend, pulse, due: Instant::now(), probe: None });
+            }
+        }
+    }
+
+    /// Begins those probes that are due.
+    fn begin_due(&mut self) {
+        let now = Instant::now();
+        for place in 0..self.watches.len() {
+            let watch = &mut self.watches[place];
+            if watch.probe.is_some() || watch.due > now {
+                continue;
+            }
+            let hundredths = 100 - self.fleet.jitter.below(JITTER + 1) as u32;
+            watch.due = now + self.checks.interval * hundredths / 100;
+            let number = watch.pulse.begin();
+            match Probe::begin(watch.backend.address, &self.checks.path) {
+                Ok(probe) => {
+                    let deadline = now + self.checks.timeout;
+                    watch.probe = Some(Asked { probe, number, deadline });
+                }
+                Err(error) if our_own(&error) => {}
+                Err(_) => self.end(place, number, Sign::Gone),
+            }
+        }
+    }
+
+    /// Waits until a probe can go on, a deadline passes or a probe is due; says which probes can.
+    fn wait(&self, stop: &Stop) -> Vec<usize> {
+        let mut places = Vec::new();
+        let mut watched = vec![PollFd::new(stop.waker.as_fd(), PollFlags::POLLIN)];
+        for (place, watch) in self.watches.iter().enumerate() {
+            if let Some(Asked { probe, .. }) = &watch.probe {
+                places.push(place);
+                watched.push(PollFd::new(probe.as_fd(), probe.waits_for()));
+            }
+        }
+        // An interruption only means that it looks once too often.
+        let _ = poll(&mut watched, self.time_out());
+        let is_ready = |descriptor: &PollFd<'_>| descriptor.any().unwrap_or(true);
+        let ready = watched[1..].iter().map(is_ready);
+        places.iter().zip(ready).filter(|(_, ready)| *ready).map(|(place, _)| *place).collect()
+    }
+
+    /// How long nothing is to be done, unless a probe can go on. A new set of backends is noticed after
+    /// an interval at the latest.
+    fn time_out(&self) -> PollTimeout {
+        let next = |watch: &Watch| watch.probe.as_ref().map_or(watch.due, |asked| asked.deadline);
+        let left = |watch| next(watch).saturating_duration_since(Instant::now());
+        let least = self.watches.iter().map(left).min().unwrap_or(self.checks.interval);
+        // Rounded up: a wait that ends too early would be repeated until the time has come.
+        let least = (least + Duration::from_micros(999)).min(self.checks.interval);
+        PollTimeout::try_from(least).unwrap_or(PollTimeout::MAX)
+    }
+
+    /// Goes on with those that can, and then gives up those whose time is over: what has arrived in
+    /// time counts, even if this thread has not been running meanwhile.
+    fn hear(&mut self, ready: &[usize]) {
+        for &place in ready {
+            if let Some(asked) = &mut self.watches[place].probe
+                && let Some(sign) = asked.probe.go_on()
+            {
+                let number = asked.number;
+                self.end(place, number, sign);
+            }
+        }
+        let now = Instant::now();
+        for place in 0..self.watches.len() {
+            if let Some(Asked { number, deadline, .. }) = self.watches[place].probe
+                && deadline <= now
+            {
+                self.end(place, number, Sign::Gone);
+            }
+        }
+    }
+
+    /// A probe has come to its end: what follows from it.
+    fn end(&mut self, place: usize, number: ProbeNumber, sign: Sign) {
+        let now = Moment::now();
+        let service = self.fleet.service(now);
+        let watch = &mut self.watches[place];
+        watch.probe = None;
+        match watch.pulse.end(number, sign, service) {
+            Verdict::Stay => {}
+            Verdict::Rise => watch.backend.serve_from(now),
+            Verdict::Fall(sign) => {
+                let spare = if sign == Sign::Gone { Spare::Nobody } else { Spare::One };
+                let removal = self.fleet.take_out(&watch.backend, Moment::NEVER, spare, now);
+                if removal == Removal::Done {
+                    watch.pulse.fell();
+                }
+            }
+        }
+    }
+}
