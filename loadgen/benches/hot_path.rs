@@ -7,7 +7,7 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use loadgen::clock::Moment;
 use loadgen::exchange::{Echo, Exchange, Http, Turn};
-use loadgen::plan::{Message, Request};
+use loadgen::plan::{Expect, Message, Request};
 use loadgen::recorder::Times;
 use wire::Buffer;
 
@@ -37,10 +37,10 @@ fn echo(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::from_parameter(size), |bencher| {
             bencher.iter(|| {
                 seed += 1;
-                echo.begin(&mut dialogue);
+                echo.begin(&mut dialogue, seed, Turn::More);
                 echo.expect(&mut dialogue, seed);
                 echo.resume(&mut dialogue, &mut input);
-                input.push(echo.request(seed, Turn::More));
+                input.push(echo.request(&dialogue, seed, Turn::More));
                 echo.receive(&mut dialogue, &mut input)
             });
         });
@@ -54,13 +54,14 @@ fn http(criterion: &mut Criterion) {
         host: "localhost".to_owned(),
         path: "/".to_owned(),
         body: None,
+        expect: Expect::Anything,
     });
     let reply = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 14\r\n\r\n\
                   Hello, world!\n";
     let (mut dialogue, mut input) = (Default::default(), Buffer::new(1 << 18));
     criterion.bench_function("check an HTTP reply", |bencher| {
         bencher.iter(|| {
-            http.begin(&mut dialogue);
+            http.begin(&mut dialogue, 1, Turn::More);
             http.resume(&mut dialogue, &mut input);
             input.push(reply);
             http.receive(&mut dialogue, &mut input)
