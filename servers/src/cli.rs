@@ -9,11 +9,13 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::apps::Carriage;
 use crate::cost::TimeWaits;
 use crate::demonstrate::{WAYS, Way};
 use crate::listener::parse_address;
 use crate::models::{MODELS, Model};
 use crate::placement::command::Place;
+use crate::proxy::options::Options;
 use crate::replicas::command::Balance;
 use crate::replicas::control::Control;
 use crate::tables::Tables;
@@ -141,6 +143,12 @@ pub struct Run {
     /// At the end, write the counters to this file, as JSON
     #[arg(long, value_name = "FILE")]
     pub counters: Option<PathBuf>,
+    /// How a relay carries octets from one socket to the other
+    #[arg(long, value_name = "WAY", value_enum, default_value = "copy")]
+    pub relay_by: Carriage,
+    /// Where requests go.
+    #[command(flatten)]
+    pub proxy: Options,
     /// Limits and deadlines.
     #[command(flatten)]
     pub limits: Limits,
@@ -179,6 +187,8 @@ pub enum AppName {
     Http,
     /// Answer each message of --message-size octets with --reply.
     Fixed,
+    /// Pass octets on to backends and back, whatever they mean.
+    Relay,
 }
 
 /// Limits and deadlines: the same for all models.

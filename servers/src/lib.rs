@@ -35,6 +35,7 @@ pub mod keeper;
 pub mod listener;
 pub mod listing;
 pub mod models;
+pub mod pipes;
 pub mod placement;
 pub mod progress;
 pub mod proxy;

@@ -7,13 +7,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use servers::apps::{App, Echo, Fixed, Http, Root};
+use servers::apps::{App, Echo, Fixed, Http, Relay, Root};
 use servers::cli::{AppName, Cli, Command, Run};
 use servers::control::{Control, Patience};
 use servers::keeper::Keeper;
 use servers::listener::Listener;
 use servers::models::{Listeners, Site, Workers};
 use servers::progress::Progress;
+use servers::proxy::site::{Manners, ProxySite};
 use servers::tables::{Room, Tables};
 use servers::threads::Mappings;
 use servers::{copies, cost, demonstrate, listener, listing, placement, replicas, tables, threads};
@@ -125,6 +126,7 @@ fn app(run: &Run, control: &Arc<Control>) -> anyhow::Result<Box<dyn App>> {
         AppName::Fixed => {
             Box::new(Fixed { reply: run.reply.as_bytes().into(), message: run.message_size })
         }
+        AppName::Relay => Box::new(Relay { site: proxy_site(run)?, by: run.relay_by }),
         AppName::Http => Box::new(Http {
             control: Arc::clone(control),
             root: root.map(Arc::new),
@@ -135,6 +137,13 @@ fn app(run: &Run, control: &Arc<Control>) -> anyhow::Result<Box<dyn App>> {
             },
         }),
     })
+}
+
+/// Where a proxy finds its backends.
+fn proxy_site(run: &Run) -> anyhow::Result<Arc<ProxySite>> {
+    let upstreams = Arc::new(run.proxy.upstreams()?);
+    let manners = Manners::new(&run.proxy, run.limits.write_timeout);
+    Ok(Arc::new(ProxySite::new(upstreams, manners)))
 }
 
 /// How many workers each table has.

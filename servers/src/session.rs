@@ -147,6 +147,12 @@ pub trait Session: Send {
         self.sent(end, count, worker)
     }
 
+    /// Whether it may want something of both sockets at any time. Calls on its sockets never wait, and
+    /// whoever drives it by calls that wait must look first.
+    fn is_full_duplex(&self) -> bool {
+        false
+    }
+
     /// The connection to a backend that it uses now.
     fn link(&mut self) -> Option<&mut Link> {
         None

@@ -5,6 +5,7 @@ use std::os::fd::RawFd;
 use crate::buffers::Buffers;
 use crate::control::Control;
 use crate::listener::Blocking;
+use crate::pipes::Pipes;
 use crate::proxy::link::Links;
 use crate::stats::Lease;
 
@@ -21,6 +22,8 @@ pub struct Worker<'a> {
     pub blocking: Blocking,
     /// Descriptors from this one on are beyond it.
     pub ceiling: Option<RawFd>,
+    /// The pipes it lends to its relays.
+    pub pipes: Pipes,
     /// The connections to backends that none of its sessions uses now.
     pub links: Links,
 }
@@ -30,7 +33,14 @@ impl<'a> Worker<'a> {
     #[must_use]
     pub fn new(control: &'a Control, blocking: Blocking) -> Self {
         let buffers = Buffers::new(control.buffer_octets);
-        let (ceiling, links) = (None, Links::default());
-        Self { control, counters: control.stats.lease(), buffers, blocking, ceiling, links }
+        Self {
+            control,
+            counters: control.stats.lease(),
+            buffers,
+            blocking,
+            ceiling: None,
+            pipes: Pipes::default(),
+            links: Links::default(),
+        }
     }
 }

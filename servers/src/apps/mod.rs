@@ -5,6 +5,7 @@ mod echo;
 mod files;
 mod fixed;
 mod http;
+mod relay;
 
 use std::net::TcpStream;
 
@@ -15,6 +16,7 @@ pub use echo::Echo;
 pub use files::Root;
 pub use fixed::Fixed;
 pub use http::Http;
+pub use relay::{Carriage, Relay};
 
 /// What is done for each client.
 pub trait App: Sync {

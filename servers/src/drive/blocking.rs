@@ -68,7 +68,8 @@ impl Driver {
         wants: Wants,
         worker: &mut Worker<'_>,
     ) -> io::Result<()> {
-        match wants.only() {
+        let only = wants.only().filter(|_| !session.is_full_duplex());
+        match only {
             Some((end, Interest::Read)) => {
                 self.arm(end, session, worker)?;
                 session.read(end, worker)?;

@@ -338,7 +338,11 @@ impl<'a, P: Poller> Reactor<'a, P> {
         let session = self.app.open(stream, &mut self.worker);
         let deadline = session.deadline(&self.worker);
         self.earliest = self.earliest.min(deadline);
+        let begins_by_reading = session.wants().client == Some(Interest::Read);
         self.slots.insert(Tenant { session, watch: Watch::new(Interest::Read) }, deadline);
+        if !begins_by_reading {
+            self.turn_of(token, None);
+        }
     }
 
     fn open_gate(&mut self) {

@@ -50,6 +50,15 @@ pub struct Waits {
     pub write: Duration,
 }
 
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// The backend has not answered yet.
+    Connecting,
+    /// It is there.
+    Connected,
+}
+
 impl Link {
     /// Begins to connect to a backend. Where the worker's calls wait, so does this one.
     ///
@@ -84,6 +93,29 @@ impl Link {
     #[must_use]
     pub fn backend(&self) -> BackendId {
         self.backend
+    }
+
+    /// How far the connection has come, for whoever has nothing to send yet: a write would tell as well.
+    ///
+    /// # Errors
+    /// When it is not to be had.
+    pub fn progress(&self) -> io::Result<Progress> {
+        if let Some(error) = self.stream.take_error()? {
+            return Err(error);
+        }
+        match self.stream.peer_addr() {
+            Ok(_) => Ok(Progress::Connected),
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(Progress::Connecting),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes calls on it not wait.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn unblock(&self) -> io::Result<()> {
+        self.stream.set_nonblocking(true)
     }
 
     /// Closes one direction: the backend reads an end.

@@ -16,13 +16,16 @@
 pub mod admin;
 pub mod backend;
 pub mod health;
+pub mod lane;
 pub mod lease;
 pub mod link;
 pub mod metrics;
 pub mod moment;
 pub mod options;
 pub mod policy;
+pub mod relay;
 pub mod reload;
+pub mod site;
 pub mod upstreams;
 
 pub use backend::{Backend, BackendId, BackendSpec, Health};

@@ -1,0 +1,178 @@
+//! What all sessions of a proxy share: whom to ask, how, and for how long.
+
+use std::io;
+use std::net::{IpAddr, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::link::{Link, Links, Waits};
+use super::options::{Affinity, Options};
+use super::{Client, Lease, Outcome, Tried, Upstreams};
+use crate::control::Span;
+use crate::listener::Blocking;
+use crate::worker::Worker;
+
+/// How long a backend may take, and how often a request is tried.
+#[derive(Clone, Copy, Debug)]
+pub struct Manners {
+    /// For how long a client keeps its backend.
+    pub affinity: Affinity,
+    /// Until it accepts a connection.
+    pub connect: Duration,
+    /// Until it answers, and between two pieces of the answer.
+    pub reply: Duration,
+    /// Until it reads what was sent to it, or a client what was sent there.
+    pub write: Duration,
+    /// How often a request is tried again, where that is safe.
+    pub retries: u32,
+    /// The most connections to a backend that a worker keeps without using them.
+    pub links_max: usize,
+}
+
+impl Manners {
+    /// As the command line says; clients and backends read what is written within `write`.
+    #[must_use]
+    pub fn new(options: &Options, write: Duration) -> Self {
+        Self {
+            affinity: options.affinity,
+            connect: options.connect_timeout,
+            reply: options.response_timeout,
+            write,
+            retries: options.retries.into(),
+            links_max: options.links_max.into(),
+        }
+    }
+}
+
+/// What all sessions of a proxy share.
+#[derive(Debug)]
+pub struct ProxySite {
+    /// The backends.
+    pub upstreams: Arc<Upstreams>,
+    /// How they are treated.
+    pub manners: Manners,
+    /// The idle links of the models with a thread for each client: a thread that ends leaves its links
+    /// to the others. Reactors keep theirs for themselves, for they are registered there.
+    common: Mutex<Links>,
+}
+
+/// A backend that a session uses, and the connection to it.
+#[derive(Debug)]
+pub(super) struct Reached {
+    pub(super) lease: Lease,
+    pub(super) link: Link,
+}
+
+/// Why there is no backend to be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unreached {
+    /// All are out of service, or have been tried.
+    Nobody,
+    /// This host has no descriptor or no port left for a connection.
+    NoRoom,
+}
+
+impl ProxySite {
+    /// A site for these backends.
+    #[must_use]
+    pub fn new(upstreams: Arc<Upstreams>, manners: Manners) -> Self {
+        Self { upstreams, manners, common: Mutex::default() }
+    }
+
+    /// A backend for `client`, and a connection to it: one that has been used before, if `kept` says so
+    /// and there is one. Those that refuse at once are noted in `tried`.
+    pub(super) fn reach(
+        &self,
+        client: &Client,
+        tried: &mut Tried,
+        kept: Kept,
+        worker: &mut Worker<'_>,
+    ) -> Result<Reached, Unreached> {
+        loop {
+            let lease = self.upstreams.lease(client, tried).ok_or(Unreached::Nobody)?;
+            let idle = if kept == Kept::Welcome { self.idle(&lease, worker) } else { None };
+            match idle.map_or_else(|| self.open(&lease, worker), Ok) {
+                Ok(link) => return Ok(Reached { lease, link }),
+                Err(error) if is_ours(&error) => {
+                    worker.control.complain("cannot connect to a backend", &error);
+                    return Err(Unreached::NoRoom);
+                }
+                Err(error) => {
+                    lease.report(outcome_of(&error));
+                    tried.add(lease.backend().id);
+                }
+            }
+        }
+    }
+
+    fn open(&self, lease: &Lease, worker: &Worker<'_>) -> io::Result<Link> {
+        let manners = &self.manners;
+        let waits = Waits { connect: manners.connect, read: manners.reply, write: manners.write };
+        Link::open(lease.backend().id, lease.backend().address, waits, worker)
+    }
+
+    fn idle(&self, lease: &Lease, worker: &mut Worker<'_>) -> Option<Link> {
+        let backend = lease.backend().id;
+        match worker.blocking {
+            Blocking::Yes => self.common().take(backend),
+            Blocking::No => worker.links.take(backend),
+        }
+    }
+
+    /// Keeps a link for the next request.
+    pub(super) fn keep(&self, link: Link, worker: &mut Worker<'_>) {
+        match worker.blocking {
+            Blocking::Yes => {
+                let mut common = self.common();
+                common.keep(link, self.manners.links_max);
+                while common.retired().is_some() {}
+            }
+            Blocking::No => worker.links.keep(link, self.manners.links_max),
+        }
+    }
+
+    fn common(&self) -> std::sync::MutexGuard<'_, Links> {
+        self.common.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Until when a backend may take to connect.
+    pub(super) fn connect_span(&self) -> Span {
+        self.manners.connect.into()
+    }
+
+    /// Until when it may take to answer.
+    pub(super) fn reply_span(&self) -> Span {
+        self.manners.reply.into()
+    }
+}
+
+/// Whether a connection that has been used before will do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// It is welcome.
+    Welcome,
+    /// It must be a fresh one.
+    Unwelcome,
+}
+
+/// Who is at the other end of `stream`.
+pub(super) fn client_of(stream: &TcpStream) -> Client {
+    // A client that has gone already may be anybody.
+    let unknown = IpAddr::from([0, 0, 0, 0]);
+    Client { address: stream.peer_addr().map_or(unknown, |address| address.ip()) }
+}
+
+/// What an error that ends a connection to a backend says of it.
+pub(super) fn outcome_of(error: &io::Error) -> Outcome {
+    match error.kind() {
+        io::ErrorKind::TimedOut => Outcome::TimedOut,
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Outcome::Broken,
+        _ => Outcome::Refused,
+    }
+}
+
+/// Whether an error is a lack of ours, and no backend's fault.
+fn is_ours(error: &io::Error) -> bool {
+    use nix::libc::{EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM};
+    matches!(error.raw_os_error(), Some(EMFILE | ENFILE | ENOBUFS | ENOMEM | EADDRNOTAVAIL))
+}
