@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::AsFd;
 
 use nix::fcntl::{OFlag, open};
+use nix::sched::{CloneFlags, setns};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::sys::stat::Mode;
@@ -22,9 +23,16 @@ pub struct Bonds {
     pub(super) limits: Vec<(Resource, u64)>,
     pub(super) user: Option<u32>,
     pub(super) signal_stacks: SignalStacks,
+    pub(super) network: Option<File>,
 }
 
 impl Bonds {
+    /// For a child in a network namespace: that of the file (namespaces(7)).
+    #[must_use]
+    pub fn in_network(network: File) -> Self {
+        Self { network: Some(network), ..Self::default() }
+    }
+
     /// Where the child is to be born; to be kept until it is.
     pub(crate) fn birthplace(&self) -> io::Result<Option<Birthplace>> {
         self.pid_max.as_ref().map(|_| Birthplace::new()).transpose()
@@ -40,6 +48,7 @@ impl Bonds {
             limits: self.limits.clone(),
             user: self.user,
             signal_stacks: self.signal_stacks,
+            network: self.network.as_ref().map(File::try_clone).transpose()?,
         })
     }
 
@@ -72,6 +81,7 @@ pub(crate) struct Knot {
     limits: Vec<(Resource, u64)>,
     user: Option<u32>,
     signal_stacks: SignalStacks,
+    network: Option<File>,
 }
 
 impl Knot {
@@ -86,6 +96,9 @@ impl Knot {
             // This is the first process of its namespace, whose pid_max the file is to it.
             let file = open(c"/proc/sys/kernel/pid_max", OFlag::O_WRONLY, Mode::empty())?;
             write(file, pid_max.as_bytes())?;
+        }
+        if let Some(network) = &self.network {
+            setns(network, CloneFlags::CLONE_NEWNET)?;
         }
         for (resource, limit) in &self.limits {
             setrlimit(*resource, *limit, *limit)?;

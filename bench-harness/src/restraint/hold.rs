@@ -89,6 +89,7 @@ impl Hold {
             pid_max: pid_max.map(|pid_max| pid_max.to_string()),
             signal_stacks: *signal_stacks,
             cgroups,
+            network: None,
         })
     }
 

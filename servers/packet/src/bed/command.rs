@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use nix::sys::signal::{SigSet, Signal};
 use serde::Serialize;
 
-use super::{Bed, Host, Hub, MOST_HOSTS, Mac};
+use super::{Bed, Fault, Host, Hub, MOST_HOSTS, Mac};
 
 /// What to make.
 #[derive(Debug, Args)]
@@ -52,7 +52,8 @@ struct Middle<'a> {
 }
 
 /// Makes a bed, prints where everything is as one line of JSON, and keeps it until SIGTERM or
-/// SIGINT. `nsenter --net=PATH` with the path of a namespace enters a host.
+/// SIGINT. `nsenter --net=PATH` with the path of a namespace enters a host. Where this user or this
+/// host can't have one, the line is `{"missing": WHY}`.
 ///
 /// # Errors
 /// Why there is no bed.
@@ -61,19 +62,23 @@ pub fn run(options: &Options, out: &mut impl Write) -> Result<()> {
     [Signal::SIGTERM, Signal::SIGINT].into_iter().for_each(|signal| last.add(signal));
     last.thread_block().context("waiting for signals")?;
     let bed = match options.shape {
-        Shape::Pair => Bed::pair(options.queues)?,
-        Shape::Star => Bed::star(options.hosts, options.queues)?,
+        Shape::Pair => Bed::pair(options.queues),
+        Shape::Star => Bed::star(options.hosts, options.queues),
     };
-    writeln!(out, "{}", description(&bed)?)?;
+    if let Err(Fault::Missing(missing)) = &bed {
+        writeln!(out, "{}", serde_json::json!({ "missing": missing.to_string() }))?;
+    }
+    let bed = bed?;
+    writeln!(out, "{}", description(&bed))?;
     out.flush()?;
     last.wait().context("waiting for a signal")?;
     Ok(())
 }
 
-fn description(bed: &Bed) -> Result<String> {
+fn description(bed: &Bed) -> String {
     let hosts: Vec<_> = bed.hosts.iter().map(place).collect();
     let hub = bed.hub.as_ref().map(middle);
-    Ok(serde_json::json!({ "hosts": hosts, "hub": hub }).to_string())
+    serde_json::json!({ "hosts": hosts, "hub": hub }).to_string()
 }
 
 fn place(host: &Host) -> Place<'_> {
