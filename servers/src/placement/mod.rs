@@ -1,3 +1,121 @@
-//! Which bucket a key belongs to: consistent hashing, one method a file.
+//! Which node a key belongs to: consistent hashing, one method a file.
+//!
+//! A balancer that sends the same key to the same node lets that node keep what it knows about the
+//! key: a session, a cache. `hash(key) % nodes` does so until the number of nodes changes; then it
+//! moves nearly all keys. A *consistent* method moves only those that must move: when a node comes,
+//! the keys that it gets; when a node goes, the keys that it had.
+//!
+//! The methods differ in how evenly they share the keys out, in what a look-up costs, in what they
+//! keep in memory, and in which changes of membership they bear. [`METHODS`] is the table of them
+//! all: a new method is one file here and one line there.
+//!
+//! Every method hashes the key itself. Keys may be numbers in a row, and addresses as they are.
 
+pub mod bounded;
 pub mod command;
+mod ketama;
+pub mod mix;
+mod nodes;
+mod rendezvous;
+mod succession;
+
+use std::fmt::Debug;
+use std::ops::ControlFlow;
+
+pub use bounded::Bound;
+pub use nodes::{NodeIndex, Nodes, Refused, WEIGHT_MAX};
+
+/// A set of nodes, and the node of each key.
+pub trait Placement: Debug + Send + Sync {
+    /// Takes a node in. Its share of the keys is in proportion to its weight, 1 to [`WEIGHT_MAX`].
+    ///
+    /// # Errors
+    /// When there is no room for it, when its name is taken, or its weight is out of range.
+    fn add(&mut self, node: &str, weight: u32) -> Result<NodeIndex, Refused>;
+
+    /// Lets a node go. False when there is none of that name.
+    fn remove(&mut self, node: &str) -> bool;
+
+    /// Who is in.
+    fn nodes(&self) -> &Nodes;
+
+    /// How many more nodes of weight 1 there is room for.
+    fn free(&self) -> usize;
+
+    /// The node of a key. None when there are no nodes.
+    fn place(&self, key: u64) -> Option<NodeIndex>;
+
+    /// Visits the nodes in the order in which they take the key over: each once, first the one that
+    /// [`place`](Self::place) says, until `visit` breaks. With it a balancer goes on when a node
+    /// fails or is full. What comes after the first is only worked out when it is asked for.
+    fn successors(&self, key: u64, visit: &mut Visit<'_>);
+
+    /// What it has allocated for the nodes, in octets, without their names.
+    fn octets(&self) -> usize;
+
+    /// All nodes in the order in which they take the key over.
+    fn order(&self, key: u64) -> Vec<NodeIndex> {
+        let mut order = Vec::with_capacity(self.nodes().count());
+        self.successors(key, &mut |node| {
+            order.push(node);
+            ControlFlow::Continue(())
+        });
+        order
+    }
+}
+
+/// Sees nodes in the order of succession, and says whether to go on.
+pub type Visit<'a> = dyn FnMut(NodeIndex) -> ControlFlow<()> + 'a;
+
+/// One way of placing keys.
+#[derive(Clone, Copy, Debug)]
+pub struct Method {
+    /// Its name on the command line and in reports.
+    pub name: &'static str,
+    /// One line about it.
+    pub summary: &'static str,
+    /// Makes one without nodes.
+    pub new: fn(&Shape) -> Box<dyn Placement>,
+    /// What a choice goes by.
+    pub choice: Choice,
+}
+
+/// What the choice of a node goes by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Choice {
+    /// By the key alone.
+    Key,
+    /// By the key and by what the nodes have to do already: see [`Bound::place`].
+    Load(Bound),
+}
+
+/// The measures of those methods that have any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Slots of a ring.
+    pub slots: usize,
+    /// Copies of each node on such a ring.
+    pub copies: usize,
+    /// Nodes that there may ever be, for those methods that must know this first.
+    pub most: usize,
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        Self { slots: 512, copies: 9, most: 128 }
+    }
+}
+
+/// All methods.
+pub const METHODS: &[Method] = &[ketama::METHOD, rendezvous::METHOD, bounded::METHOD];
+
+/// The method of that name.
+#[must_use]
+pub fn method(name: &str) -> Option<&'static Method> {
+    METHODS.iter().find(|method| method.name == name)
+}
+
+/// The names of all methods.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    METHODS.iter().map(|method| method.name)
+}
