@@ -12,5 +12,6 @@ pub mod generate;
 pub mod jobs;
 pub mod listing;
 pub mod programs;
+pub mod stop;
 pub mod udp;
 pub mod xsk;
