@@ -189,7 +189,7 @@ impl Fleet {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lease(&self, client: &Client, tried: &Tried, now: Moment) -> Option<Lease> {
+    pub(super) fn lease(&self, client: &Client, tried: &Tried, now: Moment) -> Option<Lease> {
         let set = self.set();
         let slow_start = self.settings.slow_start;
         let candidates = Candidates::new(&set.backends, tried, now, slow_start);

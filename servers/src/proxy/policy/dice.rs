@@ -30,3 +30,29 @@ pub(crate) const fn mix(number: u64) -> u64 {
     let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     number ^ (number >> 31)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_splitmix64() {
+        // The first three outputs for the seed 1234567, as the authors' C code gives them.
+        let state = |step: u64| 1_234_567_u64.wrapping_add(STEP.wrapping_mul(step));
+        let outputs = [1, 2, 3].map(|step| mix(state(step)));
+        assert_eq!(outputs, [
+            6_457_827_717_110_365_317,
+            3_203_168_211_198_807_973,
+            9_817_491_932_198_370_423
+        ]);
+    }
+
+    #[test]
+    fn a_number_is_below_its_bound_and_any_of_those_below() {
+        let dice = Dice::new(7);
+        let mut seen = [0; 6];
+        (0..6_000).for_each(|_| seen[dice.below(6) as usize] += 1);
+        assert!(seen.iter().all(|count| (850..1_150).contains(count)), "{seen:?}");
+        assert_eq!((dice.below(0), dice.below(1)), (0, 0));
+    }
+}

@@ -34,3 +34,33 @@ impl Policy for LeastConnections {
         best.map(|(place, _)| place)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::bed::Bed;
+
+    #[test]
+    fn two_slow_requests_keep_ten_others_away_until_they_end() {
+        let bed = Bed::new("least-connections", &[1, 1]);
+        let four = [(); 4].map(|()| bed.lease()).into_iter();
+        let (slow, done) = four.partition::<Vec<_>, _>(|lease| bed.place_of(lease) == 0);
+        drop(done);
+        assert_eq!((bed.backend(0).open(), bed.backend(1).open()), (2, 0));
+        assert_eq!(bed.counts(10), [0, 10]);
+        drop(slow);
+        assert_eq!(bed.counts(10), [5, 5], "its count has come down again");
+    }
+
+    #[test]
+    fn equals_take_turns() {
+        assert_eq!(Bed::new("least-connections", &[1, 1, 1]).counts(30), [10, 10, 10]);
+    }
+
+    #[test]
+    fn a_backend_of_twice_the_weight_carries_twice_the_load() {
+        let bed = Bed::new("least-connections", &[2, 1]);
+        let leases = (0..30).map(|_| bed.lease()).collect::<Vec<_>>();
+        assert_eq!((bed.backend(0).open(), bed.backend(1).open()), (20, 10));
+        drop(leases);
+    }
+}

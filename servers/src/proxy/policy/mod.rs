@@ -3,13 +3,21 @@
 //! A new policy is one file here and one line in [`POLICIES`]: the command line, the tests and the
 //! benches take their policies from this table.
 
+#[cfg(test)]
+pub(super) mod bed;
+mod bounded;
 mod choice;
 mod dice;
 mod ip_hash;
 mod least_connections;
 mod load;
 mod random;
+mod rendezvous;
+mod ring;
 mod round_robin;
+mod succession;
+#[cfg(test)]
+mod tests;
 mod two_choices;
 
 use std::fmt::Debug;
@@ -31,10 +39,13 @@ pub struct Entry {
     pub name: &'static str,
     /// One line about it.
     pub summary: &'static str,
-    /// One for these backends, its chances starting from this seed. Refused are more backends than it
-    /// has room for.
-    pub make: fn(&[BackendSpec], u64) -> Result<Box<dyn Policy>, Refused>,
+    /// Makes one.
+    pub make: Make,
 }
+
+/// Makes a policy for these backends, its chances starting from this seed. Refused are more backends than
+/// it has room for.
+pub type Make = fn(&[BackendSpec], u64) -> Result<Box<dyn Policy>, Refused>;
 
 /// Why a policy can't be made for a set of backends, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +65,9 @@ pub const POLICIES: &[Entry] = &[
     least_connections::ENTRY,
     two_choices::ENTRY,
     ip_hash::ENTRY,
+    ring::ENTRY,
+    rendezvous::ENTRY,
+    bounded::ENTRY,
 ];
 
 /// The policy of that name.

@@ -39,3 +39,20 @@ impl Policy for RoundRobin {
         best
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::bed::Bed;
+
+    #[test]
+    fn the_heavy_one_is_asked_often_but_not_in_a_row() {
+        let bed = Bed::new("round-robin", &[5, 1, 1]);
+        let order = (0..14).map(|_| ["a", "b", "c"][bed.place()]).collect::<String>();
+        assert_eq!(order, "aabacaaaabacaa");
+    }
+
+    #[test]
+    fn thirty_requests_are_fifteen_for_each_of_two() {
+        assert_eq!(Bed::new("round-robin", &[1, 1]).counts(30), [15, 15]);
+    }
+}

@@ -29,3 +29,42 @@ impl Policy for TwoChoices {
         Some(other.filter(lighter).unwrap_or(one))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::bed::Bed;
+    use crate::proxy::lease::Tried;
+
+    #[test]
+    fn of_two_it_never_takes_the_more_loaded_one() {
+        let bed = Bed::new("two-choices", &[1, 1]);
+        let mut leases = Vec::new();
+        for client in 0..1_000 {
+            let open = [0, 1].map(|place| bed.backend(place).open());
+            let lease = bed.lease_for(client, &Tried::default()).unwrap();
+            let place = bed.place_of(&lease);
+            assert!(open[place] <= open[1 - place], "{open:?}, and it took {place}");
+            leases.push(lease);
+            if client % 3 == 0 {
+                leases.swap_remove(client as usize / 2 % leases.len());
+            }
+        }
+    }
+
+    #[test]
+    fn of_many_it_never_takes_the_most_loaded_one_and_the_loads_stay_close() {
+        let bed = Bed::new("two-choices", &[1; 10]);
+        let leases = (0..1_000).map(|client| {
+            let open = (0..10).map(|place| bed.backend(place).open()).collect::<Vec<_>>();
+            let lease = bed.lease_for(client, &Tried::default()).unwrap();
+            let most = open.iter().max().unwrap();
+            let alone = open.iter().filter(|open| *open == most).count() == 1;
+            assert!(!(alone && open[bed.place_of(&lease)] == *most), "{open:?}");
+            lease
+        });
+        let leases = leases.collect::<Vec<_>>();
+        let most = (0..10).map(|place| bed.backend(place).open()).max().unwrap();
+        assert!(most <= 104, "the mean is 100: {most}");
+        drop(leases);
+    }
+}
