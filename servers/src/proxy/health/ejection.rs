@@ -92,3 +92,116 @@ impl Fleet {
         self.settings.ejection.first.saturating_mul(times).saturating_mul(hundredths as u32) / 100
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::backend::Health;
+    use crate::proxy::policy::bed::Bed;
+
+    const FAILURES: [Outcome; 4] =
+        [Outcome::Refused, Outcome::TimedOut, Outcome::Broken, Outcome::Garbled];
+
+    /// Three failures of the backend at `place`, of requests taken and failed at the time of the bed.
+    fn fail(bed: &Bed, place: usize, outcome: Outcome) {
+        let (fleet, backend) = (bed.upstreams.fleet(), bed.backend(place));
+        (0..3).for_each(|_| fleet.note_failure(&backend, bed.now, outcome, bed.now));
+    }
+
+    fn health(bed: &Bed) -> Vec<Health> {
+        let set = bed.upstreams.snapshot();
+        set.backends().iter().map(|backend| backend.health(bed.now)).collect()
+    }
+
+    fn in_service(bed: &Bed) -> usize {
+        health(bed).iter().filter(|&&health| health == Health::InService).count()
+    }
+
+    /// How long the backend at `place` is out, in milliseconds.
+    fn time_out(bed: &Bed, place: usize) -> u64 {
+        bed.backend(place).since().millis_since(bed.now)
+    }
+
+    #[test]
+    fn three_failures_in_a_row_eject_and_the_time_brings_it_back() {
+        for outcome in FAILURES {
+            let mut bed = Bed::new("round-robin", &[1, 1]);
+            fail(&bed, 0, outcome);
+            assert_eq!(health(&bed), [Health::Ejected, Health::InService]);
+            assert_eq!(bed.counts(10), [0, 10]);
+            bed.now = bed.now.after(Duration::from_millis(1_200));
+            assert_eq!(health(&bed), [Health::InService; 2]);
+            assert_eq!(bed.counts(10), [5, 5]);
+        }
+    }
+
+    #[test]
+    fn an_answer_in_between_starts_the_count_anew() {
+        let bed = Bed::new("round-robin", &[1, 1]);
+        let (fleet, backend) = (bed.upstreams.fleet(), bed.backend(0));
+        for number in 0..20 {
+            fleet.note_failure(&backend, bed.now, Outcome::Broken, bed.now);
+            if number % 2 == 1 {
+                backend.record.clear();
+            }
+        }
+        assert_eq!(in_service(&bed), 2);
+    }
+
+    /// Whatever fails, and in whatever order: one stays at least, and half of them where the failures
+    /// need not be the backends'.
+    #[test]
+    fn neither_the_last_one_nor_more_than_half_are_ejected_on_suspicion() {
+        for count in 1..7 {
+            for outcome in FAILURES {
+                let bed = Bed::new("round-robin", &vec![1; count]);
+                (0..3 * count).for_each(|step| fail(&bed, step % count, outcome));
+                let refused = outcome == Outcome::Refused;
+                let least = if refused { 1 } else { count.div_ceil(2) };
+                assert_eq!(in_service(&bed), least, "{outcome:?} of {count}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_time_is_twice_as_long_as_the_last_up_to_a_bound_and_starts_anew_after_a_while() {
+        let mut bed = Bed::new("round-robin", &[1, 1]);
+        for times in [1, 2, 4, 8, 16, 32, 32, 32] {
+            fail(&bed, 0, Outcome::Refused);
+            let millis = time_out(&bed, 0);
+            assert!((800 * times..=1_200 * times).contains(&millis), "{times}: {millis}");
+            bed.now = bed.now.after(Duration::from_millis(millis + 1));
+        }
+        bed.now = bed.now.after(Duration::from_secs(33));
+        fail(&bed, 0, Outcome::Refused);
+        assert!(time_out(&bed, 0) <= 1_200);
+    }
+
+    #[test]
+    fn backends_that_fail_together_do_not_come_back_together() {
+        let bed = Bed::new("round-robin", &[1; 20]);
+        (0..10).for_each(|place| fail(&bed, place, Outcome::Broken));
+        let times = (0..10).map(|place| time_out(&bed, place));
+        let different = times.collect::<std::collections::HashSet<_>>();
+        assert!(different.len() > 5, "{different:?}");
+    }
+
+    #[test]
+    fn what_fails_after_the_return_of_a_backend_and_was_asked_before_does_not_count() {
+        let mut bed = Bed::new("round-robin", &[1, 1]);
+        let before = bed.now;
+        fail(&bed, 0, Outcome::TimedOut);
+        bed.now = bed.now.after(Duration::from_secs(2));
+        let (fleet, backend) = (bed.upstreams.fleet(), bed.backend(0));
+        (0..9).for_each(|_| fleet.note_failure(&backend, before, Outcome::TimedOut, bed.now));
+        assert_eq!(health(&bed), [Health::InService; 2]);
+    }
+
+    #[test]
+    fn failures_do_not_bring_one_back_that_probes_found_down() {
+        let bed = Bed::new("round-robin", &[1, 1]);
+        bed.backend(0).serve_from(Moment::NEVER);
+        fail(&bed, 0, Outcome::Refused);
+        assert_eq!(health(&bed), [Health::Down, Health::InService]);
+    }
+}

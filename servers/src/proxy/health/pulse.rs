@@ -144,3 +144,111 @@ impl Pulse {
         Verdict::Rise
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIGNS: [Sign; 3] = [Sign::Well, Sign::Ill, Sign::Gone];
+
+    fn pulse(fall: u32, rise: u32) -> Pulse {
+        Pulse::new(Thresholds { fall, rise })
+    }
+
+    /// Probes that end with these signs, one after the other, each fall confirmed: the verdicts.
+    fn probe(pulse: &mut Pulse, signs: &[Sign], service: Service) -> Vec<Verdict> {
+        let end = |&sign: &Sign| {
+            let number = pulse.begin();
+            let verdict = pulse.end(number, sign, service);
+            if matches!(verdict, Verdict::Fall(_)) {
+                pulse.fell();
+            }
+            verdict
+        };
+        signs.iter().map(end).collect()
+    }
+
+    /// All sequences of so many signs.
+    fn sequences(length: u32) -> impl Iterator<Item = Vec<Sign>> {
+        (0..3_usize.pow(length))
+            .map(move |code| (0..length).map(|at| SIGNS[code / 3_usize.pow(at) % 3]).collect())
+    }
+
+    /// How many signs at the end of `signs` are alike in being good, or in being bad.
+    fn run(signs: &[Sign]) -> usize {
+        let last = signs.last().map(|&sign| sign == Sign::Well);
+        signs.iter().rev().take_while(|&&sign| Some(sign == Sign::Well) == last).count()
+    }
+
+    #[test]
+    fn it_falls_and_rises_after_so_many_in_a_row_and_never_otherwise() {
+        let (fall, rise) = (3, 2);
+        for signs in sequences(8) {
+            let mut pulse = pulse(fall, rise);
+            let verdicts = probe(&mut pulse, &signs, Service::Some);
+            let mut up = true;
+            for (end, verdict) in (1..).zip(verdicts) {
+                let (signs, in_row) = (&signs[..end], run(&signs[..end]) as u32);
+                let last = signs[end - 1];
+                let well = last == Sign::Well;
+                let expected = match (up, well) {
+                    (true, false) if in_row >= fall => Verdict::Fall(last),
+                    (false, true) if in_row >= rise => Verdict::Rise,
+                    _ => Verdict::Stay,
+                };
+                assert_eq!(verdict, expected, "{signs:?}");
+                up = matches!(verdict, Verdict::Rise) || (up && verdict == Verdict::Stay);
+            }
+            assert_eq!(pulse.standing() == Standing::Up, up, "{signs:?}");
+        }
+    }
+
+    #[test]
+    fn good_and_bad_by_turns_change_nothing() {
+        for first in SIGNS {
+            let mut pulse = pulse(2, 2);
+            let turns = if first == Sign::Well { [first, Sign::Gone] } else { [first, Sign::Well] };
+            assert_eq!(probe(&mut pulse, &turns.repeat(50), Service::Some), [Verdict::Stay; 100]);
+        }
+    }
+
+    #[test]
+    fn where_nobody_is_in_service_one_good_probe_is_enough() {
+        let mut pulse = pulse(1, 5);
+        assert_eq!(probe(&mut pulse, &[Sign::Gone], Service::Some), [Verdict::Fall(Sign::Gone)]);
+        assert_eq!(probe(&mut pulse, &[Sign::Well], Service::None), [Verdict::Rise]);
+        assert_eq!(pulse.standing(), Standing::Up);
+    }
+
+    #[test]
+    fn one_that_has_to_stay_is_asked_about_again_at_each_bad_probe() {
+        let mut pulse = pulse(3, 2);
+        for count in 1..10 {
+            let number = pulse.begin();
+            let verdict = pulse.end(number, Sign::Ill, Service::Some);
+            let expected = if count < 3 { Verdict::Stay } else { Verdict::Fall(Sign::Ill) };
+            assert_eq!((verdict, pulse.standing()), (expected, Standing::Up));
+        }
+        assert_eq!(probe(&mut pulse, &[Sign::Well, Sign::Ill], Service::Some), [Verdict::Stay; 2]);
+    }
+
+    /// In whatever order late, early and repeated ends come in: only the end of the probe under way
+    /// counts, and that once.
+    #[test]
+    fn an_answer_of_an_old_probe_does_not_count() {
+        for signs in sequences(4) {
+            let mut pulse = pulse(1, 1);
+            let old = signs.iter().map(|_| pulse.begin()).collect::<Vec<_>>();
+            let current = pulse.begin();
+            for (number, sign) in old.into_iter().zip(&signs) {
+                assert_eq!(pulse.end(number, *sign, Service::None), Verdict::Stay);
+            }
+            assert_eq!(pulse.end(current, Sign::Gone, Service::Some), Verdict::Fall(Sign::Gone));
+            pulse.fell();
+            for sign in signs {
+                assert_eq!(pulse.end(current, sign, Service::None), Verdict::Stay);
+            }
+            assert_eq!(pulse.standing(), Standing::Down);
+        }
+    }
+}

@@ -16,7 +16,8 @@ pub(in crate::proxy) const SEED: u64 = 1;
 
 /// Backends of these weights, at 127.0.0.1:1 and so on.
 pub(in crate::proxy) fn specs(weights: &[u32]) -> Vec<BackendSpec> {
-    let spec = |(port, &weight)| BackendSpec { address: (Ipv4Addr::LOCALHOST, port).into(), weight };
+    let spec =
+        |(port, &weight)| BackendSpec { address: (Ipv4Addr::LOCALHOST, port).into(), weight };
     (1..).zip(weights).map(spec).collect()
 }
 

@@ -40,11 +40,10 @@ mod tests {
         // The first three outputs for the seed 1234567, as the authors' C code gives them.
         let state = |step: u64| 1_234_567_u64.wrapping_add(STEP.wrapping_mul(step));
         let outputs = [1, 2, 3].map(|step| mix(state(step)));
-        assert_eq!(outputs, [
-            6_457_827_717_110_365_317,
-            3_203_168_211_198_807_973,
-            9_817_491_932_198_370_423
-        ]);
+        assert_eq!(
+            outputs,
+            [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]
+        );
     }
 
     #[test]

@@ -3,14 +3,14 @@
 //! The whole address is hashed, of IPv4 and of IPv6 alike, and the hash is a place among all backends
 //! of the set, fit or not. So while the set stays the same, one that is out changes nothing for the
 //! clients of the others; its own clients are hashed anew, and spread over all that are left. When
-//! the set changes, most clients move: that is what the consistent methods are for.
+//! the set changes, many clients move that need not: that is what the consistent methods are for.
 
 use super::dice::mix;
 use super::{BackendSpec, Candidates, Client, Entry, Policy};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "ip-hash",
-    summary: "by the client's whole address; most clients move when the set changes",
+    summary: "by the client's whole address; many clients move when the set changes",
     make: |backends, _| Ok(Box::new(IpHash::new(backends))),
 };
 
