@@ -98,7 +98,7 @@ impl Hub {
         let end = End { name: INTERFACE, mac: Mac::of(address(own)), place: &place.path() };
         let cable = plan::cable((&port, port_mac(own)), &end, queues);
         iproute::carry_out(&(cable + &plan::plug(&port)), &self.namespace)?;
-        self.namespace.within(|| offload::receive_by_polling(&port))?;
+        self.namespace.within(|| offload::as_on_a_wire(&port))?;
         Host::set(place, own, hosts)
     }
 }
@@ -108,7 +108,7 @@ impl Host {
     fn set(namespace: Namespace, own: u8, hosts: u8) -> Result<Self, Fault> {
         iproute::carry_out(&plan::host(own, hosts), &namespace)?;
         let index = namespace.within(|| -> io::Result<_> {
-            offload::receive_by_polling(INTERFACE)?;
+            offload::as_on_a_wire(INTERFACE)?;
             Ok(if_nametoindex(INTERFACE)?)
         })?;
         let address = address(own);

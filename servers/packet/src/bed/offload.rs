@@ -1,15 +1,19 @@
-//! Generic receive offload of an interface, by ioctl(2): what `ethtool -K eth0 gro on` does.
-//!
-//! A veth interface takes frames in by polling (NAPI) only with this on, or with an XDP program.
-//! Without, frames that come from no stack of the same host, as live ones, are dropped silently.
+//! What an interface leaves to others, by ioctl(2): what `ethtool -K eth0 gro on tx off` does.
 
 use std::io;
 use std::mem::zeroed;
 use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
 
-/// ETHTOOL_SGRO of linux/ethtool.h.
-const SET_GRO: u32 = 0x2c;
+/// A switch, by its number in linux/ethtool.h.
+#[derive(Clone, Copy, Debug)]
+#[repr(u32)]
+enum Switch {
+    /// ETHTOOL_SGRO: generic receive offload.
+    Gro = 0x2c,
+    /// ETHTOOL_STXCSUM: checksums are left to the device.
+    Checksums = 0x17,
+}
 
 /// `struct ethtool_value` of linux/ethtool.h.
 #[repr(C)]
@@ -18,10 +22,20 @@ struct Order {
     value: u32,
 }
 
-/// Turns it on, for an interface of the calling thread's namespace.
-pub(super) fn receive_by_polling(interface: &str) -> io::Result<()> {
+/// Makes an interface of the calling thread's namespace behave as one with a wire does.
+///
+/// It receives by polling (NAPI), which a veth interface does only with GRO or with an XDP program:
+/// frames that come from no stack of the same host, as live ones, are dropped silently otherwise.
+/// And frames go out with whole checksums: a stack leaves them to the device, a veth interface has
+/// none, and an XDP program that sends such a frame on spoils it.
+pub(super) fn as_on_a_wire(interface: &str) -> io::Result<()> {
+    turn(interface, Switch::Gro, 1)?;
+    turn(interface, Switch::Checksums, 0)
+}
+
+fn turn(interface: &str, switch: Switch, value: u32) -> io::Result<()> {
     let socket = UdpSocket::bind("0.0.0.0:0")?;
-    let mut order = Order { command: SET_GRO, value: 1 };
+    let mut order = Order { command: switch as u32, value };
     // SAFETY: all zeroes is a valid `ifreq`, which holds numbers and a pointer that may be null.
     let mut request: libc::ifreq = unsafe { zeroed() };
     let name = interface.bytes().take(request.ifr_name.len() - 1);

@@ -21,7 +21,7 @@ pub struct Datagrams {
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub to: SocketAddr,
     /// Octets of a payload
-    #[arg(long, value_name = "N", default_value_t = 4,
+    #[arg(long, value_name = "N", default_value_t = 18,
           value_parser = clap::value_parser!(u16).range(COUNTER as i64..=1472))]
     pub size: u16,
     /// Datagrams to a system call
