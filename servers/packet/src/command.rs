@@ -5,6 +5,7 @@ use std::io::Write;
 use clap::{Args, Subcommand};
 
 use crate::balance::{self, Balance};
+use crate::bed::attach::{self, Attach};
 use crate::bed::command as bed;
 use crate::filter::{self, Filter};
 use crate::generate::{self, Generate};
@@ -46,6 +47,8 @@ pub enum What {
     Generate(Generate),
     /// Make hosts of one's own, joined by veth pairs, for as long as this runs
     Bed(bed::Options),
+    /// Have a small XDP program on an interface, for as long as this runs
+    Attach(Attach),
 }
 
 /// Does it.
@@ -64,5 +67,6 @@ pub fn run(options: &Packet, out: &mut impl Write) -> anyhow::Result<()> {
         What::JobsBalancer(options) => balancer::run(options, out),
         What::Generate(options) => generate::run(options, out),
         What::Bed(options) => bed::run(options, out),
+        What::Attach(options) => attach::run(options, out),
     }
 }

@@ -37,7 +37,7 @@ fn receiver(host: &Host) -> UdpSocket {
 }
 
 fn live(to: &UdpSocket, count: u64, rate: Option<u64>) -> Live {
-    let amount = Amount { count: Some(count), duration: Duration::ZERO, rate, first: 7 };
+    let amount = Amount { count: Some(count), duration: Duration::ZERO, rate, first: 7, step: 1 };
     let to = to.local_addr().unwrap();
     Live { interface: "eth0".into(), to, from_port: 50_000, size: 18, amount }
 }
@@ -87,7 +87,8 @@ fn an_echo_in_the_hook_answers_every_ping() {
         // Frames that are turned round in native mode arrive only where a program runs, too.
         let _pass = attach(near, packet::programs::pass::code(), mode);
         let _echo = attach(far, packet::programs::echo::code(9_000), mode);
-        let amount = Amount { count: Some(500), duration: Duration::ZERO, rate: None, first: 0 };
+        let amount =
+            Amount { count: Some(500), duration: Duration::ZERO, rate: None, first: 0, step: 1 };
         let to = (far.address, 9_000).into();
         let ping = Ping { to, size: 18, warm_up: 10, amount };
         let trips =

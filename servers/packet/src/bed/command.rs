@@ -58,20 +58,30 @@ struct Middle<'a> {
 /// # Errors
 /// Why there is no bed.
 pub fn run(options: &Options, out: &mut impl Write) -> Result<()> {
+    until_asked(|| {
+        let bed = match options.shape {
+            Shape::Pair => Bed::pair(options.queues),
+            Shape::Star => Bed::star(options.hosts, options.queues),
+        };
+        if let Err(Fault::Missing(missing)) = &bed {
+            writeln!(out, "{}", serde_json::json!({ "missing": missing.to_string() }))?;
+        }
+        let bed = bed?;
+        writeln!(out, "{}", description(&bed))?;
+        out.flush()?;
+        Ok(bed)
+    })
+}
+
+/// Makes something, and keeps it until SIGTERM or SIGINT. From the start on they are waited for, so
+/// that one that comes early is not missed, and what was made is always undone in good order.
+pub(super) fn until_asked<T>(make: impl FnOnce() -> Result<T>) -> Result<()> {
     let mut last = SigSet::empty();
     [Signal::SIGTERM, Signal::SIGINT].into_iter().for_each(|signal| last.add(signal));
     last.thread_block().context("waiting for signals")?;
-    let bed = match options.shape {
-        Shape::Pair => Bed::pair(options.queues),
-        Shape::Star => Bed::star(options.hosts, options.queues),
-    };
-    if let Err(Fault::Missing(missing)) = &bed {
-        writeln!(out, "{}", serde_json::json!({ "missing": missing.to_string() }))?;
-    }
-    let bed = bed?;
-    writeln!(out, "{}", description(&bed))?;
-    out.flush()?;
+    let kept = make()?;
     last.wait().context("waiting for a signal")?;
+    drop(kept);
     Ok(())
 }
 

@@ -9,6 +9,7 @@
 //! Namespaces have no names, so that the kernel takes a bed down when its owner ends, in whatever
 //! way; see [`namespace`].
 
+pub mod attach;
 pub mod command;
 mod fault;
 mod iproute;

@@ -49,11 +49,11 @@ impl Datagrams {
         let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).context("opening a socket")?;
         socket.connect(self.to).with_context(|| format!("sending to {}", self.to))?;
         let mut batch = Batch::new(usize::from(self.batch), usize::from(self.size));
-        let (mut counter, mut sent) = (self.amount.first, 0);
+        let (mut counter, step, mut sent) = (self.amount.first, self.amount.step, 0);
         let mut pace = Pace::of(&self.amount);
         while let Some(count) = pace.next(u32::from(self.batch)) {
-            batch.number(counter, count as usize);
-            counter = counter.wrapping_add(count);
+            batch.number(counter, step, count as usize);
+            counter = counter.wrapping_add(count.wrapping_mul(step));
             sent += batch
                 .send(&socket, count as usize)
                 .with_context(|| format!("sending to {}", self.to))?;
@@ -68,9 +68,9 @@ impl Batch {
         Self { payloads, headers: MultiHeaders::preallocate(datagrams, None) }
     }
 
-    fn number(&mut self, first: u32, count: usize) {
+    fn number(&mut self, first: u32, step: u32, count: usize) {
         for (payload, place) in self.payloads.iter_mut().take(count).zip(0..) {
-            let counter = first.wrapping_add(place).to_le_bytes();
+            let counter = first.wrapping_add(step.wrapping_mul(place)).to_le_bytes();
             payload[..COUNTER].copy_from_slice(&counter);
         }
     }
@@ -104,8 +104,13 @@ mod tests {
     fn every_counter_arrives_once_and_in_order() {
         let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
         receiver.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        let amount =
-            Amount { count: Some(100), duration: Duration::ZERO, rate: None, first: u32::MAX - 9 };
+        let amount = Amount {
+            count: Some(100),
+            duration: Duration::ZERO,
+            rate: None,
+            first: u32::MAX - 9,
+            step: 1,
+        };
         let to = receiver.local_addr().unwrap();
         let outcome = Datagrams { to, size: 6, batch: 32, amount }.generate().unwrap();
         assert_eq!((outcome.offered, outcome.sent), (100, 100));
@@ -119,7 +124,8 @@ mod tests {
     #[test]
     fn nobody_listening_is_no_error() {
         let to = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let amount = Amount { count: Some(10), duration: Duration::ZERO, rate: None, first: 0 };
+        let amount =
+            Amount { count: Some(10), duration: Duration::ZERO, rate: None, first: 0, step: 1 };
         let outcome = Datagrams { to, size: 4, batch: 1, amount }.generate().unwrap();
         assert_eq!(outcome.sent, 10);
     }

@@ -60,7 +60,7 @@ impl Live {
         let frame = self.frame()?;
         let counter = Map::new(COUNTER, Kind::Array, [4, 8], 1)?;
         counter.update(&0_u32, &u64::from(self.amount.first), Flag::Any)?;
-        let program = Program::load(&counting(), Type::Xdp, &[&counter])?;
+        let program = Program::load(&counting(self.amount.step), Type::Xdp, &[&counter])?;
         let frames = LiveFrames { program: &program, frame: &frame, interface, batch: BATCH };
         let lost = addresses::not_sent(&self.interface)?;
         let at_once = if self.amount.rate.is_some() { BATCH } else { MANY };
@@ -93,12 +93,13 @@ impl Live {
     /// How many frames the program has numbered.
     fn made(&self, counter: &Map) -> Result<u64> {
         let next: Option<u64> = counter.lookup(&0_u32)?;
-        Ok(next.context("the counter is gone")? - u64::from(self.amount.first))
+        let since = next.context("the counter is gone")? - u64::from(self.amount.first);
+        Ok(since / u64::from(self.amount.step))
     }
 }
 
 /// Numbers a frame and sends it.
-fn counting() -> Code {
+fn counting(step: u32) -> Code {
     let mut a = Assembler::new();
     let short = a.label("short");
     a.note("struct xdp_md says where the frame begins and where it ends.");
@@ -111,7 +112,7 @@ fn counting() -> Code {
     a.note(
         "One step, so that no two frames have the same counter, on whatever CPUs they are made.",
     );
-    a.mov(R4, 1);
+    a.wide(R4, step.into());
     a.map_value(R5, COUNTER, 0);
     a.atomic(Size::Double, Atomic::FetchAdd, R5.at(0), R4);
     a.note("The first four octets of the payload: the counter, little-endian.");
@@ -134,7 +135,7 @@ mod tests {
 
     #[test]
     fn the_listing_says_what_it_does() {
-        let listing = counting().to_string();
+        let listing = counting(1).to_string();
         assert!(listing.contains("little-endian"), "{listing}");
     }
 }

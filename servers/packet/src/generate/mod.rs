@@ -6,8 +6,8 @@
 //! | `live` | BPF_PROG_TEST_RUN with live frames: none of the stack | what a receiver can take |
 //! | `ping` | one datagram at a time, sent when the last has come back | how long a packet is under way |
 //!
-//! A payload begins with a counter of 32 bits, little-endian, that is one higher in each. Each
-//! generator prints one line of JSON.
+//! A payload begins with a counter of 32 bits, little-endian, that is higher by a step in each.
+//! Each generator prints one line of JSON.
 
 mod addresses;
 mod datagrams;

@@ -20,6 +20,10 @@ pub struct Amount {
     /// The counter in the first payload
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub first: u32,
+    /// How much higher each counter is than the one before: 2 leaves them even, or odd
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub step: u32,
 }
 
 /// Deals out packets: never more than are asked for, never sooner than the rate allows.
@@ -85,7 +89,7 @@ mod tests {
     use super::*;
 
     fn amount(count: Option<u64>, duration: Duration, rate: Option<u64>) -> Amount {
-        Amount { count, duration, rate, first: 0 }
+        Amount { count, duration, rate, first: 0, step: 1 }
     }
 
     #[test]

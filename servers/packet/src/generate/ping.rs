@@ -169,7 +169,8 @@ mod tests {
     use super::*;
 
     fn ping(to: SocketAddr, count: u64) -> Ping {
-        let amount = Amount { count: Some(count), duration: Duration::ZERO, rate: None, first: 0 };
+        let amount =
+            Amount { count: Some(count), duration: Duration::ZERO, rate: None, first: 0, step: 1 };
         Ping { to, size: 8, warm_up: 2, amount }
     }
 
