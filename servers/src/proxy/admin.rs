@@ -194,3 +194,91 @@ fn row(backend: &Backend, now: Moment) -> Value {
         "removals": backend.removals(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+
+    use super::*;
+    use crate::proxy::policy::bed::Bed;
+
+    fn admin() -> (Arc<Upstreams>, Admin) {
+        let upstreams = Arc::new(Bed::new("ring", &[1, 3]).upstreams);
+        let stats = Arc::<Stats>::default();
+        let admin = Admin::start("127.0.0.1:0".parse().unwrap(), Arc::clone(&upstreams), stats);
+        (upstreams, admin.unwrap())
+    }
+
+    /// The head and the content of the answer to a request.
+    fn ask(admin: &Admin, request: &str) -> (String, String) {
+        let mut stream = TcpStream::connect(admin.address()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        write!(stream, "{request} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, content) = answer.split_once("\r\n\r\n").unwrap();
+        (head.into(), content.into())
+    }
+
+    #[test]
+    fn stats_show_each_backend() {
+        let (upstreams, admin) = admin();
+        let client = crate::proxy::policy::bed::client(0);
+        let lease = upstreams.lease(&client, &Default::default()).unwrap();
+        lease.report(Outcome::Answered);
+        let (head, content) = ask(&admin, "GET /stats");
+        assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("application/json"), "{head}");
+        let stats: Value = serde_json::from_str(&content).unwrap();
+        let place = lease.backend().id.0 as usize;
+        let (asked, other) = (&stats["backends"][place], &stats["backends"][1 - place]);
+        assert_eq!((&asked["open"], &asked["outcomes"]["answered"]), (&json!(1), &json!(1)));
+        assert_eq!((&other["open"], &other["leased"]), (&json!(0), &json!(0)));
+        assert_eq!((&stats["policy"], &stats["server"]["accepted"]), (&json!("ring"), &json!(0)));
+        assert_eq!(
+            (&asked["health"], &stats["backends"][1]["weight"]),
+            (&json!("in-service"), &json!(3))
+        );
+    }
+
+    #[test]
+    fn metrics_are_in_the_format_that_they_name() {
+        let (_, admin) = admin();
+        let (head, content) = ask(&admin, "GET /metrics");
+        assert!(head.contains("Content-Type: text/plain; version=0.0.4"), "{head}");
+        metrics::tests::check(&content).unwrap();
+    }
+
+    #[test]
+    fn what_is_not_there_is_said_so() {
+        let (_, admin) = admin();
+        for (request, status) in [
+            ("GET /", "200"),
+            ("HEAD /metrics", "200"),
+            ("GET /nothing", "404"),
+            ("DELETE /stats", "405"),
+        ] {
+            let (head, _) = ask(&admin, request);
+            assert_eq!(head.split(' ').nth(1), Some(status), "{request}: {head}");
+        }
+    }
+
+    #[test]
+    fn clients_that_hang_keep_nobody_waiting() {
+        let (_, admin) = admin();
+        let connect = |_| TcpStream::connect(admin.address()).unwrap();
+        let mut hanging = (0..100).map(connect).collect::<Vec<_>>();
+        for (number, client) in hanging.iter_mut().enumerate() {
+            let begun = ["", "G", "GET /stats HTTP/1.1\r\n", "\0\0\0\0"][number % 4];
+            client.write_all(begun.as_bytes()).unwrap();
+        }
+        let (head, _) = ask(&admin, "GET /stats");
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    }
+
+    #[test]
+    fn an_address_that_somebody_has_is_an_error() {
+        let (upstreams, admin) = admin();
+        let error = Admin::start(admin.address(), upstreams, Arc::default()).unwrap_err();
+        assert!(format!("{error:#}").contains(&admin.address().to_string()), "{error:#}");
+    }
+}

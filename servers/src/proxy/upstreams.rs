@@ -236,3 +236,88 @@ fn check(specs: &[BackendSpec]) -> Result<(), Unusable> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::backend::Health;
+    use crate::proxy::lease::Outcome;
+    use crate::proxy::policy::bed::{Bed, client, specs};
+
+    #[test]
+    fn a_backend_that_stays_keeps_what_is_known_of_it_and_one_that_returns_is_new() {
+        let bed = Bed::new("round-robin", &[1, 1]);
+        let (kept, gone) = (bed.backend(0), bed.backend(1));
+        let lease = bed.lease();
+        kept.serve_from(Moment::NEVER);
+        bed.upstreams.replace(specs(&[5])).unwrap();
+        assert!(Arc::ptr_eq(&kept, &bed.backend(0)));
+        assert_eq!((kept.weight(), kept.leased(), kept.health(bed.now)), (5, 1, Health::Down));
+        bed.upstreams.replace(specs(&[1, 1])).unwrap();
+        assert_ne!(bed.backend(1).id, gone.id);
+        drop(lease);
+        assert_eq!(kept.open(), 0);
+    }
+
+    #[test]
+    fn a_lease_of_a_backend_that_has_gone_stays_good() {
+        let bed = Bed::new("round-robin", &[1, 1]);
+        let leases = [bed.lease(), bed.lease()];
+        let old = bed.upstreams.snapshot();
+        bed.upstreams.replace(specs(&[1, 1, 1])[2..].to_vec()).unwrap();
+        for lease in leases {
+            lease.report(Outcome::Answered);
+        }
+        for backend in old.backends() {
+            assert_eq!((backend.open(), backend.ended(Outcome::Answered)), (0, 1));
+        }
+        assert_eq!(bed.lease().backend().address.port(), 3);
+    }
+
+    #[test]
+    fn a_set_that_can_t_be_used_changes_nothing() {
+        let bed = Bed::new("ring", &[1, 1]);
+        let before = bed.upstreams.snapshot();
+        assert_eq!(bed.upstreams.replace(Vec::new()), Err(Unusable::Empty));
+        let twice = [specs(&[1, 2]), specs(&[3])].concat();
+        let address = twice[0].address;
+        assert_eq!(bed.upstreams.replace(twice), Err(Unusable::Twice(address)));
+        let heavy = bed.upstreams.replace(specs(&[1_000_000])).unwrap_err().to_string();
+        assert!(heavy.contains("127.0.0.1:1"), "{heavy}");
+        assert!(Arc::ptr_eq(&before, &bed.upstreams.snapshot()));
+    }
+
+    #[test]
+    fn a_backend_that_comes_later_starts_slowly_and_the_first_ones_do_not() {
+        let slow_start = Duration::from_secs(3_600);
+        let bed = Bed::starting_slowly("round-robin", &[1, 1], slow_start);
+        bed.upstreams.replace(specs(&[1, 1, 1])).unwrap();
+        let now = Moment::now();
+        let set = bed.upstreams.snapshot();
+        let tried = Tried::default();
+        let candidates = Candidates::new(set.backends(), &tried, now, slow_start);
+        let weights = candidates.weights().collect::<Vec<_>>();
+        assert_eq!(weights[..2], [Candidates::FULL; 2]);
+        assert!((1..10).contains(&weights[2]), "{weights:?}");
+    }
+
+    #[test]
+    fn a_fifth_of_the_requests_under_way_may_be_second_attempts_and_a_few_in_any_case() {
+        let bed = Bed::new("random", &[1, 1]);
+        let mut tried = Tried::default();
+        tried.add(bed.backend(0).id);
+        let again = || bed.upstreams.lease(&client(0), &tried).unwrap();
+        for (first_attempts, most) in [(0, 3), (10, 3), (100, 24)] {
+            let first = (0..first_attempts).map(|_| bed.lease()).collect::<Vec<_>>();
+            let mut second = Vec::new();
+            while bed.upstreams.may_retry() {
+                second.push(again());
+            }
+            assert_eq!(second.len(), most, "beside {first_attempts}");
+            assert!(second.len() * 5 <= (first.len() + second.len()).max(15));
+            second.pop();
+            assert!(bed.upstreams.may_retry(), "one has ended");
+        }
+        assert_eq!((bed.upstreams.retrying(), bed.upstreams.retries()), (0, 30));
+    }
+}

@@ -199,3 +199,138 @@ impl Round {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{SocketAddr, TcpListener};
+    use std::sync::Mutex;
+    use std::thread::{self, sleep};
+
+    use super::*;
+    use crate::proxy::backend::{BackendSpec, Health};
+    use crate::proxy::health::pulse::Thresholds;
+    use crate::proxy::policy::bed::Bed;
+
+    const HEALTHY: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    const ILL: &str = "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
+    const GARBAGE: &str = "220 ready when you are\r\n\r\n";
+    /// No answer at all, and the connection stays.
+    const SILENCE: &str = "";
+
+    /// A backend that gives each client the answer of the day.
+    struct Host {
+        address: SocketAddr,
+        answer: Arc<Mutex<&'static str>>,
+    }
+
+    impl Host {
+        fn new(answer: &'static str) -> Self {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            let answer = Arc::new(Mutex::new(answer));
+            let today = Arc::clone(&answer);
+            thread::spawn(move || {
+                let mut silent = Vec::new();
+                for client in listener.incoming() {
+                    let mut client = client.unwrap();
+                    let answer = *today.lock().unwrap();
+                    if answer == SILENCE {
+                        silent.push(client);
+                    } else {
+                        let _ = client.read(&mut [0; 1024]);
+                        let _ = client.write_all(answer.as_bytes());
+                    }
+                }
+            });
+            Self { address, answer }
+        }
+
+        fn says(&self, answer: &'static str) {
+            *self.answer.lock().unwrap() = answer;
+        }
+    }
+
+    /// An address where nobody listens.
+    fn nobody() -> SocketAddr {
+        TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    }
+
+    fn start(addresses: &[SocketAddr]) -> (Bed, Prober) {
+        let bed = Bed::new("round-robin", &[1]);
+        let specs = addresses.iter().map(|&address| BackendSpec { address, weight: 1 });
+        bed.upstreams.replace(specs.collect()).unwrap();
+        let checks = Checks {
+            path: "/heartbeat".into(),
+            interval: Duration::from_millis(50),
+            timeout: Duration::from_millis(500),
+            thresholds: Thresholds { fall: 3, rise: 2 },
+        };
+        let prober = Prober::start(&bed.upstreams, checks).unwrap();
+        (bed, prober)
+    }
+
+    fn health(bed: &Bed) -> Vec<Health> {
+        let (set, now) = (bed.upstreams.snapshot(), Moment::now());
+        set.backends().iter().map(|backend| backend.health(now)).collect()
+    }
+
+    /// Waits until the backends stand so; a minute is for the slowest of machines.
+    fn await_health(bed: &Bed, expected: &[Health]) {
+        let start = Instant::now();
+        while health(bed) != expected {
+            let seen = health(bed);
+            assert!(start.elapsed() < Duration::from_secs(60), "{seen:?}, not {expected:?}");
+            sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn those_that_are_gone_hang_or_are_ill_fall_and_rise_again() {
+        use Health::{Down, InService};
+        let hosts = [HEALTHY, ILL, GARBAGE, SILENCE].map(Host::new);
+        let [well, ill, garbage, silent] = hosts.each_ref().map(|host| host.address);
+        let (bed, _prober) = start(&[well, ill, garbage, silent, nobody()]);
+        await_health(&bed, &[InService, Down, Down, Down, Down]);
+        hosts.iter().for_each(|host| host.says(HEALTHY));
+        await_health(&bed, &[InService, InService, InService, InService, Down]);
+    }
+
+    #[test]
+    fn when_all_are_gone_nobody_is_asked_and_the_first_good_probe_brings_one_back() {
+        use Health::{Down, InService};
+        let host = Host::new(SILENCE);
+        let (bed, _prober) = start(&[nobody(), host.address]);
+        await_health(&bed, &[Down, Down]);
+        assert!(
+            bed.upstreams
+                .lease(&crate::proxy::policy::bed::client(0), &Default::default())
+                .is_none()
+        );
+        host.says(HEALTHY);
+        await_health(&bed, &[Down, InService]);
+    }
+
+    #[test]
+    fn of_those_that_answer_the_last_one_stays() {
+        let hosts = [ILL, ILL, GARBAGE].map(Host::new);
+        let (bed, _prober) = start(&hosts.each_ref().map(|host| host.address));
+        let start = Instant::now();
+        let in_service = || health(&bed).iter().filter(|&&one| one == Health::InService).count();
+        while in_service() > 1 && start.elapsed() < Duration::from_secs(60) {
+            sleep(Duration::from_millis(5));
+        }
+        // Many more bad probes change nothing.
+        sleep(Duration::from_millis(500));
+        assert_eq!(in_service(), 1);
+    }
+
+    #[test]
+    fn backends_that_come_later_are_probed_too() {
+        let (bed, _prober) = start(&[Host::new(HEALTHY).address]);
+        let specs = [Host::new(HEALTHY).address, nobody()];
+        let specs = specs.map(|address| BackendSpec { address, weight: 1 });
+        bed.upstreams.replace(specs.to_vec()).unwrap();
+        await_health(&bed, &[Health::InService, Health::Down]);
+    }
+}
