@@ -43,7 +43,7 @@ Exit status: 0 fine, 1 failed, 2 wrong usage.";
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show the models
+    /// Show the models, or the policies of proxies
     List(List),
     /// Serve until SIGTERM or Ctrl-C, then finish what has been asked and exit with 0. A second signal
     /// ends it at once
@@ -63,9 +63,12 @@ pub enum Command {
     Packet(packet::command::Packet),
 }
 
-/// How to show the models.
+/// What to show, and how.
 #[derive(Debug, clap::Args)]
 pub struct List {
+    /// The policies by which a proxy chooses among its backends, in place of the models
+    #[arg(long)]
+    pub policies: bool,
     /// For people, for spreadsheets, for programs
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,

@@ -1,12 +1,13 @@
-//! `servers list`: the table of models, for people and for programs.
+//! `servers list`: the table of models, or that of policies, for people and for programs.
 
 use std::io::Write;
 
 use serde::Serialize;
 
-use crate::cli::Format;
+use crate::cli::{Format, List};
 use crate::columns;
 use crate::models::{AtOnce, Family, MODELS, Model, TriggerName, Workers};
+use crate::proxy::policy::{Entry, POLICIES};
 
 /// A model as programs see it.
 #[derive(Debug, Serialize)]
@@ -49,25 +50,52 @@ impl Row {
 const HEAD: [&str; 7] =
     ["model", "family", "trigger", "clients at once", "workers", "tables", "summary"];
 
-/// Writes the table of models.
+/// A policy as programs see it.
+#[derive(Debug, Serialize)]
+struct Policy {
+    name: &'static str,
+    summary: &'static str,
+}
+
+impl From<&Entry> for Policy {
+    fn from(entry: &Entry) -> Self {
+        Self { name: entry.name, summary: entry.summary }
+    }
+}
+
+/// Writes the table that is asked for.
 ///
 /// # Errors
 /// When `out` does not take it.
-pub fn write(out: &mut impl Write, format: Format) -> anyhow::Result<()> {
-    let rows = MODELS.iter().map(Row::from).collect::<Vec<_>>();
-    match format {
-        Format::Json => {
-            serde_json::to_writer_pretty(&mut *out, &rows)?;
-            writeln!(out)?;
-        }
-        Format::Csv => columns::csv(out, &lines(&rows))?,
-        Format::Table => columns::table(out, &lines(&rows))?,
+pub fn write(out: &mut impl Write, list: &List) -> anyhow::Result<()> {
+    if list.policies {
+        let rows: Vec<_> = POLICIES.iter().map(Policy::from).collect();
+        let cells = |row: &Policy| [row.name, row.summary].map(String::from);
+        return rows_of(out, list.format, ["policy", "summary"], &rows, cells);
     }
-    Ok(())
+    let rows: Vec<_> = MODELS.iter().map(Row::from).collect();
+    rows_of(out, list.format, HEAD, &rows, Row::columns)
 }
 
-fn lines(rows: &[Row]) -> Vec<[String; 7]> {
-    std::iter::once(HEAD.map(String::from)).chain(rows.iter().map(Row::columns)).collect()
+fn rows_of<R: Serialize, const N: usize>(
+    out: &mut impl Write,
+    format: Format,
+    head: [&str; N],
+    rows: &[R],
+    cells: impl Fn(&R) -> [String; N],
+) -> anyhow::Result<()> {
+    let lines = || -> Vec<_> {
+        std::iter::once(head.map(String::from)).chain(rows.iter().map(&cells)).collect()
+    };
+    match format {
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut *out, rows)?;
+            writeln!(out)?;
+        }
+        Format::Csv => columns::csv(out, &lines())?,
+        Format::Table => columns::table(out, &lines())?,
+    }
+    Ok(())
 }
 
 const fn trigger(name: TriggerName) -> &'static str {

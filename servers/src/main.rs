@@ -21,7 +21,7 @@ use servers::{copies, cost, demonstrate, listener, listing, placement, replicas,
 
 fn main() -> ExitCode {
     let done = match Cli::read().command {
-        Command::List(list) => listing::write(&mut io::stdout().lock(), list.format),
+        Command::List(list) => listing::write(&mut io::stdout().lock(), &list),
         Command::Demonstrate(show) => demonstrate::run(&mut io::stdout().lock(), &show),
         Command::Run(run) => serve(&run),
         Command::TimeWaits(options) => cost::run(&options, &mut io::stdout().lock()),

@@ -10,6 +10,7 @@ use std::process::{Command, Output};
 
 use process::{SERVERS, Server};
 use servers::models::MODELS;
+use servers::proxy::policy::POLICIES;
 
 fn servers(arguments: &[&str]) -> Output {
     Command::new(SERVERS).args(arguments).output().unwrap()
@@ -22,6 +23,19 @@ fn failure(status: i32, arguments: &[&str]) -> String {
     assert_eq!(output.status.code(), Some(status), "{words}");
     assert!(output.stdout.is_empty(), "nothing is promised before it holds");
     words
+}
+
+#[test]
+fn lists_every_policy_in_every_format() {
+    let list = |format| servers(&["list", "--policies", "--format", format]).stdout;
+    let rows = serde_json::from_slice::<serde_json::Value>(&list("json")).unwrap();
+    let [csv, table] = ["csv", "table"].map(|format| String::from_utf8(list(format)).unwrap());
+    assert_eq!(rows.as_array().unwrap().len(), POLICIES.len());
+    for (number, policy) in POLICIES.iter().enumerate() {
+        assert_eq!(rows[number]["name"], policy.name);
+        assert!(csv.lines().nth(number + 1).unwrap().starts_with(&format!("{},", policy.name)));
+        assert!(table.lines().nth(number + 1).unwrap().starts_with(policy.name));
+    }
 }
 
 #[test]
