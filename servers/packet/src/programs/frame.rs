@@ -27,12 +27,16 @@ pub(super) mod ethernet {
     pub(in super::super) const SOURCE: i16 = 6;
     pub(in super::super) const TYPE: i16 = 12;
     pub(in super::super) const SIZE: i16 = 14;
-    pub(in super::super) const IPV4: u16 = 0x0800;
+    pub(in super::super) const IPV4: u16 = crate::frame::number::IPV4;
+    pub(in super::super) const IPV6: u16 = crate::frame::number::IPV6;
+    pub(in super::super) const VLAN: u16 = crate::frame::number::VLAN;
+    pub(in super::super) const VLAN_OUTER: u16 = crate::frame::number::VLAN_OUTER;
 }
 
 /// Offsets in an IPv4 header (RFC 791, section 3.1).
 pub(super) mod ipv4 {
     pub(in super::super) const VERSION: i16 = 0;
+    pub(in super::super) const LENGTH: i16 = 2;
     pub(in super::super) const FRAGMENT: i16 = 6;
     pub(in super::super) const PROTOCOL: i16 = 9;
     pub(in super::super) const SOURCE: i16 = 12;
@@ -41,14 +45,46 @@ pub(super) mod ipv4 {
     /// Version 4, five words of header: no options.
     pub(in super::super) const PLAIN: i32 = 0x45;
     /// More fragments follow, or this is not the first one.
-    pub(in super::super) const FRAGMENTED: u16 = 0x3fff;
-    pub(in super::super) const UDP: i32 = 17;
+    pub(in super::super) const FRAGMENTED: u16 = MORE | OFFSET;
+    pub(in super::super) const MORE: u16 = 0x2000;
+    pub(in super::super) const OFFSET: u16 = 0x1fff;
+    pub(in super::super) const TCP: i32 = crate::frame::number::TCP as i32;
+    pub(in super::super) const UDP: i32 = crate::frame::number::UDP as i32;
+}
+
+/// Offsets in an IPv6 header (RFC 8200, section 3).
+pub(super) mod ipv6 {
+    use crate::frame::number::{DESTINATION_OPTIONS, HOP_BY_HOP, ROUTING};
+
+    pub(in super::super) const VERSION: i16 = 0;
+    pub(in super::super) const LENGTH: i16 = 4;
+    pub(in super::super) const NEXT: i16 = 6;
+    pub(in super::super) const SIZE: i16 = 40;
+    /// Extension headers that say their length.
+    pub(in super::super) const OPTIONS: [i32; 3] =
+        [HOP_BY_HOP as i32, ROUTING as i32, DESTINATION_OPTIONS as i32];
+    pub(in super::super) const FRAGMENT: i32 = crate::frame::number::FRAGMENT as i32;
+    /// In the second half of a fragment header, turned to the order of this machine.
+    pub(in super::super) const OFFSET: i32 = 0xfff8;
+    pub(in super::super) const MORE: i32 = 1;
+}
+
+/// Offsets in a TCP header (RFC 9293, section 3.1).
+pub(super) mod tcp {
+    pub(in super::super) const DESTINATION: i16 = 2;
+    pub(in super::super) const SEQUENCE: i16 = 4;
+    /// The length of the header, in the upper four bits.
+    pub(in super::super) const HEADER: i16 = 12;
+    pub(in super::super) const FLAGS: i16 = 13;
+    pub(in super::super) const SIZE: i16 = 20;
+    pub(in super::super) const SYN: i32 = 0x02;
 }
 
 /// Offsets in a UDP header (RFC 768).
 pub(super) mod udp {
     pub(in super::super) const SOURCE: i16 = 0;
     pub(in super::super) const DESTINATION: i16 = 2;
+    pub(in super::super) const LENGTH: i16 = 4;
     pub(in super::super) const SIZE: i16 = 8;
 }
 

@@ -2,6 +2,7 @@
 
 pub mod discard;
 pub mod echo;
+pub mod filter;
 mod frame;
 pub mod pass;
 pub mod redirect;
