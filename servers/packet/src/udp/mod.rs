@@ -15,6 +15,9 @@ pub mod report;
 pub mod sink;
 pub mod tally;
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+
+use anyhow::Context;
 use clap::ValueEnum;
 use serde::Serialize;
 
@@ -32,4 +35,23 @@ pub enum Wait {
     Busy,
     /// poll(2) on an AF_XDP socket.
     Poll,
+}
+
+/// A UDP socket that sends to one address, and hears nobody else. `from`: any free port, if it is `None`.
+///
+/// # Errors
+/// When `from` is taken or not of this host, or there is no way from there.
+pub(crate) fn socket_between(
+    from: Option<SocketAddr>,
+    to: SocketAddr,
+) -> anyhow::Result<UdpSocket> {
+    let any: IpAddr = match to {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let from = from.unwrap_or_else(|| SocketAddr::new(any, 0));
+    let socket = UdpSocket::bind(from)
+        .with_context(|| format!("cannot receive at {from}: port 0 would take a free one"))?;
+    socket.connect(to).with_context(|| format!("there is no way from {from} to {to}"))?;
+    Ok(socket)
 }

@@ -178,6 +178,12 @@ impl State {
         &self.servers
     }
 
+    /// How many jobs wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
     /// Takes a message from `from`, at `now`, which counts from any moment that stays the same.
     pub fn hear(&mut self, now: Duration, from: SocketAddr, message: &Message) -> Decision {
         let decision = match message.kind {
