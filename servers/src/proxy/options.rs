@@ -29,7 +29,8 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     pub backends: Option<PathBuf>,
     /// Who gets the next request
-    #[arg(long, value_name = "NAME", default_value = "round-robin", value_parser = policy::parse)]
+    #[arg(long, value_name = "NAME", default_value = "round-robin", value_parser = policy::parse,
+          long_help = format!("Who gets the next request:\n\n{}\n", policy::help()))]
     pub policy: &'static Entry,
     /// What a backend is chosen for
     #[arg(long, value_enum, default_value = "request")]

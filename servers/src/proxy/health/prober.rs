@@ -18,7 +18,7 @@ use super::pulse::{ProbeNumber, Pulse, Sign, Verdict};
 use super::{Checks, Removal, Spare};
 use crate::proxy::backend::{Backend, BackendId};
 use crate::proxy::moment::Moment;
-use crate::proxy::upstreams::{Fleet, Upstreams};
+use crate::proxy::upstreams::{Fleet, Set, Upstreams};
 use crate::waker::Waker;
 
 /// By how many hundredths a pause may be shorter than the interval.
@@ -44,7 +44,12 @@ impl Prober {
     /// When there is no thread or no descriptor for it.
     pub fn start(upstreams: &Upstreams, checks: Checks) -> io::Result<Self> {
         let stop = Arc::new(Stop { asked: AtomicBool::new(false), waker: Waker::new()? });
-        let mut round = Round { fleet: upstreams.fleet(), checks, watches: Vec::new() };
+        let mut round = Round {
+            fleet: upstreams.fleet(),
+            checks,
+            set: upstreams.snapshot(),
+            watches: Vec::new(),
+        };
         let asked = Arc::clone(&stop);
         let thread = Builder::new().name("health".into()).spawn(move || round.go(&asked))?;
         Ok(Self { stop, thread: Some(thread) })
@@ -66,6 +71,8 @@ impl Drop for Prober {
 struct Round {
     fleet: Arc<Fleet>,
     checks: Checks,
+    /// Whose backends are watched.
+    set: Arc<Set>,
     watches: Vec<Watch>,
 }
 
@@ -98,9 +105,13 @@ impl Round {
     /// Watches the backends that there are now, and no others.
     fn follow(&mut self) {
         let set = Arc::clone(&self.fleet.set());
-        let stays = |id: BackendId| set.backends().iter().any(|backend| backend.id == id);
+        if Arc::ptr_eq(&set, &self.set) && !self.watches.is_empty() {
+            return;
+        }
+        self.set = set;
+        let stays = |id: BackendId| self.set.backends().iter().any(|backend| backend.id == id);
         self.watches.retain(|watch| stays(watch.backend.id));
-        for backend in set.backends() {
+        for backend in self.set.backends() {
             if !self.watches.iter().any(|watch| watch.backend.id == backend.id) {
                 let pulse = Pulse::new(self.checks.thresholds);
                 let backend = Arc::clone(backend);
@@ -188,7 +199,10 @@ impl Round {
         watch.probe = None;
         match watch.pulse.end(number, sign, service) {
             Verdict::Stay => {}
-            Verdict::Rise => watch.backend.serve_from(now),
+            Verdict::Rise => {
+                watch.backend.record.clear();
+                watch.backend.serve_from(now);
+            }
             Verdict::Fall(sign) => {
                 let spare = if sign == Sign::Gone { Spare::Nobody } else { Spare::One };
                 let removal = self.fleet.take_out(&watch.backend, Moment::NEVER, spare, now);

@@ -11,6 +11,7 @@ mod dice;
 mod ip_hash;
 mod least_connections;
 mod load;
+mod lot;
 mod random;
 mod rendezvous;
 mod ring;
@@ -85,6 +86,14 @@ pub fn parse(name: &str) -> Result<&'static Entry, String> {
         let names = POLICIES.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", ");
         format!("there is no such policy; the policies are {names}")
     })
+}
+
+/// A line for each policy, for the help of the command line.
+#[must_use]
+pub fn help() -> String {
+    let width = POLICIES.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
+    let lines = POLICIES.iter().map(|entry| format!("{:width$}  {}", entry.name, entry.summary));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The backends as a policy sees them at one moment, for one request.

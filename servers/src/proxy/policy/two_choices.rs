@@ -8,23 +8,22 @@
 //! The two are drawn in proportion to the weights; a load is open leases per weight. Of two equally
 //! loaded ones the first is taken: so while all are idle, it is random choice.
 
-use super::dice::Dice;
-use super::random::draw;
+use super::lot::Lot;
 use super::{Candidates, Client, Entry, Policy};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "two-choices",
     summary: "two by lot, and of these the one with fewer open for its weight",
-    make: |_, seed| Ok(Box::new(TwoChoices(Dice::new(seed)))),
+    make: |backends, seed| Ok(Box::new(TwoChoices(Lot::new(backends, seed)))),
 };
 
 #[derive(Debug)]
-struct TwoChoices(Dice);
+struct TwoChoices(Lot);
 
 impl Policy for TwoChoices {
     fn pick(&self, _: &Client, candidates: &Candidates<'_>) -> Option<usize> {
-        let one = draw(&self.0, candidates, None)?;
-        let other = draw(&self.0, candidates, Some(one));
+        let one = self.0.draw(candidates, None)?;
+        let other = self.0.draw(candidates, Some(one));
         let lighter = |&other: &usize| candidates.load(other) < candidates.load(one);
         Some(other.filter(lighter).unwrap_or(one))
     }
