@@ -130,6 +130,7 @@ fn app(run: &Run, control: &Arc<Control>) -> anyhow::Result<Box<dyn App>> {
         AppName::Http => Box::new(Http {
             control: Arc::clone(control),
             root: root.map(Arc::new),
+            server_id: run.server_id().into(),
             limits: wire::http1::Limits {
                 head: run.limits.head_max as usize,
                 body: run.limits.body_max,
