@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use servers::apps::{App, Echo, Fixed, Http, Relay, Root};
+use servers::apps::{App, Echo, Fixed, Http, Proxy, Relay, Root};
 use servers::cli::{AppName, Cli, Command, Run};
 use servers::control::{Control, Patience};
 use servers::keeper::Keeper;
@@ -127,17 +127,22 @@ fn app(run: &Run, control: &Arc<Control>) -> anyhow::Result<Box<dyn App>> {
             Box::new(Fixed { reply: run.reply.as_bytes().into(), message: run.message_size })
         }
         AppName::Relay => Box::new(Relay { site: proxy_site(run)?, by: run.relay_by }),
+        AppName::Proxy => Box::new(Proxy { site: proxy_site(run)?, limits: message_limits(run) }),
         AppName::Http => Box::new(Http {
             control: Arc::clone(control),
             root: root.map(Arc::new),
-            server_id: run.server_id().into(),
-            limits: wire::http1::Limits {
-                head: run.limits.head_max as usize,
-                body: run.limits.body_max,
-                ..wire::http1::Limits::default()
-            },
+            limits: message_limits(run),
         }),
     })
+}
+
+/// How long messages may be.
+fn message_limits(run: &Run) -> wire::http1::Limits {
+    wire::http1::Limits {
+        head: run.limits.head_max as usize,
+        body: run.limits.body_max,
+        ..wire::http1::Limits::default()
+    }
 }
 
 /// Where a proxy finds its backends.

@@ -8,7 +8,7 @@ thread_local! {
 }
 
 /// `unix_seconds` as an IMF-fixdate (RFC 9110, section 5.6.7).
-pub(super) fn imf_fixdate(unix_seconds: u64) -> [u8; 29] {
+pub(crate) fn imf_fixdate(unix_seconds: u64) -> [u8; 29] {
     let (second, text) = LAST.get();
     if second == unix_seconds {
         return text;

@@ -9,7 +9,6 @@
 //! | `/work/MICROSECONDS` | as `/`, after so much work for the CPU                       |
 //! | `/files/PATH`        | a file below `--root`                                        |
 //! | `/heartbeat`         | 200 and no content                                           |
-//! | `/home`              | which server this is, as JSON                                |
 //! | `/stats`             | the counters, as JSON                                        |
 
 use std::io::{self, Read, Write};
@@ -45,8 +44,6 @@ pub struct Http {
     pub control: Arc<Control>,
     /// Where the files are, if any are served.
     pub root: Option<Arc<Root>>,
-    /// Which of several servers this is.
-    pub server_id: Arc<str>,
     /// How long messages may be.
     pub limits: Limits,
 }
@@ -58,17 +55,21 @@ impl App for Http {
         Box::new(Served::new(stream, server, worker.control.now()))
     }
 
-    /// Says 503 (RFC 9110, 15.6.4), and never waits for it: the client may be as stuck as we are.
-    fn turn_away(&self, mut stream: TcpStream) {
-        if stream.set_nonblocking(true).is_err() {
-            return;
-        }
-        // What it has asked by now is read, for a close with something unread is a reset. None of
-        // this is worth more than the attempt.
-        let _ = stream.read(&mut [0; 4096]);
-        let _ = stream.write_all(NO_ROOM);
-        let _ = stream.shutdown(Shutdown::Write);
+    fn turn_away(&self, stream: TcpStream) {
+        say_no_room(stream);
     }
+}
+
+/// Says 503 (RFC 9110, 15.6.4), and never waits for it: the client may be as stuck as we are.
+pub(super) fn say_no_room(mut stream: TcpStream) {
+    if stream.set_nonblocking(true).is_err() {
+        return;
+    }
+    // What it has asked by now is read, for a close with something unread is a reset. None of
+    // this is worth more than the attempt.
+    let _ = stream.read(&mut [0; 4096]);
+    let _ = stream.write_all(NO_ROOM);
+    let _ = stream.shutdown(Shutdown::Write);
 }
 
 /// What answers the requests of one connection.
@@ -91,7 +92,6 @@ impl Service for Routes {
         match path.strip_prefix('/').unwrap_or(path).split_once('/') {
             None if path == "/echo" => text(Content::Owned(request.head().to_vec())),
             None if path == "/heartbeat" => Answer::empty(StatusCode::OK),
-            None if path == "/home" => self.greeting(),
             None if path == "/stats" => self.stats(),
             Some(("bytes", length)) => bytes(length),
             Some(("work", microseconds)) => work(microseconds),
@@ -106,12 +106,6 @@ impl Service for Routes {
 }
 
 impl Routes {
-    fn greeting(&self) -> Answer {
-        let message = format!("Hello from Server: {}", self.site.server_id);
-        let text = json!({ "message": message, "status": "successful" }).to_string();
-        Answer::new(StatusCode::OK, "application/json", Content::Owned(text.into_bytes()))
-    }
-
     fn stats(&self) -> Answer {
         let stats = &self.site.control.stats;
         let mut workers = stats.each();

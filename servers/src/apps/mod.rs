@@ -5,6 +5,7 @@ mod echo;
 mod files;
 mod fixed;
 mod http;
+mod proxy;
 mod relay;
 
 use std::net::TcpStream;
@@ -12,10 +13,12 @@ use std::net::TcpStream;
 use crate::session::Session;
 use crate::worker::Worker;
 
+pub(crate) use date::imf_fixdate;
 pub use echo::Echo;
 pub use files::Root;
 pub use fixed::Fixed;
 pub use http::Http;
+pub use proxy::Proxy;
 pub use relay::{Carriage, Relay};
 
 /// What is done for each client.

@@ -37,6 +37,8 @@ pub struct Link {
     pub ticket: Option<Token>,
     /// Whether a request has been answered over it before.
     pub used: bool,
+    /// The backend's address in words.
+    pub host: Box<str>,
 }
 
 /// How long calls on a link that waits may wait.
@@ -86,7 +88,7 @@ impl Link {
         if worker.blocking == Blocking::Yes {
             limit_writes(stream.as_fd(), waits.write)?;
         }
-        Ok(Self { stream, backend, ticket: None, used: false })
+        Ok(Self { stream, backend, ticket: None, used: false, host: address.to_string().into() })
     }
 
     /// Whose it is.

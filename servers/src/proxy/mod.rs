@@ -14,7 +14,9 @@
 //! The data path has [`link`]: connections to backends, and where they wait for the next request.
 
 pub mod admin;
+mod attempt;
 pub mod backend;
+pub mod forward;
 pub mod health;
 pub mod lane;
 pub mod lease;

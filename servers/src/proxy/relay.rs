@@ -181,7 +181,7 @@ impl<L: Lane> Relay<L> {
     }
 
     /// One side is broken: the other one is to know that something was cut.
-    fn broken(&mut self, end: End, error: io::Error) -> io::Result<Flow> {
+    fn broken(&self, end: End, error: io::Error) -> io::Result<Flow> {
         let flow = calm(error);
         if flow.is_err() {
             if end == End::Upstream {

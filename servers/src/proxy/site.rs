@@ -105,6 +105,11 @@ impl ProxySite {
         }
     }
 
+    /// Another connection to the backend of a lease, or `None` when it is not to be had at once.
+    pub(super) fn open_again(&self, lease: &Lease, worker: &Worker<'_>) -> Option<Link> {
+        self.open(lease, worker).ok()
+    }
+
     fn open(&self, lease: &Lease, worker: &Worker<'_>) -> io::Result<Link> {
         let manners = &self.manners;
         let waits = Waits { connect: manners.connect, read: manners.reply, write: manners.write };

@@ -12,6 +12,8 @@ pub(crate) struct Fields {
     chunked: bool,
     close: bool,
     keep_alive: bool,
+    /// `Connection` names fields that are about this connection only.
+    names_others: bool,
 }
 
 impl Fields {
@@ -41,8 +43,11 @@ impl Fields {
 
     fn connection(&mut self, value: &[u8]) {
         for option in value.split(|&octet| octet == b',').map(trimmed) {
-            self.close |= option.eq_ignore_ascii_case(b"close");
-            self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+            let close = option.eq_ignore_ascii_case(b"close");
+            let keep_alive = option.eq_ignore_ascii_case(b"keep-alive");
+            self.close |= close;
+            self.keep_alive |= keep_alive;
+            self.names_others |= !close && !keep_alive;
         }
     }
 
@@ -75,6 +80,11 @@ impl Fields {
             (false, Some(length), _) => Ok(Framing::Length(length)),
             (false, None, _) => Ok(Framing::None),
         }
+    }
+
+    /// Whether `Connection` names fields that are about this connection only (RFC 9110, 7.6.1).
+    pub(crate) const fn names_others(&self) -> bool {
+        self.names_others
     }
 
     /// Whether the connection may stay after this message (RFC 9112, 9.3).

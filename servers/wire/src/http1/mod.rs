@@ -29,6 +29,7 @@ mod client;
 mod demands;
 mod error;
 mod fields;
+pub mod gateway;
 mod grammar;
 mod head;
 mod plan;

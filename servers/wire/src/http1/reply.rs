@@ -29,6 +29,8 @@ pub(crate) struct Whole {
     /// [`Framing::None`] where no field tells the length: the content ends with the connection.
     pub(crate) framing: Framing,
     pub(crate) persists: bool,
+    /// `Connection` names fields that are about this connection only.
+    pub(crate) connection_names: bool,
 }
 
 impl ReplyHead {
@@ -60,6 +62,7 @@ impl ReplyHead {
             status: line.status,
             framing: self.fields.framing(line.version)?,
             persists: self.fields.persists(line.version),
+            connection_names: self.fields.names_others(),
         })
     }
 

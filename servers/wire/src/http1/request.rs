@@ -69,7 +69,8 @@ impl RequestHead {
         }
         let persists = self.fields.persists(line.version);
         let expects_continue = self.demands.expects_continue(line.version);
-        Ok(Request { octets, line, framing, persists, expects_continue })
+        let connection_names = self.fields.names_others();
+        Ok(Request { octets, line, framing, persists, expects_continue, connection_names })
     }
 
     /// Whether any octet of it has come in.
@@ -91,6 +92,7 @@ pub struct Request<'a> {
     framing: Framing,
     persists: bool,
     expects_continue: bool,
+    connection_names: bool,
 }
 
 impl<'a> Request<'a> {
@@ -158,6 +160,11 @@ impl<'a> Request<'a> {
     /// Whether the client waits for a word before it sends content, and has any to send.
     pub(crate) fn expects_continue(&self) -> bool {
         self.expects_continue && !matches!(self.framing, Framing::None | Framing::Length(0))
+    }
+
+    /// Whether `Connection` names fields that are about this connection only.
+    pub(crate) const fn connection_names(&self) -> bool {
+        self.connection_names
     }
 
     /// Octets of the head, the empty line included.

@@ -128,13 +128,19 @@ fn is_target(method: Method, target: &[u8]) -> bool {
 /// The path and query of an absolute `http` or `https` target, if it has a right authority: a host
 /// and perhaps a port, and no user (RFC 9110, 4.2.4).
 pub(crate) fn absolute(target: &[u8]) -> Option<&[u8]> {
+    authority_and_path(target).map(|(_, path)| path)
+}
+
+/// The same, and the authority before it.
+pub(crate) fn authority_and_path(target: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = memchr(b':', target)?;
     let (scheme, rest) = target.split_at(colon);
     let rest = rest.strip_prefix(b"://")?;
     let end = rest.iter().position(|octet| matches!(octet, b'/' | b'?')).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
     let known = scheme.eq_ignore_ascii_case(b"http") || scheme.eq_ignore_ascii_case(b"https");
-    (known && !authority.is_empty() && is_authority(authority)).then_some(path)
+    let right = known && !authority.is_empty() && is_authority(authority);
+    right.then_some((authority, path))
 }
 
 #[cfg(test)]

@@ -112,7 +112,7 @@ impl Answer {
         date: Option<[u8; 29]>,
         output: &mut Buffer,
     ) {
-        let mut head = Head { octets: output.spare(), length: 0 };
+        let mut head = Head::at(output.spare());
         head.status(self.status);
         if let Some(date) = date {
             head.field("Date", &date);
@@ -126,7 +126,7 @@ impl Answer {
         head.framing(framing);
         head.persistence(persistence);
         head.put(b"\r\n");
-        let length = head.length;
+        let length = head.length();
         output.commit(length);
     }
 }
@@ -142,14 +142,24 @@ pub(crate) enum Persistence {
     Close,
 }
 
-/// A head that is being written.
-struct Head<'a> {
+/// A head that is being written, straight into the spare room of a buffer.
+pub(crate) struct Head<'a> {
     octets: &'a mut [u8],
     length: usize,
 }
 
-impl Head<'_> {
-    fn put(&mut self, octets: &[u8]) {
+impl<'a> Head<'a> {
+    /// A head that goes into `octets`, which must have room for all of it.
+    pub(crate) const fn at(octets: &'a mut [u8]) -> Self {
+        Self { octets, length: 0 }
+    }
+
+    /// How long it is by now.
+    pub(crate) const fn length(&self) -> usize {
+        self.length
+    }
+
+    pub(crate) fn put(&mut self, octets: &[u8]) {
         let end = self.length + octets.len();
         self.octets[self.length..end].copy_from_slice(octets);
         self.length = end;
@@ -166,7 +176,7 @@ impl Head<'_> {
         self.put(b"\r\n");
     }
 
-    fn field(&mut self, name: &str, value: &[u8]) {
+    pub(crate) fn field(&mut self, name: &str, value: &[u8]) {
         self.put(name.as_bytes());
         self.put(b": ");
         self.put(value);
@@ -185,7 +195,7 @@ impl Head<'_> {
         }
     }
 
-    fn persistence(&mut self, persistence: Persistence) {
+    pub(crate) fn persistence(&mut self, persistence: Persistence) {
         match persistence {
             Persistence::Usual => {}
             Persistence::KeepAlive => self.put(b"Connection: keep-alive\r\n"),
@@ -193,7 +203,7 @@ impl Head<'_> {
         }
     }
 
-    fn number(&mut self, mut number: u64) {
+    pub(crate) fn number(&mut self, mut number: u64) {
         let mut digits = [0; 20];
         let mut first = digits.len();
         loop {

@@ -1,0 +1,497 @@
+//! A gateway: what stands between a client and a backend, and is a server to the one and a client to
+//! the other (RFC 9110, 3.7).
+//!
+//! ```text
+//!   client                         gateway                           backend
+//!     │ request ─▶ [client_in] ─▶ inbound  ─▶ [upstream_out] ─▶ request │
+//!     │ reply   ◀─ [client_out] ◀─ outbound ◀─ [upstream_in]  ◀─ reply  │
+//! ```
+//!
+//! There is one exchange at a time. Its steps, which the caller takes:
+//!
+//! 1. [`hear`](Gateway::hear) until the head of a request is whole. It stays in the input, for it may
+//!    have to be sent more than once.
+//! 2. [`forward`](Gateway::forward) writes it for a backend: without the fields that were meant for
+//!    this connection only, and with those that say who has asked. When another backend must be tried,
+//!    once more.
+//! 3. [`commit`](Gateway::commit) when it can't be repeated any more, and then
+//!    [`carry`](Gateway::carry) for what follows it.
+//! 4. [`answer`](Gateway::answer) takes the reply over to the client as it comes, and
+//!    [`answer_ends`](Gateway::answer_ends) says that the backend has closed.
+//! 5. [`next`](Gateway::next) when the reply is over; or [`refuse`](Gateway::refuse) when there is
+//!    none, and nothing of one has been passed on.
+//!
+//! Both sides are read as strictly as the server and the client read: what is passed on has been
+//! understood, and is framed anew. A request cannot be smuggled through what two readers understand
+//! differently, for the second one never sees the original.
+
+mod asked;
+mod carrier;
+mod heads;
+
+use super::body::Body;
+use super::reply::{ReplyHead, Whole};
+use super::request::RequestHead;
+use super::response::Persistence;
+use super::{Answer, Content, Error, Framing, Limits, StatusCode, Version};
+use crate::{Buffer, Stage};
+
+pub use asked::{Asked, Repeat};
+pub use heads::Forwarder;
+
+use carrier::{Carried, Carrier, Wrapping};
+use heads::Named;
+
+/// Interim replies before a final one that a gateway passes on.
+const INTERIM_REPLIES: u32 = 16;
+/// Empty lines that may stand before a request line (RFC 9112, 2.2).
+const EMPTY_LINES: u32 = 2;
+
+/// One client's conversation, through this gateway, with whichever backends.
+#[derive(Debug)]
+pub struct Gateway {
+    limits: Limits,
+    inbound: Inbound,
+    outbound: Outbound,
+    interim: u32,
+    empty_lines: u32,
+    closing: bool,
+    answered: u64,
+}
+
+/// What is known of the request.
+#[derive(Debug)]
+enum Inbound {
+    /// Its head comes in, or is waited for.
+    Head(RequestHead),
+    /// Its head is at the front of the input.
+    Held(Asked),
+    /// Its head has gone; what follows is passed on.
+    Content(Asked, Carrier),
+    /// All of it has gone.
+    Sent(Asked),
+    /// There will be no further one.
+    Finished,
+    /// There will be no further one, and the client may still be sending this one.
+    Abandoned,
+}
+
+/// What is known of the reply.
+#[derive(Debug)]
+enum Outbound {
+    Head(ReplyHead),
+    Content(Carrier, Reuse),
+    Done(Reuse),
+}
+
+/// Whether the connection to the backend can be used for another request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reuse {
+    /// It can.
+    Yes,
+    /// It ends with this reply.
+    No,
+}
+
+/// How far a reply has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// It waits: for octets, or for room.
+    Waits,
+    /// All of it is in the output.
+    Done(Reuse),
+}
+
+/// What a client has asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Nothing yet: the head is not whole.
+    Nothing,
+    /// A request that is to go to a backend.
+    Request,
+    /// A request that this gateway must answer itself: see [`Gateway::answer_here`].
+    Here,
+}
+
+impl Gateway {
+    /// A gateway at the start of a connection.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            inbound: Inbound::Head(RequestHead::default()),
+            outbound: Outbound::Head(ReplyHead::default()),
+            interim: 0,
+            empty_lines: 0,
+            closing: false,
+            answered: 0,
+        }
+    }
+
+    /// Where the conversation stands, for whoever keeps the deadlines.
+    #[must_use]
+    pub fn stage(&self) -> Stage {
+        match &self.inbound {
+            Inbound::Head(_) | Inbound::Finished => Stage::Between,
+            _ => Stage::Within,
+        }
+    }
+
+    /// Whether nothing more will be read from the client.
+    #[must_use]
+    pub const fn is_finished(&self) -> bool {
+        matches!(self.inbound, Inbound::Finished | Inbound::Abandoned)
+    }
+
+    /// Whether the client may still be sending a request that nobody reads any more.
+    #[must_use]
+    pub const fn is_abandoned(&self) -> bool {
+        matches!(self.inbound, Inbound::Abandoned)
+    }
+
+    /// Whether a request is waited for, or its head is coming in.
+    #[must_use]
+    pub const fn listens(&self) -> bool {
+        matches!(self.inbound, Inbound::Head(_))
+    }
+
+    /// Whether more of the request is to come from the client.
+    #[must_use]
+    pub const fn wants_content(&self) -> bool {
+        matches!(self.inbound, Inbound::Content(..))
+    }
+
+    /// The request that is under way.
+    #[must_use]
+    pub const fn asked(&self) -> Option<&Asked> {
+        match &self.inbound {
+            Inbound::Held(asked) | Inbound::Content(asked, _) | Inbound::Sent(asked) => Some(asked),
+            _ => None,
+        }
+    }
+
+    /// How many requests have been answered since the start.
+    #[must_use]
+    pub const fn answered(&self) -> u64 {
+        self.answered
+    }
+
+    /// Asks for an end at the next boundary between requests.
+    pub const fn close_soon(&mut self) {
+        self.closing = true;
+    }
+
+    /// Reads the head of a request at the front of `input`, where it stays.
+    ///
+    /// # Errors
+    /// The rule that it breaks. [`refuse`](Self::refuse) with its status then.
+    pub fn hear(&mut self, input: &mut Buffer) -> Result<Heard, Error> {
+        let Inbound::Head(head) = &mut self.inbound else { return Ok(Heard::Nothing) };
+        while self.empty_lines < EMPTY_LINES && input.filled().starts_with(b"\r\n") {
+            input.consume(2);
+            self.empty_lines += 1;
+            *head = RequestHead::default();
+        }
+        let Some(request) = head.read(input.filled(), input.capacity(), &self.limits)? else {
+            if self.closing && input.is_empty() {
+                self.inbound = Inbound::Finished;
+            }
+            return Ok(Heard::Nothing);
+        };
+        let asked = Asked::of(&request);
+        let heard = if asked.is_for_us { Heard::Here } else { Heard::Request };
+        self.inbound = Inbound::Held(asked);
+        self.outbound = Outbound::Head(ReplyHead::default());
+        self.interim = 0;
+        Ok(heard)
+    }
+
+    /// Writes the head that was heard last for a backend. `false` says that `output`, which should be
+    /// empty, is too small for it.
+    #[must_use]
+    pub fn forward(&self, input: &Buffer, by: &Forwarder<'_>, output: &mut Buffer) -> bool {
+        let Inbound::Held(asked) = &self.inbound else { return true };
+        heads::write_request(&input.filled()[..asked.length], asked, by, output)
+    }
+
+    /// The request can't be sent a second time from here on: its head is consumed.
+    pub fn commit(&mut self, input: &mut Buffer) {
+        let &mut Inbound::Held(asked) = &mut self.inbound else { return };
+        input.consume(asked.length);
+        let body = Body::new(asked.framing, &self.limits);
+        self.inbound = if body.is_over() {
+            Inbound::Sent(asked)
+        } else {
+            let wrapping = Wrapping::of(asked.framing);
+            Inbound::Content(asked, Carrier::framed(body, wrapping))
+        };
+    }
+
+    /// Whether the head of the request is still held, so that it could be sent again.
+    #[must_use]
+    pub const fn holds(&self) -> bool {
+        matches!(self.inbound, Inbound::Held(_))
+    }
+
+    /// Takes what follows the head from the client's `input` to the backend's `output`.
+    ///
+    /// # Errors
+    /// The rule that the client has broken. The connection to the backend is of no use any more.
+    pub fn carry(&mut self, input: &mut Buffer, output: &mut Buffer) -> Result<(), Error> {
+        let Inbound::Content(asked, carrier) = &mut self.inbound else { return Ok(()) };
+        if carrier.carry(input, output)? == Carried::All {
+            self.inbound = Inbound::Sent(*asked);
+        }
+        Ok(())
+    }
+
+    /// Takes the reply from the backend's `input` to the client's `output`, as far as it is there and
+    /// there is room.
+    ///
+    /// # Errors
+    /// The rule that the backend has broken.
+    pub fn answer(
+        &mut self,
+        input: &mut Buffer,
+        by: &Forwarder<'_>,
+        output: &mut Buffer,
+    ) -> Result<Progress, Error> {
+        while let Outbound::Head(head) = &mut self.outbound {
+            let capacity = input.capacity();
+            let Some(whole) = head.read(input.filled(), capacity, &self.limits)? else {
+                return Ok(Progress::Waits);
+            };
+            if !self.pass_head(whole, input, by, output)? {
+                return Ok(Progress::Waits);
+            }
+        }
+        if let Outbound::Content(carrier, reuse) = &mut self.outbound
+            && carrier.carry(input, output)? == Carried::All
+        {
+            self.outbound = Outbound::Done(*reuse);
+        }
+        Ok(self.progress(input))
+    }
+
+    /// The backend has closed its direction: that may be how the reply ends.
+    ///
+    /// # Errors
+    /// [`Error::NoReply`] or [`Error::CutShort`] when it is not.
+    pub fn answer_ends(&mut self, output: &mut Buffer) -> Result<Progress, Error> {
+        match &mut self.outbound {
+            Outbound::Head(head) if head.begun() => Err(Error::CutShort),
+            Outbound::Head(_) => Err(Error::NoReply),
+            Outbound::Content(carrier, _) if carrier.ends_with_input() => {
+                if !carrier.end(output) {
+                    return Ok(Progress::Waits);
+                }
+                self.outbound = Outbound::Done(Reuse::No);
+                Ok(Progress::Done(Reuse::No))
+            }
+            Outbound::Content(..) => Err(Error::CutShort),
+            Outbound::Done(_) => Ok(Progress::Done(Reuse::No)),
+        }
+    }
+
+    /// Whether anything of a final reply has been passed on, so that no other one can be.
+    #[must_use]
+    pub const fn has_answered(&self) -> bool {
+        !matches!(self.outbound, Outbound::Head(_))
+    }
+
+    /// Whether the end of the reply is the end of the connection for the client as well: then a cut
+    /// must not look like an end.
+    #[must_use]
+    pub const fn ends_by_closing(&self) -> bool {
+        matches!(&self.outbound, Outbound::Content(carrier, _) if carrier.wraps_nothing())
+    }
+
+    /// Goes on to the next request, after [`Progress::Done`].
+    pub fn next(&mut self, input: &mut Buffer) {
+        if self.holds() {
+            self.commit(input);
+        }
+        self.answered += 1;
+        self.empty_lines = 0;
+        let persists = self.persists();
+        self.inbound = match self.take_inbound() {
+            Inbound::Sent(_) if persists => Inbound::Head(RequestHead::default()),
+            Inbound::Content(..) => Inbound::Abandoned,
+            _ => Inbound::Finished,
+        };
+    }
+
+    /// Answers without a backend. Must not be called after a part of a reply
+    /// [has been passed on](Self::has_answered).
+    pub fn refuse(
+        &mut self,
+        status: StatusCode,
+        words: &'static str,
+        by: &Forwarder<'_>,
+        input: &mut Buffer,
+        output: &mut Buffer,
+    ) {
+        self.commit_if_bare(input);
+        const AGAIN: &[(&str, &str)] = &[("Retry-After", "1")];
+        let fields = if status == StatusCode::SERVICE_UNAVAILABLE { AGAIN } else { &[] };
+        self.write_own(Answer { fields, ..Answer::text(status, words) }, by, output);
+    }
+
+    /// Answers a request that asks this gateway itself: `OPTIONS` with no forwards left (RFC 9110,
+    /// 7.6.2).
+    pub fn answer_here(&mut self, by: &Forwarder<'_>, input: &mut Buffer, output: &mut Buffer) {
+        self.commit_if_bare(input);
+        let fields = &[("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH")];
+        self.write_own(Answer { fields, ..Answer::empty(StatusCode::OK) }, by, output);
+    }
+
+    /// A request without content is over with its head.
+    fn commit_if_bare(&mut self, input: &mut Buffer) {
+        if self.asked().is_some_and(|asked| !asked.has_content()) {
+            self.commit(input);
+        }
+    }
+
+    fn write_own(&mut self, answer: Answer, by: &Forwarder<'_>, output: &mut Buffer) {
+        let sent = matches!(self.inbound, Inbound::Sent(_));
+        let head_only = match &self.inbound {
+            Inbound::Head(head) => head.asks_for_head(),
+            _ => self.asked().is_some_and(|asked| asked.head_only),
+        };
+        let persists = sent && self.asked().is_some_and(|asked| asked.persists) && !self.closing;
+        let version = self.asked().map_or(Version::Http11, |asked| asked.version);
+        let framing = answer.framing(Framing::None);
+        // An output that is empty has room for it: see `LEAST_OUTPUT`.
+        if output.reserve(answer.head_room()) {
+            answer.write_head(framing, persistence(version, persists), Some((by.date)()), output);
+            if let (false, Content::Static(octets)) = (head_only, &answer.content) {
+                output.push(octets);
+            }
+        }
+        self.answered += 1;
+        self.empty_lines = 0;
+        self.inbound = match persists {
+            true => Inbound::Head(RequestHead::default()),
+            false if sent => Inbound::Finished,
+            false => Inbound::Abandoned,
+        };
+    }
+
+    /// Passes the head of a reply on; `false` says that there is no room for it now.
+    fn pass_head(
+        &mut self,
+        whole: Whole,
+        input: &mut Buffer,
+        by: &Forwarder<'_>,
+        output: &mut Buffer,
+    ) -> Result<bool, Error> {
+        let Some(&asked) = self.asked() else { return Err(Error::Unasked) };
+        match whole.status {
+            101 => return Err(Error::UnaskedUpgrade),
+            100..=199 => return self.pass_interim(whole, asked, input, output),
+            _ => {}
+        }
+        let (carrier, reuse) = self.carrier_of(whole, asked);
+        let wrapping = carrier.as_ref().map(Carrier::wrapping);
+        let persists = self.persists() && wrapping != Some(Wrapping::Nothing);
+        let persistence = persistence(asked.version, persists);
+        let octets = &input.filled()[..whole.length];
+        if !heads::write_reply(
+            octets,
+            Named::when(whole.connection_names),
+            wrapping,
+            persistence,
+            by,
+            output,
+        ) {
+            return no_room(output);
+        }
+        input.consume(whole.length);
+        if !persists {
+            self.closing = true;
+        }
+        self.outbound = match carrier {
+            Some(carrier) => Outbound::Content(carrier, reuse),
+            None => Outbound::Done(reuse),
+        };
+        Ok(true)
+    }
+
+    /// What carries the content of the reply, if it has any, and whether the backend stays.
+    fn carrier_of(&self, whole: Whole, asked: Asked) -> (Option<Carrier>, Reuse) {
+        let bare = asked.head_only || matches!(whole.status, 204 | 304);
+        let stays = whole.persists && (bare || whole.framing != Framing::None);
+        let reuse = if stays { Reuse::Yes } else { Reuse::No };
+        if bare || whole.framing == Framing::Length(0) {
+            return (None, reuse);
+        }
+        let limits = Limits { body: u64::MAX, ..self.limits };
+        let carrier = match (whole.framing, asked.version) {
+            (Framing::None, Version::Http10) => Carrier::rest(Wrapping::Nothing),
+            (Framing::None, Version::Http11) => Carrier::rest(Wrapping::Chunks),
+            (Framing::Chunked, Version::Http10) => {
+                Carrier::framed(Body::new(whole.framing, &limits), Wrapping::Nothing)
+            }
+            (framing, _) => Carrier::framed(Body::new(framing, &limits), Wrapping::of(framing)),
+        };
+        (Some(carrier), reuse)
+    }
+
+    /// A client that waits for a word before it goes on gets it; one of HTTP/1.0 knows no such word.
+    fn pass_interim(
+        &mut self,
+        whole: Whole,
+        asked: Asked,
+        input: &mut Buffer,
+        output: &mut Buffer,
+    ) -> Result<bool, Error> {
+        let head = &input.filled()[..whole.length];
+        if asked.version == Version::Http11
+            && !heads::write_interim(head, Named::when(whole.connection_names), output)
+        {
+            return no_room(output);
+        }
+        input.consume(whole.length);
+        self.interim += 1;
+        self.outbound = Outbound::Head(ReplyHead::default());
+        if self.interim > INTERIM_REPLIES { Err(Error::TooManyInterim) } else { Ok(true) }
+    }
+
+    /// Whether the client's connection stays after this exchange, as far as is known now.
+    fn persists(&self) -> bool {
+        let whole = match &self.inbound {
+            Inbound::Held(asked) => !asked.has_content(),
+            Inbound::Sent(_) => true,
+            _ => false,
+        };
+        whole && !self.closing && self.asked().is_some_and(|asked| asked.persists)
+    }
+
+    /// A backend that says more than was asked for is not used again.
+    fn progress(&self, input: &Buffer) -> Progress {
+        match self.outbound {
+            Outbound::Done(Reuse::Yes) if input.is_empty() && !self.wants_content() => {
+                Progress::Done(Reuse::Yes)
+            }
+            Outbound::Done(_) => Progress::Done(Reuse::No),
+            _ => Progress::Waits,
+        }
+    }
+
+    fn take_inbound(&mut self) -> Inbound {
+        std::mem::replace(&mut self.inbound, Inbound::Finished)
+    }
+}
+
+/// A head that does not fit into an empty output never will.
+fn no_room(output: &Buffer) -> Result<bool, Error> {
+    if output.is_empty() { Err(Error::HeadTooLarge) } else { Ok(false) }
+}
+
+const fn persistence(version: Version, persists: bool) -> Persistence {
+    match version {
+        _ if !persists => Persistence::Close,
+        Version::Http10 => Persistence::KeepAlive,
+        Version::Http11 => Persistence::Usual,
+    }
+}
