@@ -74,7 +74,9 @@ mod tests {
 
     fn ring(nodes: u32) -> Box<dyn Placement> {
         let mut ring = (METHOD.new)(&Shape::default());
-        (0..nodes).for_each(|node| drop(ring.add(&format!("node-{node}"), 1).unwrap()));
+        for node in 0..nodes {
+            ring.add(&format!("node-{node}"), 1).unwrap();
+        }
         ring
     }
 

@@ -33,7 +33,7 @@ struct Point {
 
 /// See the head of this file.
 #[derive(Clone, Debug, Default)]
-pub struct Ketama {
+pub(super) struct Ketama {
     nodes: Nodes,
     /// In ascending order.
     points: Vec<Point>,

@@ -11,19 +11,34 @@
 //!
 //! Every method hashes the key itself. Keys may be numbers in a row, and addresses as they are.
 
+mod anchor;
 pub mod bounded;
 pub mod command;
+mod jump;
 mod ketama;
+mod maglev;
 pub mod mix;
+mod multi_probe;
 mod nodes;
+mod probing;
+#[cfg(test)]
+mod properties;
 mod rendezvous;
+mod ring;
+mod ring_given;
+mod ring_modified;
+mod ring_sha256;
 mod succession;
+#[cfg(test)]
+mod vectors;
 
 use std::fmt::Debug;
 use std::ops::ControlFlow;
 
 pub use bounded::Bound;
 pub use nodes::{NodeIndex, Nodes, Refused, WEIGHT_MAX};
+pub use probing::Probing;
+pub use ring::{Slots, Stand};
 
 /// A set of nodes, and the node of each key.
 pub trait Placement: Debug + Send + Sync {
@@ -52,6 +67,11 @@ pub trait Placement: Debug + Send + Sync {
 
     /// What it has allocated for the nodes, in octets, without their names.
     fn octets(&self) -> usize;
+
+    /// Its slots, where it is a ring of slots.
+    fn slots(&self) -> Option<&dyn Slots> {
+        None
+    }
 
     /// All nodes in the order in which they take the key over.
     fn order(&self, key: u64) -> Vec<NodeIndex> {
@@ -96,18 +116,31 @@ pub struct Shape {
     pub slots: usize,
     /// Copies of each node on such a ring.
     pub copies: usize,
+    /// Where a copy goes whose slot is taken.
+    pub probing: Probing,
     /// Nodes that there may ever be, for those methods that must know this first.
     pub most: usize,
 }
 
 impl Default for Shape {
     fn default() -> Self {
-        Self { slots: 512, copies: 9, most: 128 }
+        Self { slots: 512, copies: 9, probing: Probing::Linear, most: 128 }
     }
 }
 
 /// All methods.
-pub const METHODS: &[Method] = &[ketama::METHOD, rendezvous::METHOD, bounded::METHOD];
+pub const METHODS: &[Method] = &[
+    ring_given::METHOD,
+    ring_modified::METHOD,
+    ring_sha256::METHOD,
+    ketama::METHOD,
+    multi_probe::METHOD,
+    maglev::METHOD,
+    rendezvous::METHOD,
+    jump::METHOD,
+    anchor::METHOD,
+    bounded::METHOD,
+];
 
 /// The method of that name.
 #[must_use]

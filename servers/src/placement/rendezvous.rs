@@ -39,7 +39,7 @@ impl Drawer {
 
 /// See the head of this file.
 #[derive(Clone, Debug, Default)]
-pub struct Rendezvous {
+pub(super) struct Rendezvous {
     nodes: Nodes,
     /// In the order of their names' hashes: of equal lots the last one wins, whoever came first.
     drawers: Vec<Drawer>,
