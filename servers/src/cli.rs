@@ -140,6 +140,9 @@ pub struct Run {
     /// How many octets a message has (fixed)
     #[arg(long, value_name = "OCTETS", default_value = "14")]
     pub message_size: NonZeroUsize,
+    /// Which of several servers this is: /home says it (HTTP) [default: the variable SERVER_ID, or 0]
+    #[arg(long, value_name = "ID")]
+    pub server_id: Option<String>,
     /// Show connections and rates on standard error, once a second
     #[arg(long)]
     pub progress: bool,
@@ -172,6 +175,13 @@ impl Cli {
 }
 
 impl Run {
+    /// Which of several servers this is.
+    #[must_use]
+    pub fn server_id(&self) -> String {
+        let given = self.server_id.clone().or_else(|| std::env::var("SERVER_ID").ok());
+        given.unwrap_or_else(|| "0".into())
+    }
+
     /// What the flags say together.
     fn check(&self) -> Result<(), String> {
         if self.tables == Some(Tables::Auto) && self.clients.is_none() {

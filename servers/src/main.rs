@@ -131,6 +131,7 @@ fn app(run: &Run, control: &Arc<Control>) -> anyhow::Result<Box<dyn App>> {
         AppName::Http => Box::new(Http {
             control: Arc::clone(control),
             root: root.map(Arc::new),
+            server_id: run.server_id().into(),
             limits: message_limits(run),
         }),
     })

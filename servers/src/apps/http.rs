@@ -9,6 +9,7 @@
 //! | `/work/MICROSECONDS` | as `/`, after so much work for the CPU                       |
 //! | `/files/PATH`        | a file below `--root`                                        |
 //! | `/heartbeat`         | 200 and no content                                           |
+//! | `/home`              | which server this is, as JSON                                |
 //! | `/stats`             | the counters, as JSON                                        |
 
 use std::io::{self, Read, Write};
@@ -44,6 +45,8 @@ pub struct Http {
     pub control: Arc<Control>,
     /// Where the files are, if any are served.
     pub root: Option<Arc<Root>>,
+    /// Which of several servers this is.
+    pub server_id: Arc<str>,
     /// How long messages may be.
     pub limits: Limits,
 }
@@ -92,6 +95,7 @@ impl Service for Routes {
         match path.strip_prefix('/').unwrap_or(path).split_once('/') {
             None if path == "/echo" => text(Content::Owned(request.head().to_vec())),
             None if path == "/heartbeat" => Answer::empty(StatusCode::OK),
+            None if path == "/home" => self.greeting(),
             None if path == "/stats" => self.stats(),
             Some(("bytes", length)) => bytes(length),
             Some(("work", microseconds)) => work(microseconds),
@@ -106,6 +110,12 @@ impl Service for Routes {
 }
 
 impl Routes {
+    fn greeting(&self) -> Answer {
+        let message = format!("Hello from Server: {}", self.site.server_id);
+        let text = json!({ "message": message, "status": "successful" }).to_string();
+        Answer::new(StatusCode::OK, "application/json", Content::Owned(text.into_bytes()))
+    }
+
     fn stats(&self) -> Answer {
         let stats = &self.site.control.stats;
         let mut workers = stats.each();

@@ -41,7 +41,7 @@ pub use probing::Probing;
 pub use ring::{Slots, Stand};
 
 /// A set of nodes, and the node of each key.
-pub trait Placement: Debug + Send + Sync {
+pub trait Placement: Debug + Duplicate + Send + Sync {
     /// Takes a node in. Its share of the keys is in proportion to its weight, 1 to [`WEIGHT_MAX`].
     ///
     /// # Errors
@@ -86,6 +86,18 @@ pub trait Placement: Debug + Send + Sync {
 
 /// Sees nodes in the order of succession, and says whether to go on.
 pub type Visit<'a> = dyn FnMut(NodeIndex) -> ControlFlow<()> + 'a;
+
+/// What can be copied without knowing what it is.
+pub trait Duplicate {
+    /// A copy, to be changed while others go on to look keys up in this one.
+    fn duplicate(&self) -> Box<dyn Placement>;
+}
+
+impl<P: Placement + Clone + 'static> Duplicate for P {
+    fn duplicate(&self) -> Box<dyn Placement> {
+        Box::new(self.clone())
+    }
+}
 
 /// One way of placing keys.
 #[derive(Clone, Copy, Debug)]

@@ -1,4 +1,56 @@
 //! A balancer that keeps its replicas alive: processes of this program, started, watched, replaced.
+//!
+//! ```text
+//!   clients ──▶ front ──▶ replicas            the front asks the view whose turn it is
+//!                 │           ▲
+//!                 │           │ starts, watches, stops
+//!                 ▼           │
+//!               admin ──▶   crew ──▶ membership ──▶ view ◀── front
+//! ```
+//!
+//! | module         | what lives there                                                          |
+//! |----------------|---------------------------------------------------------------------------|
+//! | [`command`]    | `servers balance`: the flags, and how the parts are put together          |
+//! | [`control`]    | `servers control`: a client of the admin API                              |
+//! | `admin`        | the API over HTTP: `/rep`, `/add`, `/rm`, and an error for anything else  |
+//! | `wish`         | what a client asks of the API, checked as a whole before anything changes |
+//! | `forward`      | sends a request on to the replica whose turn it is, or to the next        |
+//! | `crew`         | all replicas: takes some in, lets some go, one change at a time           |
+//! | `attendant`    | one replica: the thread that starts it, watches it and starts it again    |
+//! | `membership`   | which replicas there are, and whose turn it is for a request              |
+//! | `seat`         | the place of one replica, on the ring and in the process table at once    |
+//! | `process`      | a child process that ends with us                                         |
+//! | `leash`        | how an attendant waits, and is told to stop                               |
+//! | `restarts`     | when to start again one that has ended                                    |
+//! | `turns`        | so many starts and stops at a time                                        |
+//! | `exchange`     | one HTTP exchange by blocking calls, with a deadline for the whole of it  |
+//! | `events`       | the log of what happened to whom                                          |
+//! | `name`         | what replicas are called                                                  |
+//!
+//! Invariants:
+//!
+//! - **The ring and the process table cannot disagree**: both hold the same seats. A replica
+//!   that has none is stopped; one that has a seat is started until it serves.
+//! - **Nobody waits for a change.** Whoever chooses a replica takes the view as it is; a change makes
+//!   another view, and puts it in place when all replicas in it have answered a heartbeat.
+//! - **A seat keeps its place.** While a replica is out of service its seat is passed over, and the keys
+//!   of all others stay where they are.
+//! - **Only the attendant of a replica says that it serves**, and it says so of a process that it has
+//!   just heard from. A late heartbeat brings nobody back.
 
+mod admin;
+mod attendant;
 pub mod command;
 pub mod control;
+mod crew;
+mod events;
+mod exchange;
+mod forward;
+mod leash;
+mod membership;
+mod name;
+mod process;
+mod restarts;
+mod seat;
+mod turns;
+mod wish;

@@ -1,0 +1,157 @@
+//! The API over HTTP: what clients may ask of the balancer itself.
+//!
+//! | request              | answer                                                                 |
+//! |----------------------|------------------------------------------------------------------------|
+//! | `GET /rep`           | 200, how many replicas there are, and their names                      |
+//! | `POST /add`          | 200 and the same, when the new ones are in service                     |
+//! | `DELETE /rm`         | 200 and the same, when those that had to go have gone                  |
+//! | `GET` of a path that is registered | what a replica answers; 400 when there is none to ask   |
+//! | `GET` of another     | 400, the path does not exist                                           |
+//! | `GET /`              | 404                                                                    |
+//! | any other method     | 405, with `Allow`                                                      |
+//!
+//! Every answer is a JSON object of a `message` and a `status`, `successful` or `failure`. A refusal
+//! says which check of the [wish](super::wish) has failed.
+
+use std::net::TcpStream;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use wire::http1::{Answer, Content, Limits, Request, Server, Service, StatusCode};
+
+use super::crew::Crew;
+use super::forward::{Forward, Unanswered};
+use super::wish::{Change, Refusal, Wish};
+use crate::apps::App;
+use crate::session::{Served, Serves, Session};
+use crate::worker::Worker;
+
+/// The longest payload: a name for each of more replicas than fit on any ring.
+const PAYLOAD_MAX: u64 = 256 << 10;
+
+/// The API, for every client.
+#[derive(Clone, Debug)]
+pub(crate) struct Admin {
+    pub(crate) crew: Arc<Crew>,
+    pub(crate) forward: Arc<Forward>,
+}
+
+impl App for Admin {
+    fn open(&self, stream: TcpStream, worker: &mut Worker<'_>) -> Box<dyn Session> {
+        let desk = Desk { admin: self.clone(), change: None, payload: Vec::new() };
+        let server = Server::new(desk, Limits { body: PAYLOAD_MAX, ..Limits::default() });
+        Box::new(Served::new(stream, server, worker.control.now()))
+    }
+}
+
+/// What answers the requests of one connection.
+#[derive(Debug)]
+struct Desk {
+    admin: Admin,
+    /// What the request under way wants, while its payload comes in.
+    change: Option<Change>,
+    payload: Vec<u8>,
+}
+
+impl Serves for Server<Desk> {}
+
+impl Service for Desk {
+    fn answer(&mut self, request: &Request<'_>) -> Answer {
+        match (request.method(), request.path()) {
+            ("GET" | "HEAD", "/rep") => self.report(),
+            ("POST", "/add") => self.begin(Change::Add, request),
+            ("DELETE", "/rm") => self.begin(Change::Remove, request),
+            (_, "/add") => not_allowed(&[("Allow", "POST")]),
+            (_, "/rm") => not_allowed(&[("Allow", "DELETE")]),
+            ("GET" | "HEAD", "/") => failure(StatusCode::NOT_FOUND, "`/` is no endpoint"),
+            ("GET" | "HEAD", path) if self.admin.forward.takes(path) => self.forward(request),
+            ("GET" | "HEAD", path) => failure(StatusCode::BAD_REQUEST, &unknown(path)),
+            _ => not_allowed(&[("Allow", "GET, HEAD")]),
+        }
+    }
+
+    fn content(&mut self, octets: &[u8]) {
+        self.payload.extend_from_slice(octets);
+    }
+
+    fn conclude(&mut self) -> Answer {
+        let payload = std::mem::take(&mut self.payload);
+        let granted = match self.change.take() {
+            Some(Change::Add) => self.grant(Change::Add, &payload, Crew::add),
+            Some(Change::Remove) => self.grant(Change::Remove, &payload, Crew::remove),
+            None => Err(Refusal::Empty),
+        };
+        match granted {
+            Ok(()) => self.report(),
+            Err(refusal) => failure(refusal.status(), &refusal.to_string()),
+        }
+    }
+}
+
+impl Desk {
+    /// Reads the payload first.
+    fn begin(&mut self, change: Change, request: &Request<'_>) -> Answer {
+        // One that is not said to be JSON counts as none.
+        self.change = is_json(request).then_some(change);
+        self.payload.clear();
+        Answer { content: Content::Pending, ..Answer::empty(StatusCode::OK) }
+    }
+
+    fn grant(
+        &self,
+        change: Change,
+        payload: &[u8],
+        by: fn(&Crew, &Wish) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        by(&self.admin.crew, &Wish::read(change, payload)?)
+    }
+
+    fn report(&self) -> Answer {
+        let view = self.admin.crew.view();
+        let replicas = view.seats().map(|seat| seat.name.as_str()).collect::<Vec<_>>();
+        let message = json!({ "N": replicas.len(), "replicas": replicas });
+        answer(StatusCode::OK, &json!({ "message": message, "status": "successful" }))
+    }
+
+    fn forward(&self, request: &Request<'_>) -> Answer {
+        match self.admin.forward.ask(&self.admin.crew.view(), request.target()) {
+            Ok(reply) if reply.status == 200 => {
+                Answer::new(StatusCode::OK, "application/json", Content::Owned(reply.body))
+            }
+            Ok(reply) => {
+                let words = format!("Server responded with status {}", reply.status);
+                failure(StatusCode::BAD_GATEWAY, &words)
+            }
+            Err(Unanswered::NobodyThere) => failure(StatusCode::BAD_REQUEST, "No servers alive"),
+            Err(Unanswered::Silent) => failure(StatusCode::BAD_REQUEST, "Server did not respond"),
+        }
+    }
+}
+
+/// RFC 8259, 11, and the suffix of RFC 6839, 3.1.
+fn is_json(request: &Request<'_>) -> bool {
+    let mut fields = request.fields();
+    let field = fields.find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    let Some((_, value)) = field else { return false };
+    let media_type = value.split(|octet| *octet == b';').next().unwrap_or_default();
+    let media_type = media_type.trim_ascii().to_ascii_lowercase();
+    media_type == b"application/json" || media_type.ends_with(b"+json")
+}
+
+fn unknown(path: &str) -> String {
+    format!("`{path}` endpoint does not exist in server replicas")
+}
+
+fn failure(status: StatusCode, words: &str) -> Answer {
+    answer(status, &json!({ "message": format!("<Error> {words}"), "status": "failure" }))
+}
+
+fn not_allowed(allow: &'static [(&'static str, &'static str)]) -> Answer {
+    let words = "The endpoint has no such method";
+    Answer { fields: allow, ..failure(StatusCode::METHOD_NOT_ALLOWED, words) }
+}
+
+fn answer(status: StatusCode, value: &Value) -> Answer {
+    let content = Content::Owned(format!("{value}\n").into_bytes());
+    Answer::new(status, "application/json", content)
+}

@@ -1,0 +1,339 @@
+//! One replica, and the thread that looks after it.
+//!
+//! ```text
+//!   start ──▶ said where it listens ──▶ answered a heartbeat ──▶ in service
+//!     ▲                                                              │ ended, or silent for too long
+//!     └──── pause ◀───────────── killed, reaped ◀── out of service ◀─┘
+//! ```
+//!
+//! It is a thread for each replica because the story is one that is told from start to end, by calls that
+//! wait. A replica that hangs holds up its own attendant and nobody else; and the thread that has
+//! started a process outlives it, which the [process](super::process) asks for.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Sender;
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::events::{Event, Log, Tag};
+use super::exchange::Question;
+use super::leash::{Leash, Waited, ready_by};
+use super::name::Name;
+use super::process::{Process, Program, Said};
+use super::restarts::{Next, Pace, Restarts};
+use super::seat::Seat;
+use super::turns::Turns;
+
+/// What is asked to see whether a replica is alive. The loop that serves clients answers it: a thread
+/// of its own would go on telling that all is well when that loop hangs.
+const HEARTBEAT: Question<'_> = Question::get("/heartbeat");
+/// Between two tries to get the first heartbeat of a process.
+const FIRST_BEATS: Duration = Duration::from_millis(10);
+
+/// How replicas are looked after.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Care {
+    /// From one heartbeat to the next.
+    pub(crate) interval: Duration,
+    /// So many missed ones in a row are too many.
+    pub(crate) failures: u32,
+    /// For the whole exchange; never more than the interval counts.
+    pub(crate) request: Duration,
+    /// From the start to the first heartbeat.
+    pub(crate) start: Duration,
+    /// From SIGTERM to SIGKILL.
+    pub(crate) stop: Duration,
+    pub(crate) pace: Pace,
+}
+
+/// What all attendants have in common.
+#[derive(Debug)]
+pub(crate) struct Routine {
+    pub(crate) program: Program,
+    pub(crate) care: Care,
+    pub(crate) log: Log,
+    pub(crate) turns: Turns,
+    /// Numbers the processes. No two have the same one, so it tells the incarnations of a replica apart.
+    pub(crate) id_next: AtomicU64,
+}
+
+impl Routine {
+    fn next_id(&self) -> u64 {
+        self.id_next.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// How the first start of a replica went.
+pub(crate) type First = Result<(), String>;
+
+/// The attendant of one replica.
+#[derive(Debug)]
+pub(crate) struct Attendant {
+    pub(crate) seat: Arc<Seat>,
+    leash: Arc<Leash>,
+    thread: JoinHandle<()>,
+}
+
+impl Attendant {
+    /// Starts a replica and looks after it. How the first start went is told to `first`; after a bad one
+    /// the attendant leaves.
+    ///
+    /// # Errors
+    /// When there is no descriptor or no thread left for it.
+    pub(crate) fn engage(
+        routine: &Arc<Routine>,
+        name: &Name,
+        first: Sender<First>,
+    ) -> io::Result<Self> {
+        let seat = Arc::new(Seat::new(name.clone()));
+        let leash = Arc::new(Leash::new()?);
+        let shift = Shift {
+            routine: Arc::clone(routine),
+            seat: Arc::clone(&seat),
+            leash: Arc::clone(&leash),
+            // Here, and not in the thread: so the first processes are numbered as their names are.
+            id: routine.next_id(),
+            restarts: Restarts::new(routine.care.pace),
+            first: Some(first),
+            out_since: None,
+        };
+        let thread = Builder::new().name(name.to_string()).spawn(move || shift.work())?;
+        Ok(Self { seat, leash, thread })
+    }
+
+    /// Tells it to stop its replica.
+    pub(crate) fn dismiss(&self) {
+        self.leash.pull();
+    }
+
+    /// Waits until it has.
+    pub(crate) fn join(self) {
+        // A panic there has been told on standard error, and the kernel has ended the process.
+        let _ = self.thread.join();
+    }
+}
+
+/// The attendant at work.
+struct Shift {
+    routine: Arc<Routine>,
+    seat: Arc<Seat>,
+    leash: Arc<Leash>,
+    /// Of the process that is started next, or runs.
+    id: u64,
+    restarts: Restarts,
+    /// Whom to tell how the first start went, until that is told.
+    first: Option<Sender<First>>,
+    /// Since when a replica that has been in service is not.
+    out_since: Option<Instant>,
+}
+
+/// Why a process is given up.
+#[derive(Debug)]
+enum End {
+    /// The attendant was told to stop.
+    Asked,
+    /// There is none.
+    NoProcess(io::Error),
+    /// It has ended.
+    Ended,
+    /// It said something else than where it listens.
+    Nonsense(String),
+    /// It did not get as far as its first heartbeat.
+    Late(Duration),
+    /// It missed so many heartbeats in a row.
+    Silent(u32),
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Asked => f.write_str("told to stop"),
+            Self::NoProcess(error) => write!(f, "cannot be started: {error}"),
+            Self::Ended => f.write_str("has ended"),
+            Self::Nonsense(line) => write!(f, "does not say where it listens, but `{line}`"),
+            Self::Late(time) => write!(f, "has not answered within {time:?} after its start"),
+            Self::Silent(misses) => write!(f, "has missed {misses} heartbeats"),
+        }
+    }
+}
+
+impl Shift {
+    fn work(mut self) {
+        loop {
+            self.restarts.started(Instant::now());
+            let served = match self.start() {
+                Ok((process, address)) => self.attend(process, address),
+                Err(End::Asked) => return,
+                Err(end) => {
+                    self.note(Tag::Error, None, end.to_string());
+                    if let Some(first) = self.first.take() {
+                        // Who asked for it may have gone.
+                        let _ = first.send(Err(format!("{} {end}", self.seat.name)));
+                        return;
+                    }
+                    Duration::ZERO
+                }
+            };
+            if self.leash.is_pulled() || self.rest(served) == Waited::Pulled {
+                return;
+            }
+            self.id = self.routine.next_id();
+        }
+    }
+
+    /// Starts a process, and waits until it has answered a heartbeat.
+    fn start(&self) -> Result<(Process, SocketAddr), End> {
+        let _turn = self.routine.turns.take();
+        if self.leash.is_pulled() {
+            return Err(End::Asked);
+        }
+        let until = Instant::now() + self.routine.care.start;
+        let mut process = self.routine.program.start(self.id).map_err(End::NoProcess)?;
+        let tag = if self.first.is_some() { Tag::Create } else { Tag::Recreate };
+        self.note(tag, Some(process.pid()), format!("process {} started", process.pid()));
+        let address = self.address(&mut process, until)?;
+        self.first_beat(&process, address, until)?;
+        Ok((process, address))
+    }
+
+    fn address(&self, process: &mut Process, until: Instant) -> Result<SocketAddr, End> {
+        let mut line = Vec::new();
+        loop {
+            self.wait(&[process.output()], until)?;
+            match process.listen(&mut line).map_err(End::NoProcess)? {
+                Said::Address(address) => return Ok(address),
+                Said::More => {}
+                Said::Nonsense(line) if line.is_empty() => return Err(End::Ended),
+                Said::Nonsense(line) => return Err(End::Nonsense(line)),
+            }
+        }
+    }
+
+    fn first_beat(&self, process: &Process, at: SocketAddr, until: Instant) -> Result<(), End> {
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if beat(at, left).is_ok() {
+                return Ok(());
+            }
+            let next = until.min(Instant::now() + FIRST_BEATS);
+            match self.leash.watch(&[process.end()], next) {
+                Waited::Late if next < until => {}
+                Waited::Late => return Err(End::Late(self.routine.care.start)),
+                Waited::Ready(_) => return Err(End::Ended),
+                Waited::Pulled => return Err(End::Asked),
+            }
+        }
+    }
+
+    /// Waits for one of these to be ready, on the way to the first heartbeat.
+    fn wait(&self, watched: &[std::os::fd::BorrowedFd<'_>], until: Instant) -> Result<(), End> {
+        match self.leash.watch(watched, until) {
+            Waited::Ready(_) => Ok(()),
+            Waited::Late => Err(End::Late(self.routine.care.start)),
+            Waited::Pulled => Err(End::Asked),
+        }
+    }
+
+    /// Keeps a process in service as long as it is well; says how long that was.
+    fn attend(&mut self, process: Process, address: SocketAddr) -> Duration {
+        let seat = Arc::clone(&self.seat);
+        let service = seat.serve(address);
+        let begun = Instant::now();
+        self.tell_of_service(process.pid());
+        let end = self.watch(&process, address);
+        // Before anything else: from now on nobody is sent there.
+        drop(service);
+        self.out_since = Some(Instant::now());
+        self.part(process, &end);
+        begun.elapsed()
+    }
+
+    fn tell_of_service(&mut self, pid: u32) {
+        let (tag, words) = match self.out_since.take() {
+            None => (Tag::Spawn, "in service".into()),
+            Some(since) => {
+                (Tag::Respawn, format!("back in service after {} ms", since.elapsed().as_millis()))
+            }
+        };
+        self.note(tag, Some(pid), words);
+        if let Some(first) = self.first.take() {
+            // Who asked for it may have gone.
+            let _ = first.send(Ok(()));
+        }
+    }
+
+    /// Asks for heartbeats until it is told to stop, the process ends, or too many are missed.
+    fn watch(&self, process: &Process, address: SocketAddr) -> End {
+        let Care { interval, failures, request, .. } = self.routine.care;
+        let mut misses = 0;
+        // Not all replicas at the same moment.
+        let mut next = Instant::now() + interval.mul_f64(rand::random());
+        loop {
+            match self.leash.watch(&[process.end()], next) {
+                Waited::Pulled => return End::Asked,
+                Waited::Ready(_) => return End::Ended,
+                Waited::Late => {}
+            }
+            next = Instant::now() + interval;
+            let Err(error) = beat(address, request.min(interval)) else {
+                misses = 0;
+                continue;
+            };
+            // Who has ended has not missed anything.
+            if ready_by(process.end(), Instant::now()) {
+                return End::Ended;
+            }
+            misses += 1;
+            let words = format!("missed, {misses} of {failures}: {error}");
+            self.note(Tag::Heartbeat, Some(process.pid()), words);
+            if misses >= failures {
+                return End::Silent(misses);
+            }
+        }
+    }
+
+    /// Ends a process that is out of service, and takes its status.
+    fn part(&self, process: Process, end: &End) {
+        if let End::Asked = end {
+            let _turn = self.routine.turns.take();
+            let status = process.stop(self.routine.care.stop);
+            return self.note(Tag::Remove, None, format!("stopped: {}", shown(status)));
+        }
+        let pid = process.pid();
+        let status = process.finish();
+        self.note(Tag::Flatline, None, format!("process {pid} {end}: {}", shown(status)));
+    }
+
+    /// Lets some time pass before the next start.
+    fn rest(&mut self, served: Duration) -> Waited {
+        let next = self.restarts.ended(served, Instant::now(), rand::random());
+        if let Next::Failed(pause) = next {
+            let Pace { starts_max, within, .. } = self.routine.care.pace;
+            let words = format!("failed: {starts_max} starts in {within:?}; one more in {pause:?}");
+            self.note(Tag::Error, None, words);
+        }
+        self.leash.pause(next.pause())
+    }
+
+    fn note(&self, tag: Tag, pid: Option<u32>, words: String) {
+        let replica = self.seat.name.as_str();
+        self.routine.log.note(&Event { tag, replica, server_id: self.id, pid, words });
+    }
+}
+
+/// Asks whether a replica is alive. Any answer but 200 says that it is not well.
+fn beat(address: SocketAddr, patience: Duration) -> io::Result<()> {
+    match HEARTBEAT.ask(address, patience)?.status {
+        200 => Ok(()),
+        status => Err(io::Error::other(format!("status {status}"))),
+    }
+}
+
+fn shown(status: io::Result<ExitStatus>) -> String {
+    status.map_or_else(|error| error.to_string(), |status| status.to_string())
+}

@@ -1,0 +1,249 @@
+//! The API of the balancer, over real sockets and with real replicas.
+
+#![allow(clippy::unwrap_used, reason = "that is how a test fails")]
+
+mod balancer;
+
+use std::collections::HashSet;
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+use balancer::{Balancer, SERVERS, ask, ask_for_text, change, names};
+use serde_json::{Value, json};
+
+const THREE: [&str; 3] = ["Server-1", "Server-2", "Server-3"];
+
+fn failure(words: &str) -> Value {
+    json!({ "message": format!("<Error> {words}"), "status": "failure" })
+}
+
+#[test]
+fn says_which_replicas_there_are() {
+    let balancer = Balancer::start(&[]);
+    let expected = json!({ "message": { "N": 3, "replicas": THREE }, "status": "successful" });
+    assert_eq!(balancer.get("/rep"), (200, expected));
+}
+
+#[test]
+fn a_registered_path_is_answered_by_replicas_and_each_says_who_it_is() {
+    let balancer = Balancer::start(&["--path", "/home", "--path", "/bytes/"]);
+    let mut seen = HashSet::new();
+    for _ in 0..200 {
+        let (status, answer) = balancer.get("/home");
+        assert_eq!((status, &answer["status"]), (200, &"successful".into()));
+        seen.insert(answer["message"].as_str().unwrap().to_owned());
+    }
+    let expected = (1..=3).map(|id| format!("Hello from Server: {id}")).collect::<HashSet<_>>();
+    assert_eq!(seen, expected, "of 200 each gets some");
+    assert_eq!(balancer.get("/bytes/7").0, 200);
+}
+
+#[test]
+fn any_other_path_does_not_exist() {
+    let balancer = Balancer::start(&["--replicas", "1"]);
+    for path in ["/other", "/heartbeat", "/home/x", "/add", "/rm"].map(str::to_owned) {
+        let expected = match path.as_str() {
+            "/add" | "/rm" => (405, failure("The endpoint has no such method")),
+            _ => (400, failure(&format!("`{path}` endpoint does not exist in server replicas"))),
+        };
+        assert_eq!(balancer.get(&path), expected);
+    }
+    assert_eq!(balancer.get("/"), (404, failure("`/` is no endpoint")));
+}
+
+#[test]
+fn a_wrong_method_is_told_which_are_right() {
+    let balancer = Balancer::start(&["--replicas", "1"]);
+    for (line, allow) in [
+        ("PUT /rep", "GET, HEAD"),
+        ("PUT /add", "POST"),
+        ("POST /rm", "DELETE"),
+        ("DELETE /home", "GET, HEAD"),
+        ("DELETE /other", "GET, HEAD"),
+    ] {
+        let request = format!("{line} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+        let (head, body) = ask_for_text(balancer.address, &request);
+        assert!(head.starts_with("HTTP/1.1 405 "), "{line}: {head}");
+        assert!(head.contains(&format!("\r\nAllow: {allow}\r\n")), "{line}: {head}");
+        let answer = serde_json::from_str::<Value>(&body).unwrap();
+        assert_eq!(answer, failure("The endpoint has no such method"), "{line}");
+    }
+}
+
+#[test]
+fn new_replicas_are_in_service_when_the_answer_comes() {
+    let balancer = Balancer::start(&[]);
+    let (status, answer) = balancer.add(r#"{"n": 3, "hostnames": ["S5", "S4"]}"#);
+    assert_eq!((status, &answer["status"]), (200, &"successful".into()), "{answer}");
+    let names = names(&answer);
+    assert_eq!(
+        (names.len(), &names[..5]),
+        (6, &["Server-1", "Server-2", "Server-3", "S5", "S4"].map(String::from)[..])
+    );
+    let parts = names[5].strip_prefix("Server-").unwrap().split('-').collect::<Vec<_>>();
+    assert!(parts.len() == 2 && parts.iter().all(|part| part.len() == 3), "{names:?}");
+    for name in &names {
+        assert_eq!(balancer.count("SPAWN", name), 1, "{name}");
+    }
+    assert_eq!(balancer.children().len(), 6);
+}
+
+#[test]
+fn replicas_that_leave_are_stopped_when_the_answer_comes() {
+    let balancer = Balancer::start(&["--replicas", "5"]);
+    let (status, answer) = balancer.remove(r#"{"n": 3, "hostnames": ["Server-2"]}"#);
+    assert_eq!((status, &answer["status"]), (200, &"successful".into()), "{answer}");
+    let names = names(&answer);
+    assert!(names.len() == 2 && !names.contains(&"Server-2".into()), "{names:?}");
+    assert_eq!(balancer.children().len(), 2);
+    assert_eq!(balancer.count("REMOVE", "Server-2"), 1);
+}
+
+#[test]
+fn all_may_leave_and_others_come() {
+    let balancer = Balancer::start(&[]);
+    assert_eq!(names(&balancer.remove(r#"{"n": 3}"#).1), [""; 0]);
+    assert_eq!(balancer.get("/home"), (400, failure("No servers alive")));
+    assert_eq!(names(&balancer.add(r#"{"n": 1, "hostnames": ["Server-1"]}"#).1), ["Server-1"]);
+    assert_eq!(balancer.get("/home").0, 200);
+}
+
+/// The words of all others are in the unit tests of the payload; here it is that nothing changes.
+#[test]
+fn a_refusal_changes_nothing() {
+    let balancer = Balancer::start(&[]);
+    let pids = balancer.children();
+    let taken = "Hostnames `Server-2` are already in replicas";
+    let duplicates = failure("Hostname list contains duplicates");
+    for (line, payload, words) in [
+        ("POST /add", "", failure("Payload is empty")),
+        ("POST /add", r#"{"n": 54}"#, failure("Insufficient slots. Only 53 slots left")),
+        ("POST /add", r#"{"n": 2, "hostnames": ["S4", "Server-2"]}"#, failure(taken)),
+        ("DELETE /rm", r#"{"n": 2, "hostnames": ["Server-1", "Server-1"]}"#, duplicates),
+        (
+            "DELETE /rm",
+            r#"{"n": 2, "hostnames": ["Server-1", "S9"]}"#,
+            failure("Hostnames `S9` are not in replicas"),
+        ),
+    ] {
+        assert_eq!(change(balancer.address, line, payload), (400, words), "{line} {payload}");
+    }
+    assert_eq!(balancer.replicas(), THREE);
+    assert_eq!(balancer.children().len(), pids.len());
+}
+
+#[test]
+fn a_payload_that_is_not_said_to_be_json_counts_as_none() {
+    let balancer = Balancer::start(&["--replicas", "1"]);
+    let empty = (400, failure("Payload is empty"));
+    for (content_type, expected) in [
+        ("", &empty),
+        ("Content-Type: text/plain\r\n", &empty),
+        ("Content-Type: application/jsonx\r\n", &empty),
+    ] {
+        let request = format!(
+            "POST /add HTTP/1.1\r\nHost: h\r\n{content_type}Content-Length: 8\r\n\
+             Connection: close\r\n\r\n{{\"n\": 1}}"
+        );
+        assert_eq!(&ask(balancer.address, &request), expected, "{content_type}");
+    }
+    let request = "POST /add HTTP/1.1\r\nHost: h\r\nContent-Type: Application/JSON; charset=utf-8\r\n\
+        Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n8\r\n{\"n\": 1}\r\n0\r\n\r\n";
+    assert_eq!(
+        ask(balancer.address, request).0,
+        200,
+        "the type has no case and may have parameters"
+    );
+}
+
+#[test]
+fn one_new_replica_that_does_not_start_and_none_is_taken_in() {
+    let balancer = Balancer::start_moody(&[]);
+    balancer.set_mood("broken");
+    let (status, answer) = balancer.add(r#"{"n": 2}"#);
+    assert_eq!((status, &answer["status"]), (503, &"failure".into()));
+    let words = answer["message"].as_str().unwrap();
+    assert!(words.starts_with("<Error> Servers did not start: Server-"), "{words}");
+    assert_eq!(balancer.replicas(), THREE);
+    assert_eq!(balancer.children().len(), 3);
+    balancer.clear_mood("broken");
+    assert_eq!(balancer.add(r#"{"n": 2}"#).0, 200);
+}
+
+#[test]
+fn a_second_balancer_on_the_same_port_refuses_before_it_starts_anything() {
+    let first = Balancer::start(&["--replicas", "1"]);
+    let address = first.address.to_string();
+    let events = tempfile::NamedTempFile::new().unwrap();
+    let second = Command::new(SERVERS)
+        .args(["balance", "--listen", &address, "--events-file"])
+        .arg(events.path())
+        .output()
+        .unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    let words = String::from_utf8(second.stderr).unwrap();
+    assert!(words.contains(&address) && words.lines().count() == 1, "{words}");
+    assert_eq!(events.as_file().metadata().unwrap().len(), 0);
+}
+
+#[test]
+fn replicas_that_never_start_end_the_balancer_with_the_reason() {
+    let output = Command::new(SERVERS)
+        .args(["balance", "--listen", "127.0.0.1:0", "--program", "/no/such/program"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert!(words.contains("Server-") && words.contains("No such file"), "{words}");
+    assert!(output.stdout.is_empty(), "nothing is promised before it holds");
+}
+
+fn control(balancer: &Balancer, words: &[&str]) -> Output {
+    let at = balancer.address.to_string();
+    Command::new(SERVERS).args(["control", "--at", &at]).args(words).output().unwrap()
+}
+
+#[test]
+fn the_client_asks_once_and_its_status_is_the_answers() {
+    let balancer = Balancer::start(&[]);
+    let said = |words: &[&str], status| {
+        let output = control(&balancer, words);
+        assert_eq!(output.status.code(), Some(status), "{words:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(said(&["rep"], 0).starts_with("200 {\"message\":{\"N\":3,"));
+    assert!(said(&["add", "2", "S4"], 0).contains("S4"));
+    assert!(said(&["del", "1", "S4"], 0).starts_with("200 {\"message\":{\"N\":4,"));
+    assert!(said(&["home"], 0).contains("Hello from Server: "));
+    assert!(said(&["rm", "99"], 1).starts_with("400 {\"message\":\"<Error> Number of"));
+    assert!(said(&["nonsense"], 1).contains("`/nonsense` endpoint"));
+    assert!(said(&["add"], 1).is_empty());
+}
+
+#[test]
+fn the_client_asks_line_by_line_and_goes_on_after_a_wrong_one() {
+    let balancer = Balancer::start(&[]);
+    let mut child = Command::new(SERVERS)
+        .args(["control", "--at", &balancer.address.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"add 1 S4\n\nadd x\nrm 9\nhome\nrep\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "Ctrl-D is a good end");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let statuses = text.lines().map(|line| &line[..3]).collect::<Vec<_>>();
+    assert_eq!(statuses, ["200", "400", "200", "200"]);
+    assert!(String::from_utf8(output.stderr).unwrap().contains("`x` is no number"));
+}
+
+#[test]
+fn a_client_without_a_balancer_says_whom_it_has_not_reached() {
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let output = Command::new(SERVERS).args(["control", "--at", &gone.to_string(), "rep"]).output();
+    let output = output.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains(&gone.to_string()));
+}
