@@ -12,6 +12,7 @@ mod ip_hash;
 mod least_connections;
 mod load;
 mod lot;
+mod maglev;
 mod random;
 mod rendezvous;
 mod ring;
@@ -67,6 +68,7 @@ pub const POLICIES: &[Entry] = &[
     two_choices::ENTRY,
     ip_hash::ENTRY,
     ring::ENTRY,
+    maglev::ENTRY,
     rendezvous::ENTRY,
     bounded::ENTRY,
 ];

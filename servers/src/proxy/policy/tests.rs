@@ -10,9 +10,9 @@ use crate::proxy::lease::{Client, Outcome, Tried};
 use crate::proxy::moment::Moment;
 
 /// Those that give each client its backend.
-const BY_ADDRESS: [&str; 4] = ["ip-hash", "ring", "rendezvous", "bounded"];
+const BY_ADDRESS: [&str; 5] = ["ip-hash", "ring", "maglev", "rendezvous", "bounded"];
 /// Those of them that move few clients when the set changes.
-const CONSISTENT: [&str; 2] = ["ring", "rendezvous"];
+const CONSISTENT: [&str; 3] = ["ring", "maglev", "rendezvous"];
 
 #[test]
 fn every_policy_has_a_name_of_its_own() {
@@ -67,6 +67,7 @@ fn requests_are_shared_out_by_weight() {
         ("round-robin", 0.01),
         ("two-choices", 16.27),
         ("ip-hash", 16.27),
+        ("maglev", 16.27),
         ("rendezvous", 16.27),
         ("ring", 60.0),
         ("bounded", 60.0),
