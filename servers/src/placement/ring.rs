@@ -20,7 +20,7 @@ use super::probing::Probing;
 use super::{NodeIndex, Nodes, Placement, Refused, Shape, Visit, succession};
 
 /// Where requests and copies of servers belong on a ring.
-pub(super) trait Pair: Debug + Send + Sync {
+pub(super) trait Pair: Clone + Debug + Send + Sync + 'static {
     /// `H`: the slot that a request meets.
     fn request(&self, id: u64, slots: usize) -> usize;
     /// `Φ`: the slot that a copy of a server would like. Both count from 1.

@@ -62,7 +62,7 @@ pub struct Balance {
 #[command(next_help_heading = "Placement")]
 pub struct Ring {
     /// The method of consistent hashing: one that `servers place` shows
-    #[arg(long, value_name = "NAME", default_value = "ketama", value_parser = parse_method)]
+    #[arg(long, value_name = "NAME", default_value = "ring-modified", value_parser = parse_method)]
     pub method: &'static Method,
     /// Slots of a ring
     #[arg(long, value_name = "M", default_value = "512",
@@ -187,7 +187,8 @@ fn crew(options: &Balance) -> anyhow::Result<Crew> {
     let Ring { method, slots, copies } = options.ring;
     // As many as find all their copies a slot, so that the limit is the same for every method.
     let most = (slots / copies) as usize;
-    let shape = Shape { slots: slots as usize, copies: copies as usize, most };
+    let (slots, copies) = (slots as usize, copies as usize);
+    let shape = Shape { slots, copies, most, ..Shape::default() };
     let view = View::empty((method.new)(&shape), most);
     let shown = options.events.then(Paint::of_standard_error);
     let routine = Routine {

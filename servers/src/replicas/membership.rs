@@ -167,7 +167,7 @@ pub(crate) mod tests {
 
     #[test]
     fn who_leaves_gives_its_requests_away_and_who_has_an_old_view_goes_on() {
-        let old = view("ketama", 3);
+        let old = view("ring-modified", 3);
         let _services = serve(&old);
         let new = old.without(&[Name::numbered(2)]);
         assert_eq!((old.count(), new.count()), (3, 2));
@@ -181,7 +181,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_number_that_is_free_is_given_out_again() {
-        let three = view("ketama", 3);
+        let three = view("ring-modified", 3);
         let again = three.without(&[Name::numbered(1)]).with(&[seat(9)]).unwrap();
         let names = again.seats().map(|seat| seat.name.to_string()).collect::<Vec<_>>();
         assert_eq!(names, ["Server-9", "Server-2", "Server-3"]);
@@ -189,7 +189,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_reader_is_not_held_up_by_a_view_that_is_being_prepared() {
-        let membership = Membership::new(view("ketama", 3));
+        let membership = Membership::new(view("ring-modified", 3));
         let preparing = membership.view();
         let next = preparing.without(&[Name::numbered(1)]);
         assert_eq!(membership.view().count(), 3);

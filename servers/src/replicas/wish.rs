@@ -218,7 +218,7 @@ mod tests {
 
     fn refused(change: Change, payload: &str) -> String {
         let wish = Wish::read(change, payload.as_bytes());
-        let three = view("ketama", 3);
+        let three = view("ring-modified", 3);
         let names = wish.and_then(|wish| match change {
             Change::Add => wish.joining(&three),
             Change::Remove => wish.leaving(&three),
@@ -228,7 +228,7 @@ mod tests {
 
     fn granted(change: Change, payload: &str) -> Vec<String> {
         let wish = Wish::read(change, payload.as_bytes()).unwrap();
-        let three = view("ketama", 3);
+        let three = view("ring-modified", 3);
         let names = match change {
             Change::Add => wish.joining(&three),
             Change::Remove => wish.leaving(&three),
