@@ -20,7 +20,7 @@ use super::probing::Probing;
 use super::{NodeIndex, Nodes, Placement, Refused, Shape, Visit, succession};
 
 /// Where requests and copies of servers belong on a ring.
-pub(super) trait Pair: Clone + Debug + Send + Sync + 'static {
+pub(super) trait Pair: Debug + Send + Sync {
     /// `H`: the slot that a request meets.
     fn request(&self, id: u64, slots: usize) -> usize;
     /// `Φ`: the slot that a copy of a server would like. Both count from 1.
@@ -95,7 +95,7 @@ impl<P: Pair> Ring<P> {
     }
 }
 
-impl<P: Pair> Placement for Ring<P> {
+impl<P: Pair + Clone + 'static> Placement for Ring<P> {
     fn add(&mut self, node: &str, weight: u32) -> Result<NodeIndex, Refused> {
         let index = self.nodes.add(node, weight)?;
         let copies = self.copies * weight as usize;
