@@ -14,7 +14,6 @@
 //! The data path has [`link`]: connections to backends, and where they wait for the next request.
 
 pub mod admin;
-mod attempt;
 pub mod backend;
 pub mod forward;
 pub mod health;

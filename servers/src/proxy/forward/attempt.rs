@@ -15,8 +15,8 @@
 use wire::http1::StatusCode;
 use wire::http1::gateway::Repeat;
 
-use super::site::ProxySite;
-use super::{Outcome, Tried};
+use crate::proxy::site::ProxySite;
+use crate::proxy::{Outcome, Tried};
 
 /// What has been tried for one request.
 #[derive(Debug, Default)]
