@@ -28,6 +28,7 @@ mod ring;
 mod ring_given;
 mod ring_modified;
 mod ring_sha256;
+pub mod study;
 mod succession;
 #[cfg(test)]
 mod vectors;

@@ -6,7 +6,7 @@
 //! see [`Pair`] and who implements it.
 //! **From.** A teaching assignment at IIT Kharagpur (CS60002, 2024), which prescribes `M` = 512,
 //! `K` = 9 and both functions; `K` = log₂ `M`.
-//! **Cost.** One hash and one look-up, as each slot knows who answers for it; 20 octets a slot.
+//! **Cost.** One hash and one look-up, as each slot knows who answers for it; 40 octets a slot.
 //! **What moves.** Only what must. But with 9 copies the shares deviate by a third even under an ideal
 //! hash, and there is room for `M / K` servers only.
 //!
@@ -33,6 +33,8 @@ pub trait Slots {
     fn stands(&self) -> &[Option<Stand>];
     /// The slot that a request meets.
     fn met_by(&self, id: u64) -> usize;
+    /// Who answers those who meet this slot: the first server clockwise.
+    fn answers(&self, slot: usize) -> Option<NodeIndex>;
 }
 
 /// A copy of a server, on its slot.
@@ -149,5 +151,9 @@ impl<P: Pair> Slots for Ring<P> {
 
     fn met_by(&self, id: u64) -> usize {
         self.pair.request(id, self.stands.len())
+    }
+
+    fn answers(&self, slot: usize) -> Option<NodeIndex> {
+        self.answers.get(slot).copied().flatten()
     }
 }

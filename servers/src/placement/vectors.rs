@@ -26,7 +26,7 @@ fn three_servers_stand_on_the_slots_of_the_given_pair() {
     let ring = ring("ring-given", 3);
     assert_eq!(slots_of(&*ring, 1), [29, 34, 41, 50, 61, 74, 89, 106, 125]);
     assert_eq!(slots_of(&*ring, 2), [32, 37, 44, 53, 64, 77, 92, 109, 128]);
-    // Its first copy would like slot 34, which the first server has.
+    // Its first copy would like slot 37, which the second server has.
     assert_eq!(slots_of(&*ring, 3), [38, 42, 49, 58, 69, 82, 97, 114, 133]);
 }
 
