@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::backend::{Backend, BackendId};
 use super::moment::Moment;
-use super::policy::mix;
+use crate::placement::mix::{mix, mix_pair};
 
 /// Whoever asks, as far as a policy wants to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl Client {
             IpAddr::V4(address) => mix(u64::from(address.to_bits())),
             IpAddr::V6(address) => {
                 let bits = address.to_bits();
-                mix(mix((bits >> 64) as u64) ^ bits as u64)
+                mix_pair((bits >> 64) as u64, bits as u64)
             }
         }
     }

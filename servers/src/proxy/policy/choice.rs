@@ -1,7 +1,7 @@
 //! The choice of a policy that asks backends in the order in which they take over a client.
 
 use super::Candidates;
-use super::dice::mix;
+use crate::placement::mix::mix;
 
 /// Looks at backends one after the other, until one takes the client.
 ///

@@ -5,8 +5,8 @@
 //! clients of the others; its own clients are hashed anew, and spread over all that are left. When
 //! the set changes, many clients move that need not: that is what the consistent methods are for.
 
-use super::dice::mix;
 use super::{BackendSpec, Candidates, Client, Entry, Policy};
+use crate::placement::mix::mix;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "ip-hash",

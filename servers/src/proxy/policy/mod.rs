@@ -31,7 +31,7 @@ use super::lease::{Client, Tried};
 use super::moment::Moment;
 
 pub(super) use choice::Choice;
-pub(super) use dice::{Dice, mix};
+pub(super) use dice::Dice;
 pub use load::Load;
 
 /// One way of choosing.
