@@ -1,10 +1,14 @@
 //! What all sessions of a proxy share: whom to ask, how, and for how long.
 
+use std::fmt::Debug;
 use std::io;
 use std::net::{IpAddr, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use wire::http1::Answer;
+
+use super::forward::attempt::verdict;
 use super::link::{Link, Links, Waits};
 use super::options::{Affinity, Options};
 use super::{Client, Lease, Outcome, Tried, Upstreams};
@@ -27,6 +31,17 @@ pub struct Manners {
     pub retries: u32,
     /// The most connections to a backend that a worker keeps without using them.
     pub links_max: usize,
+    /// What to tell a client whom no backend answers.
+    pub unanswered: Unanswered,
+}
+
+/// What to tell a client whom no backend answers; the last one failed like that, if any was asked.
+pub type Unanswered = fn(Option<Outcome>) -> Answer;
+
+/// Where requests for different paths go to different backends.
+pub trait Routes: Debug + Send + Sync {
+    /// Those that a request for this path goes to now.
+    fn site(&self, path: &str) -> Arc<ProxySite>;
 }
 
 impl Manners {
@@ -40,6 +55,7 @@ impl Manners {
             write,
             retries: options.retries.into(),
             links_max: options.links_max.into(),
+            unanswered: verdict,
         }
     }
 }

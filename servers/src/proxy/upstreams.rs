@@ -111,18 +111,17 @@ impl Upstreams {
     /// When there is none, one of them twice, or more than the policy has room for.
     pub fn new(settings: Settings, specs: Vec<BackendSpec>) -> Result<Self, Unusable> {
         check(&specs)?;
-        let empty = Set { backends: Box::new([]), policy: (settings.policy.make)(&[], 0)? };
-        let fleet = Arc::new(Fleet {
-            settings,
-            set: RwLock::new(Arc::new(empty)),
-            changing: Mutex::new(()),
-            jitter: Dice::new(settings.seed),
-            id_next: AtomicU32::new(0),
-            retrying: AtomicU64::new(0),
-            retries: AtomicU64::new(0),
-        });
+        let fleet = Fleet::new(settings)?;
         fleet.install(&specs, Moment::ALWAYS)?;
         Ok(Self { fleet })
+    }
+
+    /// Nobody yet: whoever knows the backends puts them in [by a policy](Self::replace_by) of its own.
+    ///
+    /// # Errors
+    /// When the policy of the settings, which stands in until then, can't be made.
+    pub fn empty(settings: Settings) -> Result<Self, Unusable> {
+        Ok(Self { fleet: Fleet::new(settings)? })
     }
 
     /// A backend for a request of `client`, other than those it was `tried` on. `None` when nobody is
@@ -140,6 +139,22 @@ impl Upstreams {
     pub fn replace(&self, specs: Vec<BackendSpec>) -> Result<(), Unusable> {
         check(&specs)?;
         self.fleet.install(&specs, Moment::now())
+    }
+
+    /// The same by a policy of one's own, which was made for these, and may be made for none.
+    ///
+    /// # Errors
+    /// When one of them is there twice. Then nothing changes.
+    pub fn replace_by(
+        &self,
+        specs: &[BackendSpec],
+        policy: Box<dyn Policy>,
+    ) -> Result<(), Unusable> {
+        if !specs.is_empty() {
+            check(specs)?;
+        }
+        self.fleet.install_by(specs, policy, Moment::now());
+        Ok(())
     }
 
     /// Whether a request may be tried once more: a fifth of all requests under way may, and
@@ -180,6 +195,19 @@ impl Upstreams {
 }
 
 impl Fleet {
+    fn new(settings: Settings) -> Result<Arc<Self>, Unusable> {
+        let empty = Set { backends: Box::new([]), policy: (settings.policy.make)(&[], 0)? };
+        Ok(Arc::new(Self {
+            settings,
+            set: RwLock::new(Arc::new(empty)),
+            changing: Mutex::new(()),
+            jitter: Dice::new(settings.seed),
+            id_next: AtomicU32::new(0),
+            retrying: AtomicU64::new(0),
+            retries: AtomicU64::new(0),
+        }))
+    }
+
     pub(super) fn set(&self) -> RwLockReadGuard<'_, Arc<Set>> {
         self.set.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -207,6 +235,11 @@ impl Fleet {
     /// Puts a set of these in place; those that are new serve from `since`.
     fn install(self: &Arc<Self>, specs: &[BackendSpec], since: Moment) -> Result<(), Unusable> {
         let policy = (self.settings.policy.make)(specs, self.settings.seed)?;
+        self.install_by(specs, policy, since);
+        Ok(())
+    }
+
+    fn install_by(self: &Arc<Self>, specs: &[BackendSpec], policy: Box<dyn Policy>, since: Moment) {
         let _changing = self.changing();
         let old = Arc::clone(&self.set());
         let find = |address| old.backends.iter().find(|backend| backend.address == address);
@@ -220,7 +253,6 @@ impl Fleet {
         let backends = specs.iter().map(keep_or_make).collect();
         let new = Arc::new(Set { backends, policy });
         *self.set.write().unwrap_or_else(PoisonError::into_inner) = new;
-        Ok(())
     }
 
     fn id(&self) -> BackendId {

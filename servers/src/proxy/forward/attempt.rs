@@ -12,8 +12,8 @@
 //! which nothing is kept. A POST of which one octet has been sent is never sent again: nobody knows
 //! what has been done about it.
 
-use wire::http1::StatusCode;
 use wire::http1::gateway::Repeat;
+use wire::http1::{Answer, StatusCode};
 
 use crate::proxy::site::ProxySite;
 use crate::proxy::{Outcome, Tried};
@@ -35,7 +35,7 @@ pub(super) struct Attempt {
     stale: bool,
     /// How often it has been tried again, on others.
     repeats: u32,
-    last: Option<Outcome>,
+    pub(super) last: Option<Outcome>,
 }
 
 impl Attempt {
@@ -69,20 +69,24 @@ impl Attempt {
         let refused = outcome == Outcome::Refused;
         refused || (self.repeats <= site.manners.retries && site.upstreams.may_retry())
     }
+}
 
-    /// What to tell the client when nobody is left to ask (RFC 9110, 15.6).
-    pub(super) const fn verdict(&self) -> (StatusCode, &'static str) {
-        match self.last {
-            Some(Outcome::TimedOut) => {
-                (StatusCode::GATEWAY_TIMEOUT, "The backend has not answered in time.\n")
-            }
-            Some(Outcome::Broken) => {
-                (StatusCode::BAD_GATEWAY, "The backend has closed before it answered.\n")
-            }
-            Some(Outcome::Garbled) => {
-                (StatusCode::BAD_GATEWAY, "What the backend has answered makes no sense.\n")
-            }
-            _ => (StatusCode::SERVICE_UNAVAILABLE, "No backend can be reached.\n"),
+/// What to tell the client when nobody is left to ask, after the last one failed like that (RFC 9110,
+/// 15.6).
+pub(in crate::proxy) fn verdict(last: Option<Outcome>) -> Answer {
+    match last {
+        Some(Outcome::TimedOut) => {
+            Answer::text(StatusCode::GATEWAY_TIMEOUT, "The backend has not answered in time.\n")
         }
+        Some(Outcome::Broken) => {
+            Answer::text(StatusCode::BAD_GATEWAY, "The backend has closed before it answered.\n")
+        }
+        Some(Outcome::Garbled) => {
+            Answer::text(StatusCode::BAD_GATEWAY, "What the backend has answered makes no sense.\n")
+        }
+        _ => Answer {
+            fields: &[("Retry-After", "1")],
+            ..Answer::text(StatusCode::SERVICE_UNAVAILABLE, "No backend can be reached.\n")
+        },
     }
 }

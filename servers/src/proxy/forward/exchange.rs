@@ -1,5 +1,6 @@
 //! One request after the other: heard from the client, answered by a backend, or by us.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -30,6 +31,7 @@ impl Forward {
             }
             Ok(Heard::Request) => {
                 self.attempt = Attempt::default();
+                self.route(worker);
                 self.begin(worker);
                 true
             }
@@ -43,6 +45,17 @@ impl Forward {
                 self.refuse(error.status(), error.rule(), worker);
                 true
             }
+        }
+    }
+
+    /// Chooses the site for the request that has been heard.
+    fn route(&mut self, worker: &mut Worker<'_>) {
+        let (Some(routes), Some(input)) = (&self.routes, &self.octets.client_in) else { return };
+        let Some(path) = self.gateway.path(input) else { return };
+        let site = routes.site(path);
+        if !Arc::ptr_eq(&site, &self.site) {
+            self.release(worker);
+            self.site = site;
         }
     }
 
@@ -73,10 +86,7 @@ impl Forward {
                 "This proxy has no room for a connection to a backend.\n",
                 worker,
             ),
-            Err(Unreached::Nobody) => {
-                let (status, words) = self.attempt.verdict();
-                self.refuse(status, words, worker);
-            }
+            Err(Unreached::Nobody) => self.give_up(worker),
         }
     }
 
@@ -175,10 +185,17 @@ impl Forward {
             self.reach(Kept::Unwelcome, worker);
         } else {
             self.attempt.note(outcome);
-            let (status, words) = self.attempt.verdict();
-            self.refuse(status, words, worker);
+            self.give_up(worker);
         }
         true
+    }
+
+    /// Tells the client that nobody has answered.
+    fn give_up(&mut self, worker: &mut Worker<'_>) {
+        let answer = (self.site.manners.unanswered)(self.attempt.last);
+        self.own(worker, |gateway, by, input, output| {
+            gateway.answer_by_self(answer, by, input, output);
+        });
     }
 
     fn may_try_again(&mut self, stale: bool, outcome: Outcome) -> bool {

@@ -15,7 +15,7 @@
 //! connection turns out to be dead, or a backend refuses, it is written again for the next one. What
 //! could be done twice by that never is: see [`attempt`].
 
-mod attempt;
+pub(super) mod attempt;
 mod exchange;
 mod octets;
 
@@ -31,7 +31,7 @@ use wire::http1::{Error, Limits};
 use self::attempt::Attempt;
 use self::octets::{Octets, holds_any, lent};
 use super::link::Link;
-use super::site::{ProxySite, Reached, client_of, outcome_of};
+use super::site::{ProxySite, Reached, Routes, client_of, outcome_of};
 use super::{Client, Outcome};
 use crate::connection::{Flow, Interest, LINGER_OCTETS_MAX, Wait, calm};
 use crate::control::Ticks;
@@ -53,6 +53,9 @@ enum Life {
 /// A client of an HTTP proxy.
 #[derive(Debug)]
 pub struct Forward {
+    /// Where there is more than one site.
+    routes: Option<Arc<dyn Routes>>,
+    /// Where the request under way goes.
     site: Arc<ProxySite>,
     client: Client,
     /// The client's address in words.
@@ -74,6 +77,7 @@ impl Forward {
     pub fn new(site: Arc<ProxySite>, stream: TcpStream, limits: Limits, now: Ticks) -> Self {
         let client = client_of(&stream);
         Self {
+            routes: None,
             site,
             client,
             client_name: client.address.to_canonical().to_string().into(),
@@ -87,6 +91,13 @@ impl Forward {
             wait: Wait::Idle,
             since: now,
         }
+    }
+
+    /// The same, each request going where `routes` say.
+    #[must_use]
+    pub fn along(routes: Arc<dyn Routes>, stream: TcpStream, limits: Limits, now: Ticks) -> Self {
+        let site = routes.site("/");
+        Self { routes: Some(routes), ..Self::new(site, stream, limits, now) }
     }
 
     /// Takes everything as far as it goes with what has come and been sent.

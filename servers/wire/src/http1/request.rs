@@ -111,16 +111,12 @@ impl<'a> Request<'a> {
     /// The path of the target, without host and query; nothing in it is decoded.
     #[must_use]
     pub fn path(&self) -> &'a str {
-        let target = &self.octets[self.line.target.clone()];
-        let path = if matches!(target, [b'/' | b'*', ..]) {
-            target
-        } else {
-            absolute(target).unwrap_or_default()
-        };
-        match text(&path[..memchr(b'?', path).unwrap_or(path.len())]) {
-            "" => "/",
-            path => path,
-        }
+        path_of(&self.octets[self.line.target.clone()])
+    }
+
+    /// Where the target stands in the octets.
+    pub(crate) const fn target_range(&self) -> (usize, usize) {
+        (self.line.target.start, self.line.target.end)
     }
 
     /// The version that the client follows.
@@ -170,6 +166,19 @@ impl<'a> Request<'a> {
     /// Octets of the head, the empty line included.
     pub(crate) const fn length(&self) -> usize {
         self.octets.len()
+    }
+}
+
+/// The path of a target, without host and query; nothing in it is decoded.
+pub(crate) fn path_of(target: &[u8]) -> &str {
+    let path = if matches!(target, [b'/' | b'*', ..]) {
+        target
+    } else {
+        absolute(target).unwrap_or_default()
+    };
+    match text(&path[..memchr(b'?', path).unwrap_or(path.len())]) {
+        "" => "/",
+        path => path,
     }
 }
 

@@ -7,6 +7,8 @@ use crate::http1::{Framing, Request, Version};
 pub struct Asked {
     /// Octets of its head, the empty line included.
     pub(super) length: usize,
+    /// Where its target stands in that: the first octet, and the one after the last.
+    pub(super) target: (usize, usize),
     pub(super) version: Version,
     pub(super) framing: Framing,
     /// Whether the client's connection may stay afterwards.
@@ -35,6 +37,7 @@ impl Asked {
         let method = request.method();
         Self {
             length: request.length(),
+            target: request.target_range(),
             version: request.version(),
             framing: request.body_length(),
             persists: request.persists(),

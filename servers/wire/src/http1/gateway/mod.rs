@@ -32,7 +32,7 @@ mod outbound;
 
 use super::body::Body;
 use super::reply::ReplyHead;
-use super::request::RequestHead;
+use super::request::{RequestHead, path_of};
 use super::response::Persistence;
 use super::{Answer, Content, Error, Framing, Limits, StatusCode, Version};
 use crate::{Buffer, Stage};
@@ -204,6 +204,13 @@ impl Gateway {
         Ok(heard)
     }
 
+    /// The path of the request that was heard last, as long as its head is [held](Self::holds).
+    #[must_use]
+    pub fn path<'b>(&self, input: &'b Buffer) -> Option<&'b str> {
+        let Inbound::Held(Asked { target: (start, end), .. }) = self.inbound else { return None };
+        Some(path_of(&input.filled()[start..end]))
+    }
+
     /// Writes the head that was heard last for a backend. `false` says that `output`, which should be
     /// empty, is too small for it.
     #[must_use]
@@ -281,10 +288,21 @@ impl Gateway {
         input: &mut Buffer,
         output: &mut Buffer,
     ) {
-        self.commit_if_bare(input);
         const AGAIN: &[(&str, &str)] = &[("Retry-After", "1")];
         let fields = if status == StatusCode::SERVICE_UNAVAILABLE { AGAIN } else { &[] };
-        self.write_own(Answer { fields, ..Answer::text(status, words) }, by, output);
+        self.answer_by_self(Answer { fields, ..Answer::text(status, words) }, by, input, output);
+    }
+
+    /// The same, with an answer of one's own, whose content is static and short.
+    pub fn answer_by_self(
+        &mut self,
+        answer: Answer,
+        by: &Forwarder<'_>,
+        input: &mut Buffer,
+        output: &mut Buffer,
+    ) {
+        self.commit_if_bare(input);
+        self.write_own(answer, by, output);
     }
 
     /// Answers a request that asks this gateway itself: `OPTIONS` with no forwards left (RFC 9110,
