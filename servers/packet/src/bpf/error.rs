@@ -69,7 +69,7 @@ fn attach_advice(cause: &io::Error) -> &'static str {
 
 fn rights_advice(cause: Option<&io::Error>) -> &'static str {
     match cause.and_then(io::Error::raw_os_error) {
-        Some(libc::EPERM | libc::EACCES) => " (CAP_BPF and CAP_NET_ADMIN are needed)",
+        Some(libc::EPERM) => " (CAP_BPF and CAP_NET_ADMIN are needed)",
         Some(libc::ENOSYS) => " (this kernel, or a filter of system calls, has no bpf(2))",
         _ => "",
     }

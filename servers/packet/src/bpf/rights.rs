@@ -36,7 +36,7 @@ fn attempt() -> Result<(), super::Error> {
 fn explain(error: &super::Error) -> Missing {
     match error.cause().and_then(io::Error::raw_os_error) {
         Some(libc::ENOSYS) => Missing::SystemCall,
-        Some(libc::EPERM | libc::EACCES) => {
+        Some(libc::EPERM) => {
             let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
             match absent(effective(&status)) {
                 names if names.is_empty() => Missing::Refused(error.to_string()),

@@ -9,7 +9,7 @@ use std::{io, mem, ptr};
 
 use super::{Error, Map};
 
-/// The values of an array map, of a type that is made of atomics.
+/// The values of an array map, each one or several of a type that is made of atomics.
 #[derive(Debug)]
 pub struct Shared<T> {
     start: ptr::NonNull<T>,
@@ -31,16 +31,13 @@ impl<T: Atomics> Shared<T> {
     /// What mmap(2) says.
     ///
     /// # Panics
-    /// If a value of `map` is not of the size of a `T`, or not a multiple of 8 octets: the kernel pads
-    /// the others.
+    /// If a value of `map` is not one or several `T`, or not a multiple of 8 octets: the kernel pads the
+    /// others.
     pub fn new(map: &Map) -> Result<Self, Error> {
-        let size = size_of::<T>();
-        assert!(
-            map.value_size == size && size.is_multiple_of(8),
-            "a value of {} is not a T",
-            map.name()
-        );
-        let length = map.entries as usize * size;
+        let (size, value) = (size_of::<T>(), map.value_size);
+        let whole = value.is_multiple_of(8) && value.is_multiple_of(size);
+        assert!(whole, "a value of {} is not some T", map.name());
+        let length = map.entries as usize * value;
         // SAFETY: a new mapping, wherever the kernel likes.
         let start = unsafe {
             libc::mmap(
@@ -57,7 +54,7 @@ impl<T: Atomics> Shared<T> {
             .filter(|start| start.as_ptr().cast() != libc::MAP_FAILED)
             .ok_or_else(failed)?;
         debug_assert!(start.as_ptr().addr().is_multiple_of(mem::align_of::<T>()));
-        Ok(Self { start, count: map.entries as usize, length, values: PhantomData })
+        Ok(Self { start, count: length / size, length, values: PhantomData })
     }
 
     /// The values, which others change at any time.

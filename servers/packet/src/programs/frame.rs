@@ -36,9 +36,13 @@ pub(super) mod ethernet {
 /// Offsets in an IPv4 header (RFC 791, section 3.1).
 pub(super) mod ipv4 {
     pub(in super::super) const VERSION: i16 = 0;
+    pub(in super::super) const SERVICE: i16 = 1;
     pub(in super::super) const LENGTH: i16 = 2;
+    pub(in super::super) const IDENTIFICATION: i16 = 4;
     pub(in super::super) const FRAGMENT: i16 = 6;
+    pub(in super::super) const HOPS: i16 = 8;
     pub(in super::super) const PROTOCOL: i16 = 9;
+    pub(in super::super) const CHECKSUM: i16 = 10;
     pub(in super::super) const SOURCE: i16 = 12;
     pub(in super::super) const DESTINATION: i16 = 16;
     pub(in super::super) const SIZE: i16 = 20;
@@ -85,6 +89,7 @@ pub(super) mod udp {
     pub(in super::super) const SOURCE: i16 = 0;
     pub(in super::super) const DESTINATION: i16 = 2;
     pub(in super::super) const LENGTH: i16 = 4;
+    pub(in super::super) const CHECKSUM: i16 = 6;
     pub(in super::super) const SIZE: i16 = 8;
 }
 
