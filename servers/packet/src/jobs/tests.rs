@@ -25,7 +25,7 @@ fn ending(count: Option<u64>) -> Ending {
 fn balancer(wait: Wait) -> Balancer {
     Balancer {
         listen: "127.0.0.1:0".parse().unwrap(),
-        reception: Reception { wait, batch: 64, room: Some(1 << 20) },
+        reception: Reception { wait: Some(wait), batch: 64, room: Some(1 << 20) },
         queue: 1_024,
         servers: 64,
         patience: PATIENCE,

@@ -7,18 +7,30 @@ use anyhow::Context;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
+use super::Wait;
 use super::batch::Whole;
 use super::receiver::{Receiver, Reception, overflowed};
 use super::report::{Ending, Meter, Spent, publish};
+use super::sink::ready;
 use crate::stop::Stop;
+use crate::xsk::serve;
+use crate::xsk::tap::Interface;
 
 /// What to echo, and how.
 #[derive(Clone, Debug, Args)]
 pub struct Echo {
     /// Receive at this address, by a UDP socket; port 0 takes a free one, and the first line of output
     /// tells which
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    pub listen: SocketAddr,
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        required_unless_present = "interface",
+        conflicts_with = "interface"
+    )]
+    pub listen: Option<SocketAddr>,
+    /// Or on this interface.
+    #[command(flatten)]
+    pub interface: Interface,
     /// How to receive.
     #[command(flatten)]
     pub reception: Reception,
@@ -30,6 +42,10 @@ pub struct Echo {
 /// What has been sent back.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
+    /// What received them: `udp`, or `af_xdp` with the mode that the kernel really uses.
+    pub socket: String,
+    /// How it waited.
+    pub wait: Wait,
     /// Packets that came.
     pub packets: u64,
     /// Octets of their payloads.
@@ -55,10 +71,19 @@ pub struct Report {
 /// What failed, in words.
 pub fn run(options: &Echo, out: &mut impl Write) -> anyhow::Result<()> {
     let stop = Stop::at_signals(options.ending.duration).context("cannot watch for signals")?;
-    let receiver = Receiver::open(options.listen, options.reception)?;
-    writeln!(out, "ready {}", receiver.address()?)?;
-    out.flush()?;
-    let report = echo(receiver, options.ending.count, &stop)?;
+    let (count, how) = (options.ending.count, options.reception);
+    let report = match options.listen {
+        Some(address) => {
+            let receiver = Receiver::open(address, how)?;
+            writeln!(out, "ready {}", receiver.address()?)?;
+            out.flush()?;
+            echo(receiver, count, &stop)?
+        }
+        None => {
+            let tap = ready(&options.interface, out)?;
+            serve::echo(tap, (how.wait.unwrap_or(Wait::Poll), how.batch), count, &stop)?
+        }
+    };
     publish(&report, out, options.ending.counters.as_deref())
 }
 
@@ -67,7 +92,7 @@ pub fn run(options: &Echo, out: &mut impl Write) -> anyhow::Result<()> {
 /// # Errors
 /// What the socket says.
 pub fn echo(mut receiver: Receiver, count: Option<u64>, stop: &Stop) -> anyhow::Result<Report> {
-    let mut report = Report::default();
+    let mut report = Report { socket: "udp".into(), wait: receiver.wait(), ..Report::default() };
     let mut meter = Meter::start()?;
     while report.packets < count.unwrap_or(u64::MAX) && !stop.is_asked() {
         let came = receiver.receive().context("receiving")?;
@@ -101,7 +126,6 @@ mod tests {
     use std::thread;
     use std::time::Duration;
 
-    use super::super::Wait;
     use super::super::batch::ROOM;
     use super::*;
 
@@ -109,7 +133,7 @@ mod tests {
     fn every_way_to_wait_sends_back_what_came() {
         for wait in [Wait::Recv, Wait::Recvmmsg, Wait::Epoll, Wait::Busy] {
             for listen in ["127.0.0.1:0", "[::1]:0"] {
-                let how = Reception { wait, batch: 8, room: None };
+                let how = Reception { wait: Some(wait), batch: 8, room: None };
                 let receiver = Receiver::open(listen.parse().unwrap(), how).unwrap();
                 let to = receiver.address().unwrap();
                 let echo = thread::spawn(move || echo(receiver, Some(50), &Stop::default()));
@@ -129,7 +153,7 @@ mod tests {
 
     #[test]
     fn what_is_too_long_is_counted_and_not_answered() {
-        let how = Reception { wait: Wait::Recvmmsg, batch: 8, room: None };
+        let how = Reception { wait: Some(Wait::Recvmmsg), batch: 8, room: None };
         let receiver = Receiver::open("127.0.0.1:0".parse().unwrap(), how).unwrap();
         let client = UdpSocket::bind("127.0.0.1:0").unwrap();
         for octets in [ROOM + 1, 1] {

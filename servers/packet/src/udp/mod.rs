@@ -19,15 +19,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use anyhow::Context;
 use clap::ValueEnum;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How to wait for packets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Wait {
     /// recvfrom(2), one datagram a call.
     Recv,
     /// recvmmsg(2), up to a batch a call.
+    #[default]
     Recvmmsg,
     /// epoll_wait(2), then recvmmsg(2) until nothing is left.
     Epoll,

@@ -16,10 +16,10 @@ use crate::stop::GLANCE;
 /// How to receive.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Reception {
-    /// How to wait for datagrams
-    #[arg(long, value_enum, default_value = "recvmmsg")]
-    pub wait: Wait,
-    /// How many datagrams a system call may take
+    /// How to wait for packets [default: recvmmsg, or poll with AF_XDP]
+    #[arg(long, value_enum)]
+    pub wait: Option<Wait>,
+    /// How many packets to take at once
     #[arg(long, value_name = "N", default_value_t = 64,
           value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST)))]
     pub batch: u16,
@@ -46,7 +46,8 @@ impl Receiver {
     /// # Errors
     /// When the address is taken or not of this host, or this is no way to wait for a UDP socket.
     pub fn open(address: SocketAddr, how: Reception) -> anyhow::Result<Self> {
-        if how.wait == Wait::Poll {
+        let wait = how.wait.unwrap_or_default();
+        if wait == Wait::Poll {
             bail!("--wait poll is for AF_XDP: name an --interface, or wait with epoll");
         }
         let socket = UdpSocket::bind(address).with_context(|| {
@@ -55,9 +56,9 @@ impl Receiver {
         how.room.map_or(Ok(()), |octets| make_room(&socket, octets))?;
         // A wait ends now and then, to see whether to stop.
         socket.set_read_timeout(Some(GLANCE)).context("setting how long a wait may take")?;
-        let epoll = (how.wait == Wait::Epoll).then(|| watched(&socket)).transpose()?;
+        let epoll = (wait == Wait::Epoll).then(|| watched(&socket)).transpose()?;
         let batch = Batch::new(how.batch);
-        Ok(Self { socket, wait: how.wait, epoll, batch, calls: 0 })
+        Ok(Self { socket, wait, epoll, batch, calls: 0 })
     }
 
     /// Where it receives.
@@ -66,6 +67,12 @@ impl Receiver {
     /// What getsockname(2) says.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
+    }
+
+    /// How it waits.
+    #[must_use]
+    pub fn wait(&self) -> Wait {
+        self.wait
     }
 
     /// The socket.

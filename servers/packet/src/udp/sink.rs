@@ -8,18 +8,29 @@ use anyhow::Context;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
+use super::Wait;
 use super::receiver::{Receiver, Reception, overflowed};
 use super::report::{Ending, Meter, Spent, publish};
 use super::tally::{Filter, Tally};
 use crate::stop::Stop;
+use crate::xsk::serve;
+use crate::xsk::tap::{Interface, Tap};
 
 /// What to count, and how.
 #[derive(Clone, Debug, Args)]
 pub struct Sink {
     /// Receive at this address, by a UDP socket; port 0 takes a free one, and the first line of output
     /// tells which
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    pub listen: SocketAddr,
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        required_unless_present = "interface",
+        conflicts_with = "interface"
+    )]
+    pub listen: Option<SocketAddr>,
+    /// Or on this interface.
+    #[command(flatten)]
+    pub interface: Interface,
     /// How to receive.
     #[command(flatten)]
     pub reception: Reception,
@@ -31,6 +42,10 @@ pub struct Sink {
 /// What a sink has received.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
+    /// What received them: `udp`, or `af_xdp` with the mode that the kernel really uses.
+    pub socket: String,
+    /// How it waited.
+    pub wait: Wait,
     /// What is counted of the packets.
     #[serde(flatten)]
     pub tally: Tally,
@@ -49,11 +64,31 @@ pub struct Report {
 /// What failed, in words.
 pub fn run(options: &Sink, out: &mut impl Write) -> anyhow::Result<()> {
     let stop = Stop::at_signals(options.ending.duration).context("cannot watch for signals")?;
-    let receiver = Receiver::open(options.listen, options.reception)?;
-    writeln!(out, "ready {}", receiver.address()?)?;
-    out.flush()?;
-    let report = receive(receiver, options.ending.count, &stop)?;
+    let (count, how) = (options.ending.count, options.reception);
+    let report = match options.listen {
+        Some(address) => {
+            let receiver = Receiver::open(address, how)?;
+            writeln!(out, "ready {}", receiver.address()?)?;
+            out.flush()?;
+            receive(receiver, count, &stop)?
+        }
+        None => {
+            let tap = ready(&options.interface, out)?;
+            serve::filter(tap, (how.wait.unwrap_or(Wait::Poll), how.batch), count, &stop)?
+        }
+    };
     publish(&report, out, options.ending.counters.as_deref())
+}
+
+/// Opens a tap, and says what it is.
+pub(super) fn ready(options: &Interface, out: &mut impl Write) -> anyhow::Result<Tap> {
+    let tap = Tap::open(options)?;
+    if let Some(why) = tap.fallback() {
+        writeln!(out, "fallback to {}: {why}", tap.kind())?;
+    }
+    writeln!(out, "ready {}", tap.kind())?;
+    out.flush()?;
+    Ok(tap)
 }
 
 /// Receives until `count` packets have come, or it is time to stop.
@@ -73,6 +108,8 @@ pub fn receive(mut receiver: Receiver, count: Option<u64>, stop: &Stop) -> anyho
         }
     }
     Ok(Report {
+        socket: "udp".into(),
+        wait: receiver.wait(),
         tally: filter.tally(),
         overflowed: overflowed(receiver.socket()),
         system_calls: receiver.calls(),
@@ -85,13 +122,12 @@ mod tests {
     use std::net::UdpSocket;
     use std::thread;
 
-    use super::super::Wait;
     use super::*;
 
     const WAYS: [Wait; 4] = [Wait::Recv, Wait::Recvmmsg, Wait::Epoll, Wait::Busy];
 
     fn open(wait: Wait, listen: &str) -> Receiver {
-        let how = Reception { wait, batch: 16, room: Some(1 << 20) };
+        let how = Reception { wait: Some(wait), batch: 16, room: Some(1 << 20) };
         Receiver::open(listen.parse().unwrap(), how).unwrap()
     }
 
@@ -134,7 +170,7 @@ mod tests {
 
     #[test]
     fn what_the_socket_has_no_room_for_is_counted() {
-        let how = Reception { wait: Wait::Recv, batch: 1, room: Some(2_304) };
+        let how = Reception { wait: Some(Wait::Recv), batch: 1, room: Some(2_304) };
         let receiver = Receiver::open("127.0.0.1:0".parse().unwrap(), how).unwrap();
         send(receiver.address().unwrap(), 100);
         let report = receive(receiver, Some(1), &Stop::default()).unwrap();
@@ -154,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_way_of_another_kind_of_socket_is_refused() {
-        let how = Reception { wait: Wait::Poll, batch: 1, room: None };
+        let how = Reception { wait: Some(Wait::Poll), batch: 1, room: None };
         let error = Receiver::open("127.0.0.1:0".parse().unwrap(), how).unwrap_err();
         assert!(error.to_string().contains("--interface"), "{error}");
     }

@@ -1,0 +1,116 @@
+//! What `sink` and `echo` do on an AF_XDP socket.
+
+use anyhow::{Context, bail};
+
+use super::answer::turn_round;
+use super::tap::Tap;
+use crate::frame::parse;
+use crate::stop::Stop;
+use crate::udp::tally::Filter;
+use crate::udp::{Wait, echo, report::Meter, sink};
+
+/// Filters until `count` packets have come, or it is time to stop.
+///
+/// # Errors
+/// When this is no way to wait for an AF_XDP socket, or what the socket says.
+pub fn filter(
+    mut tap: Tap,
+    (wait, batch): (Wait, u16),
+    count: Option<u64>,
+    stop: &Stop,
+) -> anyhow::Result<sink::Report> {
+    check(wait)?;
+    let mut filter = Filter::default();
+    let mut meter = Meter::start()?;
+    while filter.tally().packets < count.unwrap_or(u64::MAX) && !stop.is_asked() {
+        let before = filter.tally().packets;
+        let came = tap.socket.receive(batch.into(), |frame| {
+            // The program lets nothing else come here; if it did, it would not be counted.
+            if let Some(udp) = parse(frame).ok().as_ref().and_then(|frame| frame.udp()) {
+                filter.judge(udp.payload);
+            }
+            None
+        });
+        if came == 0 {
+            rest(&mut tap, wait)?;
+        } else if before == 0 {
+            meter = Meter::start()?;
+        }
+    }
+    Ok(sink::Report {
+        socket: tap.kind(),
+        wait,
+        tally: filter.tally(),
+        overflowed: tap.socket.statistics().ok().map(|statistics| statistics.dropped),
+        system_calls: tap.socket.calls(),
+        spent: meter.read()?,
+    })
+}
+
+/// Sends datagrams back until `count` packets have come, or it is time to stop.
+///
+/// # Errors
+/// As [`filter`].
+pub fn echo(
+    mut tap: Tap,
+    (wait, batch): (Wait, u16),
+    count: Option<u64>,
+    stop: &Stop,
+) -> anyhow::Result<echo::Report> {
+    check(wait)?;
+    let mut report = echo::Report { socket: tap.kind(), wait, ..echo::Report::default() };
+    let mut meter = Meter::start()?;
+    while report.packets < count.unwrap_or(u64::MAX) && !stop.is_asked() {
+        let before = report.packets;
+        let came = answer(&mut tap, batch, &mut report);
+        if came == 0 {
+            rest(&mut tap, wait)?;
+        } else if before == 0 {
+            meter = Meter::start()?;
+        }
+    }
+    // The last ones may need one more call.
+    tap.socket.send();
+    report.unsent = tap.socket.unsent();
+    report.echoed -= report.unsent;
+    report.overflowed = tap.socket.statistics().ok().map(|statistics| statistics.dropped);
+    report.system_calls = tap.socket.calls();
+    report.spent = meter.read()?;
+    Ok(report)
+}
+
+/// Turns round what is there. Returns how many frames there were.
+fn answer(tap: &mut Tap, batch: u16, report: &mut echo::Report) -> usize {
+    let port = tap.port;
+    let came = tap.socket.receive(batch.into(), |frame| {
+        report.packets += 1;
+        let length = turn_round(frame, port)?;
+        report.echoed += 1;
+        report.octets += payload_length(frame);
+        Some(length)
+    });
+    if came > 0 {
+        tap.socket.send();
+    }
+    came
+}
+
+fn payload_length(frame: &[u8]) -> u64 {
+    let frame = parse(frame).ok();
+    frame.as_ref().and_then(|frame| frame.udp()).map_or(0, |udp| udp.payload.len() as u64)
+}
+
+fn rest(tap: &mut Tap, wait: Wait) -> anyhow::Result<()> {
+    match wait {
+        Wait::Busy => tap.socket.nudge(),
+        _ => tap.socket.wait().context("waiting for frames")?,
+    }
+    Ok(())
+}
+
+fn check(wait: Wait) -> anyhow::Result<()> {
+    match wait {
+        Wait::Poll | Wait::Busy => Ok(()),
+        _ => bail!("--wait {wait:?} is for UDP sockets: on an --interface, use poll or busy"),
+    }
+}

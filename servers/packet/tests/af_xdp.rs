@@ -1,0 +1,189 @@
+//! AF_XDP between two namespaces: what goes in comes out, in each mode. Takes root; is skipped aloud
+//! without.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic anywhere")]
+
+use std::net::{SocketAddr, UdpSocket};
+use std::thread;
+use std::time::Duration;
+
+use packet::bed::{Bed, Fault, Host};
+use packet::bpf::{self, ModeWanted};
+use packet::stop::Stop;
+use packet::udp::{Wait, echo, sink};
+use packet::xsk::serve;
+use packet::xsk::socket::Statistics;
+use packet::xsk::tap::{CopyingWanted, Interface, Tap};
+use packet::xsk::umem::FRAMES;
+
+const PORT: u16 = 50_001;
+const MODES: [(ModeWanted, &str); 2] =
+    [(ModeWanted::Native, "native"), (ModeWanted::Generic, "generic")];
+
+fn bed() -> Option<Bed> {
+    if let Some(missing) = bpf::missing() {
+        eprintln!("SKIPPED: {missing}");
+        return None;
+    }
+    match Bed::pair(1) {
+        Ok(bed) => Some(bed),
+        Err(Fault::Missing(missing)) => {
+            eprintln!("SKIPPED: {missing}");
+            None
+        }
+        Err(fault) => panic!("{fault}"),
+    }
+}
+
+fn interface(mode: ModeWanted, copying: CopyingWanted) -> Interface {
+    Interface { interface: Some("eth0".into()), queue: 0, port: PORT, mode, copying }
+}
+
+fn tap(host: &Host, mode: ModeWanted) -> Tap {
+    let options = interface(mode, CopyingWanted::Copy);
+    host.namespace.within(|| Tap::open(&options).map_err(std::io::Error::other)).unwrap()
+}
+
+fn client(host: &Host, to: &Host) -> UdpSocket {
+    let socket = host.namespace.within(|| UdpSocket::bind((host.address, 0))).unwrap();
+    socket.connect(SocketAddr::from((to.address, PORT))).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    socket
+}
+
+/// No more counters than the cable has room for, if nobody takes any: a veth has 256 places.
+fn send_200(socket: &UdpSocket) {
+    for counter in 0..200_u32 {
+        socket.send(&counter.to_le_bytes()).unwrap();
+    }
+}
+
+/// Asks to stop in a while, so that a test that waits for a lost packet fails and does not hang.
+fn patience() -> Stop {
+    let stop = Stop::default();
+    let asked = stop.clone();
+    thread::spawn(move || {
+        thread::sleep(Duration::from_secs(30));
+        asked.ask();
+    });
+    stop
+}
+
+#[test]
+fn every_counter_is_judged_once_in_each_mode_however_it_waits() {
+    let Some(bed) = bed() else { return };
+    let [near, far] = &bed.hosts[..] else { panic!("{} hosts", bed.hosts.len()) };
+    for (mode, name) in MODES {
+        for wait in [Wait::Poll, Wait::Busy] {
+            let tap = tap(far, mode);
+            let socket = client(near, far);
+            send_200(&socket);
+            let report: sink::Report =
+                serve::filter(tap, (wait, 64), Some(200), &patience()).unwrap();
+            let tally = report.tally;
+            assert_eq!((tally.packets, tally.odd, tally.even), (200, 100, 100));
+            assert_eq!((tally.missing, tally.duplicates, report.overflowed), (0, 0, Some(0)));
+            assert_eq!(report.socket, format!("af_xdp {name} copy"));
+        }
+    }
+}
+
+#[test]
+fn frames_come_round_more_often_than_there_are_frames() {
+    let Some(bed) = bed() else { return };
+    let [near, far] = &bed.hosts[..] else { panic!("{} hosts", bed.hosts.len()) };
+    let (mut tap, socket, stop) = (tap(far, ModeWanted::Native), client(near, far), patience());
+    let mut came = 0;
+    while came < 2 * FRAMES as usize {
+        send_200(&socket);
+        let end = came + 200;
+        while came < end && !stop.is_asked() {
+            came += tap.socket.receive(64, |_| None);
+            tap.socket.wait().unwrap();
+        }
+        assert_eq!(came, end);
+    }
+    assert_eq!(tap.socket.statistics().unwrap(), Statistics { dropped: 0, invalid: 0 });
+}
+
+#[test]
+fn what_is_sent_comes_back_in_each_mode_however_it_waits() {
+    let Some(bed) = bed() else { return };
+    let [near, far] = &bed.hosts[..] else { panic!("{} hosts", bed.hosts.len()) };
+    for (mode, _) in MODES {
+        for wait in [Wait::Poll, Wait::Busy] {
+            let tap = tap(far, mode);
+            let socket = client(near, far);
+            let echoing =
+                thread::spawn(move || serve::echo(tap, (wait, 64), Some(6_000), &patience()));
+            // More turns than there are frames: each must have come back to the fill ring.
+            for turn in 0..6_000_u32 {
+                let payload = turn.to_le_bytes().repeat(turn as usize % 300);
+                socket.send(&payload).unwrap();
+                let mut answer = [0; 2_048];
+                let length = socket.recv(&mut answer).unwrap();
+                assert_eq!(answer[..length], payload[..]);
+            }
+            let report: echo::Report = echoing.join().unwrap().unwrap();
+            assert_eq!((report.packets, report.echoed, report.unsent), (6_000, 6_000, 0));
+        }
+    }
+}
+
+#[test]
+fn what_is_for_another_port_goes_on_to_the_stack() {
+    let Some(bed) = bed() else { return };
+    let [near, far] = &bed.hosts[..] else { panic!("{} hosts", bed.hosts.len()) };
+    let _tap = tap(far, ModeWanted::Native);
+    let beside = far.namespace.within(|| UdpSocket::bind((far.address, 0))).unwrap();
+    beside.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let socket = client(near, far);
+    socket.send_to(b"beside", beside.local_addr().unwrap()).unwrap();
+    let mut heard = [0; 16];
+    assert_eq!(beside.recv(&mut heard).unwrap(), 6);
+}
+
+#[test]
+fn a_tap_that_is_gone_leaves_the_port_to_the_stack_and_the_queue_to_the_next() {
+    let Some(bed) = bed() else { return };
+    let [near, far] = &bed.hosts[..] else { panic!("{} hosts", bed.hosts.len()) };
+    for _ in 0..3 {
+        drop(tap(far, ModeWanted::Native));
+    }
+    let listener = far.namespace.within(|| UdpSocket::bind((far.address, PORT))).unwrap();
+    listener.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    client(near, far).send(b"stack").unwrap();
+    assert_eq!(listener.recv(&mut [0; 16]).unwrap(), 5);
+}
+
+#[test]
+fn a_driver_without_zero_copy_is_said_and_the_kernel_copies() {
+    let Some(bed) = bed() else { return };
+    let [_, far] = &bed.hosts[..] else { panic!("{} hosts", bed.hosts.len()) };
+    let open = |copying| {
+        let options = interface(ModeWanted::Native, copying);
+        far.namespace.within(|| Tap::open(&options).map_err(std::io::Error::other))
+    };
+    let automatic = open(CopyingWanted::Auto).unwrap();
+    assert_eq!(automatic.kind(), "af_xdp native copy");
+    assert!(automatic.fallback().unwrap().contains("zero copy"), "{:?}", automatic.fallback());
+    drop(automatic);
+    let error = open(CopyingWanted::Zero).unwrap_err().to_string();
+    assert!(error.contains("queue 0 of eth0") && error.contains("--copying copy"), "{error}");
+}
+
+#[test]
+fn what_is_not_there_is_named() {
+    let Some(bed) = bed() else { return };
+    let open = |options: Interface| {
+        let opened = bed.hosts[1].namespace.within(|| {
+            Tap::open(&options).map_err(|error| std::io::Error::other(format!("{error:#}")))
+        });
+        opened.unwrap_err().to_string()
+    };
+    let plain = || interface(ModeWanted::Native, CopyingWanted::Copy);
+    let error = open(Interface { interface: Some("nosuch0".into()), ..plain() });
+    assert!(error.contains("nosuch0"), "{error}");
+    let error = open(Interface { queue: 7, ..plain() });
+    assert!(error.contains("queue 7 of eth0") && error.contains("ethtool -l"), "{error}");
+}
