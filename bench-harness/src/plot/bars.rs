@@ -9,7 +9,9 @@ use super::lines::Axis;
 use super::style::{FAINT, GREY, INK};
 
 const TEXT: f64 = 13.0;
+/// Room before the bars, and between them and their labels: a long label gets more.
 const LEFT: f64 = 118.0;
+const GAP: f64 = 9.0;
 /// Room behind the longest text.
 const RIGHT: f64 = 22.0;
 const ABOVE: f64 = 34.0;
@@ -63,7 +65,8 @@ impl Bars {
         canvas: &Canvas<'_, DB>,
         outer: Frame,
     ) -> Result<()> {
-        let (left, right) = (outer.left + LEFT, outer.right - self.widest_text() - RIGHT);
+        let room = LEFT.max(self.widest_label() + GAP);
+        let (left, right) = (outer.left + room, outer.right - self.widest_text() - RIGHT);
         let further_lines = self.legend_lines(right - left).len() - 1;
         let frame = Frame {
             left,
@@ -78,6 +81,11 @@ impl Bars {
             self.bar(canvas, frame, bar, frame.top + row * (n as f64 + 0.5), row)?;
         }
         canvas.line(&[(frame.left, frame.top), (frame.left, frame.bottom)], Pen::fine(GREY))
+    }
+
+    fn widest_label(&self) -> f64 {
+        let widths = self.bars.iter().map(|bar| Type::plain(TEXT, INK).width(&bar.label));
+        widths.fold(0.0, f64::max)
     }
 
     fn widest_text(&self) -> f64 {
@@ -147,7 +155,7 @@ impl Bars {
             canvas.bar((from, y - half), (to, y + half), &colour)?;
         }
         let (end, _) = frame.at(self.axis.scale.place(sum), 0.0);
-        canvas.text(&bar.label, (frame.left - 9.0, y), Side::Right, Type::plain(TEXT, INK))?;
+        canvas.text(&bar.label, (frame.left - GAP, y), Side::Right, Type::plain(TEXT, INK))?;
         canvas.text(&bar.text, (end + 8.0, y), Side::Left, Type::plain(TEXT, INK))
     }
 }

@@ -18,6 +18,7 @@ pub mod ledger;
 pub mod limits;
 mod lines;
 mod memory;
+pub mod packets;
 mod pairs;
 mod payload;
 mod response_times;
