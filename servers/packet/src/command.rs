@@ -13,6 +13,7 @@ use crate::jobs::balancer::{self, Balancer};
 use crate::jobs::client::{self, Client};
 use crate::jobs::server::{self, Server};
 use crate::listing::{self, Listing};
+use crate::udp::count::{self, Count};
 use crate::udp::echo::{self, Echo};
 use crate::udp::sink::{self, Sink};
 
@@ -33,6 +34,8 @@ pub enum What {
     Balance(Balance),
     /// Show a program as the kernel gets it, with its comments
     Listing(Listing),
+    /// Send 0, 1, 2, …, one number at a time: what the filter of even counters is for
+    Count(Count),
     /// Count packets in user space
     Sink(Sink),
     /// Send datagrams back from user space
@@ -60,6 +63,7 @@ pub fn run(options: &Packet, out: &mut impl Write) -> anyhow::Result<()> {
         What::Filter(options) => filter::run(options, out),
         What::Balance(options) => balance::run(options, out),
         What::Listing(options) => listing::run(options, out),
+        What::Count(options) => count::run(options, out),
         What::Sink(options) => sink::run(options, out),
         What::Echo(options) => echo::run(options, out),
         What::JobsClient(options) => client::run(options, out),

@@ -9,7 +9,7 @@ use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -53,6 +53,19 @@ impl Stop {
         self.0.store(true, Ordering::Release);
     }
 
+    /// Sleeps until `due`. Whether it did, and was not told to stop before.
+    #[must_use]
+    pub fn sleep_until(&self, due: Instant) -> bool {
+        while !self.is_asked() {
+            let left = due.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return true;
+            }
+            thread::sleep(left.min(GLANCE));
+        }
+        false
+    }
+
     fn watch(&self, signals: &SignalFd, duration: Option<Duration>) {
         // More milliseconds than poll(2) takes are 24 days: as good as no end.
         let end = duration.and_then(|time| PollTimeout::try_from(time).ok());
@@ -89,5 +102,14 @@ mod tests {
         assert!(!copy.is_asked());
         stop.ask();
         assert!(copy.is_asked());
+    }
+
+    #[test]
+    fn a_sleep_ends_when_it_is_due_or_when_it_is_time_to_stop() {
+        let stop = Stop::default();
+        let due = Instant::now() + Duration::from_millis(20);
+        assert!(stop.sleep_until(due) && Instant::now() >= due);
+        stop.ask();
+        assert!(!stop.sleep_until(Instant::now() + Duration::from_secs(3_600)));
     }
 }

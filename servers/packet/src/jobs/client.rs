@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::net::{SocketAddr, UdpSocket};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -13,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::chance;
 use super::message::Message;
-use crate::stop::{GLANCE, Stop};
+use crate::stop::Stop;
 use crate::udp::report::{Ending, publish};
 
 /// As many microseconds as a message can say, in whole seconds.
@@ -76,7 +75,7 @@ pub fn ask(options: &Client, stop: &Stop, out: &mut impl Write) -> anyhow::Resul
     let start = Instant::now();
     for turn in 0..options.ending.count.unwrap_or(u64::MAX) {
         // By the schedule from the start, not from the last job: what was late is made up for.
-        if !sleep_until(start + wait.mul_f64(turn as f64), stop) {
+        if !stop.sleep_until(start + wait.mul_f64(turn as f64)) {
             break;
         }
         let job = jobs.next();
@@ -137,18 +136,6 @@ fn send(socket: &UdpSocket, job: &Message, report: &mut Report) {
         // Nobody is there (ICMP said it of an earlier one), or the queue of the interface is full.
         Err(_) => report.unsent += 1,
     }
-}
-
-/// Whether it slept so long, and was not told to stop.
-fn sleep_until(due: Instant, stop: &Stop) -> bool {
-    while !stop.is_asked() {
-        let left = due.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return true;
-        }
-        thread::sleep(left.min(GLANCE));
-    }
-    false
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

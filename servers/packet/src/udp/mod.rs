@@ -9,6 +9,7 @@
 //! | `poll` | poll(2), and rings in shared memory | AF_XDP only: see [`crate::xsk`] |
 
 pub mod batch;
+pub mod count;
 pub mod echo;
 pub mod receiver;
 pub mod report;

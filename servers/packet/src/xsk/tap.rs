@@ -22,17 +22,17 @@ pub struct Interface {
     #[arg(long, value_name = "NAME")]
     pub interface: Option<String>,
     /// Its receive queue
-    #[arg(long, value_name = "N", default_value_t = 0, requires = "interface",
+    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "listen",
           value_parser = clap::value_parser!(u32).range(0..1_024))]
     pub queue: u32,
     /// Datagrams to this port
-    #[arg(long, value_name = "PORT", default_value_t = 50_001, requires = "interface")]
+    #[arg(long, value_name = "PORT", default_value_t = 50_001, conflicts_with = "listen")]
     pub port: u16,
     /// Where the program runs that hands them over
-    #[arg(long, value_enum, default_value = "auto", requires = "interface")]
+    #[arg(long, value_enum, default_value = "auto", conflicts_with = "listen")]
     pub mode: ModeWanted,
     /// How frames get into our memory
-    #[arg(long, value_enum, default_value = "auto", requires = "interface")]
+    #[arg(long, value_enum, default_value = "auto", conflicts_with = "listen")]
     pub copying: CopyingWanted,
 }
 
