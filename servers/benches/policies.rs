@@ -1,5 +1,5 @@
-//! What a choice of a backend costs a request: a lease taken and given back, by policy and by the number
-//! of backends.
+//! What a choice of a backend costs a request: a lease taken and given back, by policy and by the
+//! number of backends.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a bench is a program of its own")]
 

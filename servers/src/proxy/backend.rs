@@ -79,8 +79,8 @@ pub enum Health {
 
 /// A backend, and what is known of it. All workers share it.
 ///
-/// Whether it may be asked is one word, the moment since when it is [in service](Self::since): in the
-/// past for one that may, in the future for one that is ejected until then, and
+/// Whether it may be asked is one word, the moment since when it is [in service](Self::since): in
+/// the past for one that may, in the future for one that is ejected until then, and
 /// [`NEVER`](Moment::NEVER) for one that probes found down.
 #[derive(Debug)]
 #[repr(align(128))] // two lines: workers write to different backends at once

@@ -19,8 +19,8 @@ pub struct Client {
 
 impl Client {
     /// A number for its address, the same each time and in each process: of all 32 bits of an IPv4
-    /// address, or all 128 of an IPv6 address. One of the first kind is the same in the clothes of the
-    /// second (`::ffff:a.b.c.d`).
+    /// address, or all 128 of an IPv6 address. One of the first kind is the same in the clothes of
+    /// the second (`::ffff:a.b.c.d`).
     #[must_use]
     pub fn key(&self) -> u64 {
         match self.address.to_canonical() {
@@ -130,8 +130,8 @@ impl Lease {
         &self.backend
     }
 
-    /// Says how a request ended. A lease for a whole connection says so for each request; one that is
-    /// dropped without a word (the client has gone) speaks neither for nor against the backend.
+    /// Says how a request ended. A lease for a whole connection says so for each request; one that
+    /// is dropped without a word (the client has gone) speaks neither for nor against the backend.
     ///
     /// Failures in a row take the backend out of service for a while: see [`ejection`].
     ///

@@ -140,9 +140,9 @@ pub(super) mod tests {
     use super::*;
     use crate::proxy::policy::bed::Bed;
 
-    /// Whether `text` keeps to the format, and to the rules that promtool checks: each family has its
-    /// help and type once, before its samples, which stand together; names and labels are spelt as they
-    /// must be; no sample is there twice; counters end in `_total`, and nothing else does.
+    /// Whether `text` keeps to the format, and to the rules that promtool checks: each family has
+    /// its help and type once, before its samples, which stand together; names and labels are spelt
+    /// as they must be; no sample is there twice; counters end in `_total`, and nothing else does.
     pub(in crate::proxy) fn check(text: &str) -> Result<(), String> {
         if !text.ends_with('\n') {
             return Err("the last line has no end".into());

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! A policy is a pure choice among backends whose load it sees. The load itself is kept by the
-//! [`Lease`]: whoever has one is using the backend, and dropping it gives the load back, whatever way
-//! the request ended. So no policy needs to be told of an end, and none can forget one.
+//! [`Lease`]: whoever has one is using the backend, and dropping it gives the load back, whatever
+//! way the request ended. So no policy needs to be told of an end, and none can forget one.
 //!
 //! The data path has [`link`]: connections to backends, and where they wait for the next request.
 

@@ -6,8 +6,8 @@ use nix::time::{ClockId, clock_gettime};
 
 /// A point of the monotonic clock, in milliseconds.
 ///
-/// It is read from the coarse clock, which is as old as the last tick of the kernel (at most 10 ms): for
-/// health that is plenty, and it costs a request a few nanoseconds (clock_gettime(2),
+/// It is read from the coarse clock, which is as old as the last tick of the kernel (at most 10
+/// ms): for health that is plenty, and it costs a request a few nanoseconds (clock_gettime(2),
 /// `CLOCK_MONOTONIC_COARSE`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(u64);

@@ -52,10 +52,12 @@ pub struct Options {
     #[arg(long, value_name = "N", default_value = "64")]
     pub links_max: u16,
     /// Take a backend out after so many failures in a row, of requests or of probes
-    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value = "3",
+          value_parser = clap::value_parser!(u32).range(1..))]
     pub fall: u32,
     /// Take it in again after so many good probes in a row
-    #[arg(long, value_name = "N", default_value = "2", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value = "2",
+          value_parser = clap::value_parser!(u32).range(1..))]
     pub rise: u32,
     /// How long failed requests take a backend out for the first time; twice as long the next time
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_time)]

@@ -6,21 +6,26 @@
 //!   [2001:db8::2]:8080,weight=3      # twice what the new host gets
 //! ```
 //!
-//! The file is read as a whole or not at all: a line that makes no sense, a backend that is there twice,
-//! or no backend, and what there was before stays.
+//! The file is read as a whole or not at all: a line that makes no sense, a backend that is there
+//! twice, or no backend, and what there was before stays.
 
 use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::Builder;
 
 use super::backend::BackendSpec;
+use super::upstreams::Upstreams;
 
 /// Where backends are named. It can be read again at any time.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Reload {
     named: Vec<BackendSpec>,
     file: Option<PathBuf>,
+    /// One at a time reads and replaces: or the older of two readings might come last.
+    turn: Mutex<()>,
 }
 
 /// What is wrong with a file of backends.
@@ -45,7 +50,36 @@ impl Reload {
     /// Those `named` on the command line, and after them those in the `file`.
     #[must_use]
     pub const fn new(named: Vec<BackendSpec>, file: Option<PathBuf>) -> Self {
-        Self { named, file }
+        Self { named, file, turn: Mutex::new(()) }
+    }
+
+    /// Puts the backends that are named now in place of those there are, and says on standard error
+    /// what came of it. This is what SIGHUP asks for.
+    ///
+    /// It is done in a thread of its own: the name of a host may take seconds to resolve, and the
+    /// table of a policy a while to fill. Requests go on meanwhile.
+    ///
+    /// # Errors
+    /// When there is no thread to be had.
+    pub fn begin(self: &Arc<Self>, upstreams: &Arc<Upstreams>) -> io::Result<()> {
+        let (reload, upstreams) = (Arc::clone(self), Arc::clone(upstreams));
+        let work = move || match reload.apply(&upstreams) {
+            Ok(count) => eprintln!("servers: {count} backends from now on"),
+            Err(error) => eprintln!("servers: the backends stay as they were: {error:#}"),
+        };
+        Builder::new().name("reload".into()).spawn(work).map(drop)
+    }
+
+    /// Puts the backends that are named now in place of those there are; says how many they are.
+    ///
+    /// # Errors
+    /// When they can't be read, or can't be used. Then nothing changes.
+    pub fn apply(&self, upstreams: &Upstreams) -> anyhow::Result<usize> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let specs = self.read()?;
+        let count = specs.len();
+        upstreams.replace(specs)?;
+        Ok(count)
     }
 
     /// All backends, as they are named now. Names of hosts are resolved again.
@@ -111,6 +145,7 @@ impl std::error::Error for Misread {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proxy::policy::bed::Bed;
 
     fn read(text: &str) -> Result<Vec<String>, String> {
         let directory = tempfile::tempdir().unwrap();
@@ -141,6 +176,25 @@ mod tests {
             let error = read(text).unwrap_err();
             assert!(error.starts_with(place), "{text:?}: {error}");
         }
+    }
+
+    #[test]
+    fn a_good_file_takes_effect_and_a_bad_one_changes_nothing() {
+        let bed = Bed::new("maglev", &[1]);
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let reload = Reload::new(Vec::new(), Some(file.path().into()));
+        let ports = |text: &str| {
+            fs::write(file.path(), text).unwrap();
+            let applied = reload.apply(&bed.upstreams);
+            let set = bed.upstreams.snapshot();
+            let ports = set.backends().iter().map(|backend| backend.address.port());
+            (applied.is_ok(), ports.collect::<Vec<_>>())
+        };
+        assert_eq!(ports("127.0.0.1:1\n127.0.0.1:2\n"), (true, vec![1, 2]));
+        for bad in ["127.0.0.1:3\n127.0.0.1:x\n", "127.0.0.1:3\n127.0.0.1:3\n", "# none\n"] {
+            assert_eq!(ports(bad), (false, vec![1, 2]), "{bad}");
+        }
+        assert_eq!(ports("127.0.0.1:3\n"), (true, vec![3]));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The backends that there are now, and who gets which.
 //!
-//! The set of backends never changes: a new one takes its place, and with it a policy made for it. Who
-//! leases holds a read lock for as long as the choice takes; who replaces the set prepares everything
-//! first and holds the write lock for one store.
+//! The set of backends never changes: a new one takes its place, and with it a policy made for it.
+//! Who leases holds a read lock for as long as the choice takes; who replaces the set prepares
+//! everything first and holds the write lock for one store.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -17,8 +17,8 @@ use super::lease::{Attempt, Client, Lease, Tried};
 use super::moment::Moment;
 use super::policy::{Candidates, Dice, Entry, Policy, Refused};
 
-/// Of the requests under way, one in so many may be a second attempt: more would be a second load on
-/// backends that are failing under the first.
+/// Of the requests under way, one in so many may be a second attempt: more would be a second load
+/// on backends that are failing under the first.
 const RETRY_SHARE: u64 = 5;
 /// So many second attempts are allowed in any case: of few requests under way, a fifth is none.
 const RETRIES_LEAST: u64 = 3;
@@ -116,7 +116,8 @@ impl Upstreams {
         Ok(Self { fleet })
     }
 
-    /// Nobody yet: whoever knows the backends puts them in [by a policy](Self::replace_by) of its own.
+    /// Nobody yet: whoever knows the backends puts them in [by a policy](Self::replace_by) of its
+    /// own.
     ///
     /// # Errors
     /// When the policy of the settings, which stands in until then, can't be made.
@@ -124,18 +125,19 @@ impl Upstreams {
         Ok(Self { fleet: Fleet::new(settings)? })
     }
 
-    /// A backend for a request of `client`, other than those it was `tried` on. `None` when nobody is
-    /// left to ask.
+    /// A backend for a request of `client`, other than those it was `tried` on. `None` when nobody
+    /// is left to ask.
     #[must_use]
     pub fn lease(&self, client: &Client, tried: &Tried) -> Option<Lease> {
         self.fleet.lease(client, tried, Moment::now())
     }
 
-    /// Puts `specs` in place of the backends there are. A backend that stays keeps what is known of it;
-    /// leases of one that goes stay good.
+    /// Puts `specs` in place of the backends there are. A backend that stays keeps what is known of
+    /// it; leases of one that goes stay good.
     ///
     /// # Errors
-    /// When there is none, one of them twice, or more than the policy has room for. Then nothing changes.
+    /// When there is none, one of them twice, or more than the policy has room for. Then nothing
+    /// changes.
     pub fn replace(&self, specs: Vec<BackendSpec>) -> Result<(), Unusable> {
         check(&specs)?;
         self.fleet.install(&specs, Moment::now())

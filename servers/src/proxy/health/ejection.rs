@@ -1,12 +1,12 @@
 //! Passive health: a backend that fails requests in a row is left out for a while.
 //!
-//! Several failures in a row, with no answer between them, eject it. The next time, it stays out twice
-//! as long, up to [`LONGEST`] times the first time; a backend that has been in service for that long
-//! since starts anew. Each time is made longer or shorter by chance, or all proxies in front of a
-//! backend that is overloaded would come back to it at the same moment.
+//! Several failures in a row, with no answer between them, eject it. The next time, it stays out
+//! twice as long, up to 32 times the first time; a backend that has been in service for
+//! that long since starts anew. Each time is made longer or shorter by chance, or all proxies in
+//! front of a backend that is overloaded would come back to it at the same moment.
 //!
-//! A failure speaks about the time when its request was sent off. Requests that were under way when the
-//! backend was ejected may fail after it is back; they say nothing about it then.
+//! A failure speaks about the time when its request was sent off. Requests that were under way when
+//! the backend was ejected may fail after it is back; they say nothing about it then.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
@@ -102,7 +102,8 @@ mod tests {
     const FAILURES: [Outcome; 4] =
         [Outcome::Refused, Outcome::TimedOut, Outcome::Broken, Outcome::Garbled];
 
-    /// Three failures of the backend at `place`, of requests taken and failed at the time of the bed.
+    /// Three failures of the backend at `place`, of requests taken and failed at the time of the
+    /// bed.
     fn fail(bed: &Bed, place: usize, outcome: Outcome) {
         let (fleet, backend) = (bed.upstreams.fleet(), bed.backend(place));
         (0..3).for_each(|_| fleet.note_failure(&backend, bed.now, outcome, bed.now));
@@ -148,8 +149,8 @@ mod tests {
         assert_eq!(in_service(&bed), 2);
     }
 
-    /// Whatever fails, and in whatever order: one stays at least, and half of them where the failures
-    /// need not be the backends'.
+    /// Whatever fails, and in whatever order: one stays at least, and half of them where the
+    /// failures need not be the backends'.
     #[test]
     fn neither_the_last_one_nor_more_than_half_are_ejected_on_suspicion() {
         for count in 1..7 {

@@ -3,10 +3,10 @@
 //! Two witnesses speak about a backend. Requests that failed are *passive* evidence: [`ejection`].
 //! Probes are *active* evidence: [`pulse`] adds them up, a [`Prober`] makes them.
 //!
-//! No witness is taken at his word where that would leave too few in service, for when many seem ill
-//! the fault is likely elsewhere: in the network, in the path that probes ask for, in this proxy. How
-//! many must stay depends on how sure the witness can be, and that is what [`Spare`] says. It is this
-//! proxy's panic threshold.
+//! No witness is taken at his word where that would leave too few in service, for when many seem
+//! ill the fault is likely elsewhere: in the network, in the path that probes ask for, in this
+//! proxy. How many must stay depends on how sure the witness can be, and that is what [`Spare`]
+//! says. It is this proxy's panic threshold.
 //!
 //! | evidence                               | taken out for    | stays in service                |
 //! |----------------------------------------|------------------|---------------------------------|
@@ -85,7 +85,8 @@ impl Fleet {
         let set = self.set();
         let others = set.backends().iter().filter(|other| other.id != backend.id);
         let left = others.filter(|other| other.in_service(now)).count();
-        // One that is ejected for a while may yet be found down for good; never the other way round.
+        // One that is ejected for a while may yet be found down for good; never the other way
+        // round.
         if until <= backend.since() || left < spare.least(set.backends().len()) {
             return Removal::Spared;
         }

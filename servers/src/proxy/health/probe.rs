@@ -62,8 +62,8 @@ impl Probe {
         }
     }
 
-    /// As long as the connection is not there, this says that it would block; if there will be none, it
-    /// says why.
+    /// As long as the connection is not there, this says that it would block; if there will be
+    /// none, it says why.
     fn write(&mut self) -> io::Result<Option<Sign>> {
         let sent = self.stream.write(self.unsent.filled())?;
         self.unsent.consume(sent);
@@ -97,8 +97,8 @@ fn sign(reply: Result<Option<Reply>, Error>) -> Option<Sign> {
     }
 }
 
-/// Whether an error of [`Probe::begin`] says nothing about the backend: this process has no descriptor,
-/// memory or port left.
+/// Whether an error of [`Probe::begin`] says nothing about the backend: this process has no
+/// descriptor, memory or port left.
 pub(super) fn our_own(error: &io::Error) -> bool {
     let errno = error.raw_os_error().map(Errno::from_raw);
     matches!(

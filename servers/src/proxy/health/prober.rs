@@ -1,8 +1,9 @@
 //! One thread that probes all backends, and waits for all of them at once.
 //!
-//! No probe waits for another: each has a connection and a deadline of its own, and poll(2) waits for
-//! all together. A backend that hangs delays nobody but itself. Probes of different backends, and of
-//! several proxies, drift apart, because each pause is a little shorter than the interval, by chance.
+//! No probe waits for another: each has a connection and a deadline of its own, and poll(2) waits
+//! for all together. A backend that hangs delays nobody but itself. Probes of different backends,
+//! and of several proxies, drift apart, because each pause is a little shorter than the interval,
+//! by chance.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -159,8 +160,8 @@ impl Round {
         places.iter().zip(ready).filter(|(_, ready)| *ready).map(|(place, _)| *place).collect()
     }
 
-    /// How long nothing is to be done, unless a probe can go on. A new set of backends is noticed after
-    /// an interval at the latest.
+    /// How long nothing is to be done, unless a probe can go on. A new set of backends is noticed
+    /// after an interval at the latest.
     fn time_out(&self) -> PollTimeout {
         let next = |watch: &Watch| watch.probe.as_ref().map_or(watch.due, |asked| asked.deadline);
         let left = |watch| next(watch).saturating_duration_since(Instant::now());

@@ -7,9 +7,9 @@
 //!                rise good probes in a row
 //! ```
 //!
-//! It takes more than one probe either way, so that a backend whose probes come out good and bad by turns
-//! stays where it is. This is pure: probes come in as events, what is to be done comes out, and whoever
-//! owns sockets and clocks does it.
+//! It takes more than one probe either way, so that a backend whose probes come out good and bad by
+//! turns stays where it is. This is pure: probes come in as events, what is to be done comes out,
+//! and whoever owns sockets and clocks does it.
 //!
 //! Each probe has a number. Only the one under way is listened to: an answer that comes after its
 //! deadline, or after the backend was given up, says nothing about now.
@@ -104,8 +104,8 @@ impl Pulse {
 
     /// A probe has ended with this sign.
     ///
-    /// A fall has to be [confirmed](Self::fell): it may be that this backend must stay in service. Then
-    /// the next bad probe says so again.
+    /// A fall has to be [confirmed](Self::fell): it may be that this backend must stay in service.
+    /// Then the next bad probe says so again.
     pub fn end(&mut self, number: ProbeNumber, sign: Sign, service: Service) -> Verdict {
         if self.awaited != Some(number) {
             return Verdict::Stay;

@@ -1,12 +1,12 @@
 //! Bounded loads: ring hash, but nobody carries more than 1.25 times his share.
 //!
-//! A client whose backend is full goes on along the circle to the first that is not. So a crowd behind
-//! one address can't overwhelm the backend that it falls to, and while there is no crowd, each client
-//! stays with its own (Mirrokni, Thorup and Zadimoghaddam, "Consistent hashing with bounded loads", SODA
-//! 2018).
+//! A client whose backend is full goes on along the circle to the first that is not. So a crowd
+//! behind one address can't overwhelm the backend that it falls to, and while there is no crowd,
+//! each client stays with its own (Mirrokni, Thorup and Zadimoghaddam, "Consistent hashing with
+//! bounded loads", SODA 2018).
 //!
-//! A share is of the leases that are out, with this one, among the backends that may be asked. Two workers
-//! that choose at the same moment may both take the last place of one.
+//! A share is of the leases that are out, with this one, among the backends that may be asked. Two
+//! workers that choose at the same moment may both take the last place of one.
 
 use super::succession::Succession;
 use super::{BackendSpec, Candidates, Client, Entry, Policy, Refused};

@@ -6,8 +6,9 @@ use crate::placement::mix::mix;
 /// Looks at backends one after the other, until one takes the client.
 ///
 /// A backend on its way to full service can't take a share of each client. It takes a share of the
-/// *clients*: those whose key, hashed for this backend, falls into it. The share only grows, so a client
-/// moves to it once and stays; the others go on to the next in their order as if it were not there.
+/// *clients*: those whose key, hashed for this backend, falls into it. The share only grows, so a
+/// client moves to it once and stays; the others go on to the next in their order as if it were not
+/// there.
 #[derive(Debug)]
 pub(in crate::proxy) struct Choice<'a> {
     candidates: Candidates<'a>,

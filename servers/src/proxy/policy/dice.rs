@@ -7,11 +7,11 @@ use crate::placement::mix::mix;
 /// The step of SplitMix64: an odd number near 2^64 divided by the golden ratio.
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// A generator of random numbers: SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number
-/// generators", OOPSLA 2014).
+/// A generator of random numbers: SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom
+/// number generators", OOPSLA 2014).
 ///
-/// Its state is a counter, so that workers take their numbers by one addition each, and the same seed
-/// gives the same numbers.
+/// Its state is a counter, so that workers take their numbers by one addition each, and the same
+/// seed gives the same numbers.
 #[derive(Debug)]
 pub(crate) struct Dice(AtomicU64);
 
@@ -42,8 +42,8 @@ mod tests {
 
     #[test]
     fn the_numbers_are_those_of_splitmix64() {
-        // The first three outputs for the seed 1234567, as the authors' C code gives them; the high half
-        // of each, which is what falls below 2^32.
+        // The first three outputs for the seed 1234567, as the authors' C code gives them; the high
+        // half of each, which is what falls below 2^32.
         let dice = Dice::new(1_234_567);
         let outputs =
             [6_457_827_717_110_365_317_u64, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];

@@ -1,9 +1,10 @@
 //! IP hash: a client's address decides.
 //!
-//! The whole address is hashed, of IPv4 and of IPv6 alike, and the hash is a place among all backends
-//! of the set, fit or not. So while the set stays the same, one that is out changes nothing for the
-//! clients of the others; its own clients are hashed anew, and spread over all that are left. When
-//! the set changes, many clients move that need not: that is what the consistent methods are for.
+//! The whole address is hashed, of IPv4 and of IPv6 alike, and the hash is a place among all
+//! backends of the set, fit or not. So while the set stays the same, one that is out changes
+//! nothing for the clients of the others; its own clients are hashed anew, and spread over all that
+//! are left. When the set changes, many clients move that need not: that is what the consistent
+//! methods are for.
 
 use super::{BackendSpec, Candidates, Client, Entry, Policy};
 use crate::placement::mix::mix;

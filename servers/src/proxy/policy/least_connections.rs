@@ -1,8 +1,9 @@
 //! Least connections: whoever would have the least to do with this request on top.
 //!
-//! The load of a backend is its open leases and this one, per weight. It comes down again, as leases
-//! end. Among equals it goes round robin: the search begins one place further each time. With all of
-//! them idle, the heaviest backends are the least loaded, so a trickle of requests stays with them.
+//! The load of a backend is its open leases and this one, per weight. It comes down again, as
+//! leases end. Among equals it goes round robin: the search begins one place further each time.
+//! With all of them idle, the heaviest backends are the least loaded, so a trickle of requests
+//! stays with them.
 //!
 //! Two workers that choose at the same moment may both find the same backend idle.
 

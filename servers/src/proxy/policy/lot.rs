@@ -8,10 +8,10 @@ const ATTEMPTS: u32 = 8;
 
 /// Lots among the backends of a set.
 ///
-/// A place and a level are drawn, and the place is taken if its weight is above the level: a place with
-/// half the weight of the heaviest is taken half as often. So a draw mostly looks at one backend, and
-/// costs the same however many there are. Where most weights are small, or most backends out, it adds
-/// the weights up instead.
+/// A place and a level are drawn, and the place is taken if its weight is above the level: a place
+/// with half the weight of the heaviest is taken half as often. So a draw mostly looks at one
+/// backend, and costs the same however many there are. Where most weights are small, or most
+/// backends out, it adds the weights up instead.
 #[derive(Debug)]
 pub(super) struct Lot {
     dice: Dice,

@@ -1,8 +1,8 @@
 //! Maglev: a table of 65,537 slots, dealt out so that all shares are equal to within a slot or two.
 //!
-//! A choice is one look into the table. When a backend comes or goes, a few clients move that need not:
-//! the price of the even shares (Eisenbud et al., "Maglev: a fast and reliable software network load
-//! balancer", NSDI 2016).
+//! A choice is one look into the table. When a backend comes or goes, a few clients move that need
+//! not: the price of the even shares (Eisenbud et al., "Maglev: a fast and reliable software
+//! network load balancer", NSDI 2016).
 
 use super::Entry;
 use super::succession::Succession;

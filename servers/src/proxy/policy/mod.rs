@@ -45,8 +45,8 @@ pub struct Entry {
     pub make: Make,
 }
 
-/// Makes a policy for these backends, its chances starting from this seed. Refused are more backends than
-/// it has room for.
+/// Makes a policy for these backends, its chances starting from this seed. Refused are more
+/// backends than it has room for.
 pub type Make = fn(&[BackendSpec], u64) -> Result<Box<dyn Policy>, Refused>;
 
 /// Why a policy can't be made for a set of backends, in words.
@@ -55,8 +55,8 @@ pub struct Refused(pub String);
 
 /// A choice among backends. Workers choose at the same time.
 pub trait Policy: Debug + Send + Sync {
-    /// The place of the one chosen among the `candidates`, which are the backends it was made for. It
-    /// must have a [weight](Candidates::weight). `None` only when none of them has.
+    /// The place of the one chosen among the `candidates`, which are the backends it was made for.
+    /// It must have a [weight](Candidates::weight). `None` only when none of them has.
     fn pick(&self, client: &Client, candidates: &Candidates<'_>) -> Option<usize>;
 }
 
@@ -133,8 +133,8 @@ impl<'a> Candidates<'a> {
         self.backends.is_empty()
     }
 
-    /// The share of the backend at `place`, in parts of [`FULL`](Self::FULL); 0 for one that must not
-    /// be asked.
+    /// The share of the backend at `place`, in parts of [`FULL`](Self::FULL); 0 for one that must
+    /// not be asked.
     #[must_use]
     pub fn weight(&self, place: usize) -> u64 {
         let backend = &self.backends[place];

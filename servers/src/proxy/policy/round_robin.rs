@@ -1,9 +1,11 @@
-//! Round robin, smooth and weighted: each in its turn, the heavier ones more often, but not in a row.
+//! Round robin, smooth and weighted: each in its turn, the heavier ones more often, but not in a
+//! row.
 //!
-//! With weights 5, 1, 1 a plain weighted round robin gives a a a a a b c: a burst to one backend. The
-//! smooth one gives a a b a c a a. Each candidate has a credit. A turn adds its weight to everyone's
-//! credit, the largest credit wins, and the winner pays the sum of all weights: so the credits always
-//! sum up to 0. It is nginx's algorithm (ngx_http_upstream_round_robin.c, since 1.3.1).
+//! With weights 5, 1, 1 a plain weighted round robin gives a a a a a b c: a burst to one backend.
+//! The smooth one gives a a b a c a a. Each candidate has a credit. A turn adds its weight to
+//! everyone's credit, the largest credit wins, and the winner pays the sum of all weights: so the
+//! credits always sum up to 0. It is nginx's algorithm (ngx_http_upstream_round_robin.c, since
+//! 1.3.1).
 
 use std::sync::{Mutex, PoisonError};
 
@@ -15,8 +17,8 @@ pub(super) const ENTRY: Entry = Entry {
     make: |backends, _| Ok(Box::new(RoundRobin(Mutex::new(vec![0; backends.len()])))),
 };
 
-/// The credit of each backend. All workers take turns in one round: 30 requests to two backends are 15
-/// each, whichever workers they came to.
+/// The credit of each backend. All workers take turns in one round: 30 requests to two backends are
+/// 15 each, whichever workers they came to.
 #[derive(Debug)]
 struct RoundRobin(Mutex<Vec<i64>>);
 

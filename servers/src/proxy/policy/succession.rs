@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use super::{BackendSpec, Candidates, Client, Policy, Refused};
 use crate::placement::{Placement, Shape, method};
 
-/// Backends, placed by a method of consistent hashing under their addresses. So the place of a client
-/// depends on who is in the set, and not on their order, nor on when they came.
+/// Backends, placed by a method of consistent hashing under their addresses. So the place of a
+/// client depends on who is in the set, and not on their order, nor on when they came.
 #[derive(Debug)]
 pub(super) struct Succession(Box<dyn Placement>);
 
@@ -22,8 +22,8 @@ impl Succession {
         Ok(Self(placement))
     }
 
-    /// The first backend in the client's order of succession that `may` be asked, in its share of the
-    /// clients: see [`Choice`](super::Choice).
+    /// The first backend in the client's order of succession that `may` be asked, in its share of
+    /// the clients: see [`Choice`](super::Choice).
     pub(super) fn first(
         &self,
         client: &Client,

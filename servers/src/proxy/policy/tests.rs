@@ -57,8 +57,9 @@ fn there_is_no_lease_when_all_are_out() {
     }
 }
 
-/// Four backends share 4,000 requests of as many clients. The statistic is above 16.27 once in 1,000
-/// seeds, for requests dealt out by chance; a ring's arcs differ by more than that, by 8 % or so.
+/// Four backends share 4,000 requests of as many clients. The statistic is above 16.27 once in
+/// 1,000 seeds, for requests dealt out by chance; a ring's arcs differ by more than that, by 8 % or
+/// so.
 #[test]
 fn requests_are_shared_out_by_weight() {
     let weights = [1, 2, 3, 4];
@@ -169,7 +170,8 @@ fn every_policy_lets_a_backend_start_slowly() {
     }
 }
 
-/// Whatever several workers do, nothing is left over: leases, reports, backends out and in, new sets.
+/// Whatever several workers do, nothing is left over: leases, reports, backends out and in, new
+/// sets.
 #[test]
 fn no_policy_leaves_a_lease_open() {
     for entry in POLICIES {

@@ -1,9 +1,9 @@
 //! The power of two choices: two by lot, and of these the less loaded one.
 //!
 //! It sees two loads only, and yet the longest queue grows with log log n where random choice gives
-//! log n / log log n (Mitzenmacher, "The power of two choices in randomized load balancing", 2001). And
-//! where the loads seen are old, it does not send everyone to the one backend that looks idle, as least
-//! connections does.
+//! log n / log log n (Mitzenmacher, "The power of two choices in randomized load balancing", 2001).
+//! And where the loads seen are old, it does not send everyone to the one backend that looks idle,
+//! as least connections does.
 //!
 //! The two are drawn in proportion to the weights; a load is open leases per weight. Of two equally
 //! loaded ones the first is taken: so while all are idle, it is random choice.
