@@ -1,0 +1,374 @@
+//! A gateway between a scripted client and a scripted backend: whatever the cuts, the same octets come
+//! out on both sides.
+
+#![allow(clippy::unwrap_used, reason = "that is how a test fails")]
+
+use wire::Buffer;
+use wire::http1::gateway::{Forwarder, Gateway, Heard, Progress, Repeat, Reuse};
+use wire::http1::{Error, Limits, StatusCode};
+
+const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+
+fn date() -> [u8; 29] {
+    DATE.as_bytes().try_into().unwrap()
+}
+
+const BY: Forwarder<'_> = Forwarder { client: b"192.0.2.7", host: b"10.0.0.1:80", date: &date };
+
+/// What came out of one exchange, and how it ended.
+#[derive(Debug, PartialEq, Eq)]
+struct Outcome {
+    to_backend: String,
+    to_client: String,
+    end: Result<Progress, Error>,
+    /// Whether the client may ask again.
+    stays: bool,
+}
+
+/// What the backend does after its last octet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Waits,
+    Closes,
+}
+
+/// One exchange, with both streams cut into pieces of `piece` octets, and outputs of `room`.
+fn exchange(request: &str, reply: &str, then: Then, piece: usize, room: usize) -> Outcome {
+    let mut gateway = Gateway::new(Limits::default());
+    let [mut client_in, mut upstream_in] = [Buffer::new(4096), Buffer::new(4096)];
+    let [mut client_out, mut upstream_out] = [Buffer::new(room), Buffer::new(room)];
+    let (mut to_backend, mut to_client) = (Vec::new(), Vec::new());
+    let mut pieces = request.as_bytes().chunks(piece);
+    let mut end = Ok(Progress::Waits);
+    while end == Ok(Progress::Waits) {
+        match gateway.hear(&mut client_in) {
+            Ok(Heard::Nothing) if gateway.listens() => {}
+            Ok(Heard::Request) => {
+                assert!(gateway.forward(&client_in, &BY, &mut upstream_out));
+                gateway.commit(&mut client_in);
+            }
+            Ok(Heard::Here) => {
+                gateway.answer_here(&BY, &mut client_in, &mut client_out);
+                break;
+            }
+            Ok(Heard::Nothing) => {}
+            Err(error) => {
+                end = Err(error);
+                break;
+            }
+        }
+        if let Err(error) = gateway.carry(&mut client_in, &mut upstream_out) {
+            end = Err(error);
+        }
+        drain(&mut upstream_out, &mut to_backend);
+        match pieces.next() {
+            Some(piece) => assert!(client_in.push_all(piece)),
+            None if client_in.is_empty() || !gateway.wants_content() => break,
+            None => {}
+        }
+    }
+    let mut pieces = reply.as_bytes().chunks(piece);
+    while end == Ok(Progress::Waits) && gateway.asked().is_some() {
+        end = gateway.answer(&mut upstream_in, &BY, &mut client_out);
+        drain(&mut client_out, &mut to_client);
+        if end != Ok(Progress::Waits) {
+            break;
+        }
+        if upstream_in.room() >= piece
+            && let Some(piece) = pieces.next()
+        {
+            assert!(upstream_in.push_all(piece));
+        } else if then == Then::Closes && pieces.len() == 0 {
+            end = gateway.answer(&mut upstream_in, &BY, &mut client_out);
+            if end == Ok(Progress::Waits) && (upstream_in.is_empty() || client_out.is_empty()) {
+                end = gateway.answer_ends(&mut client_out);
+            }
+        } else if pieces.len() == 0 && upstream_in.is_empty() {
+            break;
+        }
+        drain(&mut client_out, &mut to_client);
+    }
+    drain(&mut client_out, &mut to_client);
+    if matches!(end, Ok(Progress::Done(_))) {
+        gateway.next(&mut client_in);
+    }
+    Outcome {
+        to_backend: String::from_utf8(to_backend).unwrap(),
+        to_client: String::from_utf8(to_client).unwrap(),
+        end,
+        stays: gateway.listens(),
+    }
+}
+
+fn drain(buffer: &mut Buffer, into: &mut Vec<u8>) {
+    into.extend_from_slice(buffer.filled());
+    buffer.clear();
+}
+
+/// The exchange in one piece; checks that all other cuts come to the same.
+fn whole(request: &str, reply: &str, then: Then) -> Outcome {
+    let outcome = exchange(request, reply, then, 4096, 4096);
+    for piece in 1..64 {
+        assert_eq!(exchange(request, reply, then, piece, 4096), outcome, "pieces of {piece}");
+    }
+    outcome
+}
+
+const GET: &str = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+const OK: &str = "HTTP/1.1 200 OK\r\nDate: then\r\nContent-Length: 2\r\n\r\nhi";
+
+/// The fields of a head, without those that every test would have to repeat.
+fn fields(head: &str) -> Vec<&str> {
+    let (head, _) = head.split_once("\r\n\r\n").expect("a head");
+    head.split("\r\n").skip(1).collect()
+}
+
+#[test]
+fn a_request_gets_the_fields_that_say_who_asks_and_a_reply_goes_back_as_it_is() {
+    let outcome = whole(GET, OK, Then::Waits);
+    assert_eq!(
+        outcome.to_backend,
+        "GET / HTTP/1.1\r\nHost: h\r\nVia: 1.1 servers\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n"
+    );
+    assert_eq!(
+        outcome.to_client,
+        "HTTP/1.1 200 OK\r\nDate: then\r\nContent-Length: 2\r\nVia: 1.1 servers\r\n\r\nhi"
+    );
+    assert_eq!((outcome.end, outcome.stays), (Ok(Progress::Done(Reuse::Yes)), true));
+}
+
+#[test]
+fn fields_about_this_connection_end_here() {
+    let request = "GET / HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, X-Secret, Host\r\n\
+                   x-secret: 1\r\nKeep-Alive: 5\r\nTE: trailers\r\nUpgrade: h2c\r\n\
+                   Proxy-Connection: x\r\nX-Kept: 2\r\nVia: 1.0 other\r\n\r\n";
+    let outcome = whole(request, OK, Then::Waits);
+    let expected = [
+        "Host: h",
+        "X-Kept: 2",
+        "Via: 1.0 other",
+        "Via: 1.1 servers",
+        "X-Forwarded-For: 192.0.2.7",
+    ];
+    assert_eq!(fields(&outcome.to_backend), expected);
+    let reply = "HTTP/1.0 200 OK\r\nConnection: keep-alive, X-Inner\r\nX-Inner: 1\r\n\
+                 Content-Length: 0\r\nDate: d\r\n\r\n";
+    let outcome = whole(GET, reply, Then::Waits);
+    assert_eq!(fields(&outcome.to_client), ["Content-Length: 0", "Date: d", "Via: 1.0 servers"]);
+    assert_eq!(outcome.end, Ok(Progress::Done(Reuse::Yes)));
+}
+
+#[test]
+fn those_who_have_forwarded_it_before_stand_before_the_client() {
+    let request = "GET / HTTP/1.1\r\nX-Forwarded-For: 1.1.1.1 \r\nHost: h\r\n\
+                   x-forwarded-for: 2.2.2.2, 3.3.3.3\r\n\r\n";
+    let outcome = whole(request, OK, Then::Waits);
+    let last = "X-Forwarded-For: 1.1.1.1, 2.2.2.2, 3.3.3.3, 192.0.2.7";
+    assert_eq!(fields(&outcome.to_backend), ["Host: h", "Via: 1.1 servers", last]);
+}
+
+#[test]
+fn the_host_of_an_absolute_target_counts() {
+    for (line, expected) in [
+        ("GET http://other:81/a?b HTTP/1.1\r\nHost: h", "GET /a?b HTTP/1.1\r\nHost: other:81"),
+        ("GET http://other HTTP/1.1\r\nHost: h", "GET / HTTP/1.1\r\nHost: other"),
+        ("GET http://other?q HTTP/1.1\r\nHost: h", "GET /?q HTTP/1.1\r\nHost: other"),
+        ("OPTIONS http://other HTTP/1.1\r\nHost: h", "OPTIONS * HTTP/1.1\r\nHost: other"),
+        ("GET / HTTP/1.0", "GET / HTTP/1.1\r\nHost: 10.0.0.1:80"),
+    ] {
+        let outcome = whole(&format!("{line}\r\n\r\n"), OK, Then::Waits);
+        assert!(outcome.to_backend.starts_with(expected), "{}", outcome.to_backend);
+    }
+}
+
+#[test]
+fn content_is_framed_anew_as_it_came() {
+    let request = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello";
+    assert!(whole(request, OK, Then::Waits).to_backend.ends_with("\r\n\r\nhello"));
+    let request = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n\
+                   005;x=y\r\nhello\r\n0\r\nTrailer: gone\r\n\r\n";
+    let outcome = whole(request, OK, Then::Waits);
+    assert!(outcome.to_backend.contains("Transfer-Encoding: chunked\r\n"));
+    assert!(outcome.to_backend.ends_with("\r\n\r\n5\r\nhello\r\n0\r\n\r\n"));
+    assert!(outcome.stays);
+}
+
+#[test]
+fn a_reply_that_ends_with_the_connection_is_chunked_for_whom_it_can_be() {
+    let reply = "HTTP/1.1 200 OK\r\nDate: d\r\n\r\nas long as it lasts";
+    let outcome = exchange(GET, reply, Then::Closes, 4096, 4096);
+    assert!(outcome.to_client.contains("Transfer-Encoding: chunked\r\n"));
+    assert!(outcome.to_client.ends_with("\r\n\r\n13\r\nas long as it lasts\r\n0\r\n\r\n"));
+    assert_eq!((outcome.end, outcome.stays), (Ok(Progress::Done(Reuse::No)), true));
+    let old = exchange("GET / HTTP/1.0\r\n\r\n", reply, Then::Closes, 7, 4096);
+    assert!(old.to_client.contains("Connection: close\r\n"));
+    assert!(old.to_client.ends_with("\r\n\r\nas long as it lasts"));
+    assert!(!old.stays);
+}
+
+#[test]
+fn chunks_are_taken_apart_for_http_1_0() {
+    let reply =
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n";
+    let outcome = whole("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", reply, Then::Waits);
+    assert!(outcome.to_client.ends_with("Connection: close\r\n\r\nabc"), "{}", outcome.to_client);
+    assert_eq!((outcome.end, outcome.stays), (Ok(Progress::Done(Reuse::Yes)), false));
+    assert!(outcome.to_client.contains(DATE), "a reply without a date gets one");
+}
+
+#[test]
+fn http_1_0_is_told_that_it_may_stay() {
+    let outcome = whole("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", OK, Then::Waits);
+    assert!(outcome.to_client.contains("Connection: keep-alive\r\n"));
+    assert!(outcome.stays);
+}
+
+#[test]
+fn replies_that_have_no_content_have_none() {
+    let head = "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n";
+    for (request, reply) in [
+        (head, "HTTP/1.1 200 OK\r\nDate: d\r\nContent-Length: 99\r\n\r\n"),
+        (head, "HTTP/1.1 200 OK\r\nDate: d\r\nTransfer-Encoding: chunked\r\n\r\n"),
+        (GET, "HTTP/1.1 304 Not Modified\r\nDate: d\r\nContent-Length: 99\r\n\r\n"),
+        (GET, "HTTP/1.1 204 No Content\r\nDate: d\r\n\r\n"),
+    ] {
+        let outcome = whole(request, reply, Then::Waits);
+        assert_eq!((outcome.end, outcome.stays), (Ok(Progress::Done(Reuse::Yes)), true));
+        assert!(outcome.to_client.ends_with("\r\n\r\n"));
+    }
+}
+
+#[test]
+fn interim_replies_are_passed_on_to_whom_they_mean_something() {
+    let reply =
+        format!("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nA: b\r\n\r\n{OK}");
+    let post = "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\nx";
+    let outcome = whole(post, &reply, Then::Waits);
+    assert!(outcome.to_backend.contains("Expect: 100-continue\r\n"));
+    let hints = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nA: b\r\n\r\nHTTP/1.1 200";
+    assert!(outcome.to_client.starts_with(hints), "{}", outcome.to_client);
+    let old = whole("GET / HTTP/1.0\r\n\r\n", &reply, Then::Waits);
+    assert!(old.to_client.starts_with("HTTP/1.1 200 OK"));
+}
+
+#[test]
+fn what_a_backend_says_wrong_is_an_error() {
+    for (reply, then, error) in [
+        ("HTTP/1.1 200 OK\nDate: d\r\n\r\n", Then::Waits, Error::BareLf),
+        ("hello\r\n\r\n", Then::Waits, Error::BadStatusLine),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+            Then::Waits,
+            Error::RepeatedLength,
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            Then::Waits,
+            Error::LengthAndCoding,
+        ),
+        ("HTTP/1.1 101 Switching Protocols\r\n\r\n", Then::Waits, Error::UnaskedUpgrade),
+        ("", Then::Closes, Error::NoReply),
+        ("HTTP/1.1 200", Then::Closes, Error::CutShort),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab", Then::Closes, Error::CutShort),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n",
+            Then::Closes,
+            Error::CutShort,
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
+            Then::Waits,
+            Error::BadChunkSize,
+        ),
+    ] {
+        assert_eq!(whole(GET, reply, then).end, Err(error), "{reply}");
+    }
+}
+
+#[test]
+fn a_backend_that_says_too_much_is_not_asked_again() {
+    let outcome = exchange(GET, &format!("{OK}HTTP/1.1"), Then::Waits, 4096, 4096);
+    assert_eq!(outcome.end, Ok(Progress::Done(Reuse::No)));
+    let closing = "HTTP/1.1 200 OK\r\nDate: d\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    let outcome = whole(GET, closing, Then::Waits);
+    assert_eq!((outcome.end, outcome.stays), (Ok(Progress::Done(Reuse::No)), true));
+    assert!(!outcome.to_client.contains("Connection"), "that is between the two of them");
+}
+
+#[test]
+fn content_goes_through_a_small_output_as_it_is() {
+    let long = "x".repeat(3000);
+    let reply = format!("HTTP/1.1 200 OK\r\nDate: d\r\nContent-Length: 3000\r\n\r\n{long}");
+    let chunked = format!(
+        "HTTP/1.1 200 OK\r\nDate: d\r\nTransfer-Encoding: chunked\r\n\r\nbb8\r\n{long}\r\n0\r\n\r\n"
+    );
+    for reply in [reply, chunked] {
+        let wide = exchange(GET, &reply, Then::Waits, 4096, 4096);
+        for room in [400, 512, 1000] {
+            let narrow = exchange(GET, &reply, Then::Waits, 4096, room);
+            assert_eq!(narrow.to_client, wide.to_client, "room for {room}");
+            assert_eq!(narrow.end, Ok(Progress::Done(Reuse::Yes)));
+        }
+    }
+}
+
+#[test]
+fn a_head_that_never_fits_is_an_error() {
+    let long = "x".repeat(900);
+    let reply = format!("HTTP/1.1 200 OK\r\nA: {long}\r\n\r\n");
+    assert_eq!(exchange(GET, &reply, Then::Waits, 4096, 600).end, Err(Error::HeadTooLarge));
+}
+
+#[test]
+fn options_with_no_forwards_left_is_for_us() {
+    let request = "OPTIONS * HTTP/1.1\r\nHost: h\r\nMax-Forwards: 0\r\n\r\n";
+    let outcome = whole(request, OK, Then::Waits);
+    assert_eq!(outcome.to_backend, "");
+    assert!(outcome.to_client.starts_with("HTTP/1.1 200 OK\r\n"), "{}", outcome.to_client);
+    assert!(outcome.stays);
+    let request = "OPTIONS * HTTP/1.1\r\nHost: h\r\nMax-Forwards: 7\r\n\r\n";
+    assert!(whole(request, OK, Then::Waits).to_backend.contains("\r\nMax-Forwards: 6\r\n"));
+    let request = "GET / HTTP/1.1\r\nHost: h\r\nMax-Forwards: 7\r\n\r\n";
+    assert!(whole(request, OK, Then::Waits).to_backend.contains("\r\nMax-Forwards: 7\r\n"));
+}
+
+#[test]
+fn only_what_does_no_harm_twice_may_be_sent_twice() {
+    for (request, repeat) in [
+        ("GET / HTTP/1.1\r\nHost: h\r\n\r\n", Repeat::Harmless),
+        ("DELETE / HTTP/1.1\r\nHost: h\r\n\r\n", Repeat::Harmless),
+        ("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", Repeat::Harmless),
+        ("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n", Repeat::Dangerous),
+        ("POST / HTTP/1.1\r\nHost: h\r\n\r\n", Repeat::Dangerous),
+        ("PATCH / HTTP/1.1\r\nHost: h\r\n\r\n", Repeat::Dangerous),
+    ] {
+        let mut gateway = Gateway::new(Limits::default());
+        let mut input = Buffer::new(512);
+        input.push(request.as_bytes());
+        assert_eq!(gateway.hear(&mut input), Ok(Heard::Request));
+        assert_eq!(gateway.asked().unwrap().repeat(), repeat, "{request}");
+        let mut twice = [Buffer::new(512), Buffer::new(512)];
+        assert!(twice.iter_mut().all(|output| gateway.forward(&input, &BY, output)));
+        assert_eq!(twice[0].filled(), twice[1].filled());
+    }
+}
+
+#[test]
+fn a_refusal_keeps_a_client_whose_request_is_over() {
+    for (request, stays) in [
+        (GET, true),
+        ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhel", false),
+        ("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", false),
+    ] {
+        let mut gateway = Gateway::new(Limits::default());
+        let [mut input, mut output] = [Buffer::new(512), Buffer::new(512)];
+        input.push(request.as_bytes());
+        assert_eq!(gateway.hear(&mut input), Ok(Heard::Request));
+        gateway.refuse(StatusCode::SERVICE_UNAVAILABLE, "No.\n", &BY, &mut input, &mut output);
+        let answer = String::from_utf8_lossy(output.filled());
+        assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("Retry-After: 1\r\n"));
+        assert_eq!(answer.contains("Connection: close"), !stays, "{request}");
+        assert_eq!(gateway.listens(), stays);
+        assert_eq!(gateway.is_abandoned(), request.starts_with("POST"));
+    }
+}
