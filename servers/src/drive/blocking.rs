@@ -73,6 +73,10 @@ impl Driver {
             Some((end, Interest::Read)) => {
                 self.arm(end, session, worker)?;
                 session.read(end, worker)?;
+                if end == End::Upstream && session.wants() == wants {
+                    // While a backend is silent, nobody else sees that the client has gone.
+                    not_reset(session.socket(End::Client))?;
+                }
             }
             Some((end, _)) => {
                 session.write(end, worker)?;
@@ -100,6 +104,15 @@ impl Driver {
         let patience = worker.control.now().until(session.deadline(worker));
         // Nothing at all would mean for ever.
         limit_reads(session.socket(end), patience.max(Duration::from_millis(1)))
+    }
+}
+
+/// # Errors
+/// When the connection has been reset.
+fn not_reset(socket: BorrowedFd<'_>) -> io::Result<()> {
+    match socket::getsockopt(&socket, sockopt::SocketError)? {
+        0 => Ok(()),
+        error => Err(io::Error::from_raw_os_error(error)),
     }
 }
 

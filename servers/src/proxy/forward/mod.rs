@@ -103,11 +103,7 @@ impl Forward {
     /// Takes everything as far as it goes with what has come and been sent.
     fn pump(&mut self, worker: &mut Worker<'_>) {
         while self.life == Life::Open && self.step(worker) {}
-        for place in self.octets.all() {
-            if let Some(buffer) = place.take_if(|buffer| buffer.is_empty()) {
-                worker.buffers.take_back(buffer);
-            }
-        }
+        self.octets.give_back(&mut worker.buffers);
         self.settle(worker.control.now());
     }
 
@@ -334,16 +330,20 @@ impl Session for Forward {
 }
 
 impl Forward {
-    /// A read failed.
+    /// A read failed, or found nothing.
     fn unread(&mut self, end: End, error: io::Error, worker: &mut Worker<'_>) -> io::Result<Flow> {
         let result = calm(error);
-        if result.is_err() && end == End::Upstream {
-            self.failed(Outcome::Broken, worker);
-        } else if result.is_err() {
-            return result;
+        match (&result, end) {
+            (Ok(_), _) | (Err(_), End::Client) => {
+                self.octets.give_back(&mut worker.buffers);
+                result
+            }
+            (Err(_), End::Upstream) => {
+                self.failed(Outcome::Broken, worker);
+                self.pump(worker);
+                Ok(Flow::Dry)
+            }
         }
-        self.pump(worker);
-        Ok(result.unwrap_or(Flow::Dry))
     }
 
     /// A write failed. A backend that closes while it is being sent to may have answered before.

@@ -15,9 +15,19 @@ pub(super) struct Octets {
 }
 
 impl Octets {
-    /// All four.
-    pub(super) fn all(&mut self) -> [&mut Option<Buffer>; 4] {
-        [&mut self.client_in, &mut self.client_out, &mut self.upstream_in, &mut self.upstream_out]
+    /// Gives back the buffers that nothing is in.
+    pub(super) fn give_back(&mut self, buffers: &mut Buffers) {
+        let all = [
+            &mut self.client_in,
+            &mut self.client_out,
+            &mut self.upstream_in,
+            &mut self.upstream_out,
+        ];
+        for place in all {
+            if let Some(buffer) = place.take_if(|buffer| buffer.is_empty()) {
+                buffers.take_back(buffer);
+            }
+        }
     }
 
     /// Where reads from that end go.
