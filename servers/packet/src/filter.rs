@@ -1,16 +1,19 @@
 //! `servers packet filter`: the filter of even counters on an interface, and what it decides.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use nix::net::if_::if_nametoindex;
+use serde::{Deserialize, Serialize};
 
 use crate::bpf::{self, Attachment, ModeWanted, Program, Ring, Type};
 use crate::programs::filter::{self, Counter, Decision, Event, Maps, Parameters, Trace};
 use crate::stop::{GLANCE, Stop};
+use crate::udp::report::publish;
 
 /// Where to filter, and how.
 #[derive(Debug, Args)]
@@ -30,9 +33,44 @@ pub struct Filter {
     /// Print each decision
     #[arg(long)]
     pub trace: bool,
-    /// How long; until a signal if it is not said
-    #[arg(long, value_parser = humantime::parse_duration)]
+    /// End after this time [default: at SIGTERM or Ctrl-C]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub duration: Option<Duration>,
+    /// At the end, write the counters to this file, too, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub counters: Option<PathBuf>,
+}
+
+/// How often the filter decided what.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Frames with an even counter.
+    pub even_dropped: u64,
+    /// Frames with an odd counter.
+    pub odd_passed: u64,
+    /// Frames of another protocol or to another port.
+    pub not_ours: u64,
+    /// Frames to the port without a counter.
+    pub no_counter: u64,
+    /// Frames that are cut off or contradict themselves.
+    pub malformed: u64,
+    /// Fragments but for the first of each.
+    pub later_fragments: u64,
+}
+
+impl Report {
+    fn read(maps: &Maps) -> std::io::Result<Self> {
+        let counts = maps.counts()?;
+        let of = |decision: Decision| counts[decision as usize];
+        Ok(Self {
+            even_dropped: of(Decision::EvenDropped),
+            odd_passed: of(Decision::OddPassed),
+            not_ours: of(Decision::NotOurs),
+            no_counter: of(Decision::NoCounter),
+            malformed: of(Decision::Malformed),
+            later_fragments: of(Decision::LaterFragment),
+        })
+    }
 }
 
 /// What is even or odd.
@@ -53,8 +91,8 @@ impl From<CounterWanted> for Counter {
     }
 }
 
-/// Filters until SIGINT or SIGTERM, then says how often it decided what. However the process ends, the
-/// filter is gone with it.
+/// Filters until it is time to stop, then says how often it decided what. However the process ends,
+/// the filter is gone with it.
 ///
 /// # Errors
 /// What is missing for XDP, or why the program can't be attached.
@@ -70,27 +108,22 @@ pub fn run(options: &Filter, out: &mut impl Write) -> Result<()> {
             thread::sleep(GLANCE);
         }
     }
-    for (decision, times) in Decision::ALL.iter().zip(maps.counts()?) {
-        writeln!(out, "{times:>12}  {}", decision.words())?;
-    }
-    Ok(())
+    publish(&Report::read(&maps)?, out, options.counters.as_deref())
 }
 
 fn attach(options: &Filter, maps: &Maps, out: &mut impl Write) -> Result<Attachment> {
     if let Some(missing) = bpf::missing() {
-        bail!("no XDP for this process: {missing}");
+        return Err(missing.into());
     }
     let (port, interface) = (options.port, options.interface.as_str());
     let trace = if options.trace { Trace::On } else { Trace::Off };
     let code = filter::code(&Parameters { port, counter: options.counter.into(), trace });
     let program = Program::load(&code, Type::Xdp, &maps.all())?;
-    let attached = attach_to(&program, interface, options.mode, out)?;
-    writeln!(out, "filtering port {port} on {interface}, {} mode", attached.mode().name())?;
-    out.flush()?;
-    Ok(attached)
+    attach_to(&program, interface, options.mode, out)
 }
 
-/// Attaches a program to the interface with this name, and says so if it fell back to generic mode.
+/// Attaches a program to the interface with this name, and prints `ready INTERFACE MODE`; before
+/// it, why it is not native mode if that was tried.
 ///
 /// # Errors
 /// There is no such interface, or it takes no program.
@@ -106,6 +139,8 @@ pub(crate) fn attach_to(
     if let Some(why) = attached.fallback() {
         writeln!(out, "generic mode instead of native: {why}")?;
     }
+    writeln!(out, "ready {interface} {}", attached.mode().name())?;
+    out.flush()?;
     Ok(attached)
 }
 

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use crate::asm::Code;
 use crate::programs::filter::{self, Counter, Parameters, Trace};
-use crate::programs::{discard, echo, pass, redirect, verdict};
+use crate::programs::{balance, discard, echo, pass, redirect, verdict};
 
 /// Which program to show.
 #[derive(Debug, Args)]
@@ -38,6 +38,8 @@ pub enum Which {
     FilterTcp,
     /// Drops even counters in UDP payloads, and tells each decision
     FilterTrace,
+    /// Gives jobs to servers
+    Balance,
 }
 
 /// Prints it.
@@ -62,6 +64,12 @@ fn code(program: Which, port: u16) -> Code {
         Which::Filter => filter(Counter::UdpPayload, Trace::Off),
         Which::FilterTcp => filter(Counter::TcpSequence, Trace::Off),
         Which::FilterTrace => filter(Counter::UdpPayload, Trace::On),
+        Which::Balance => balance::code(&balance::Parameters {
+            port,
+            queue: balance::QUEUE,
+            patience: balance::PATIENCE,
+            trace: Trace::Off,
+        }),
     }
 }
 
@@ -69,7 +77,8 @@ fn code(program: Which, port: u16) -> Code {
 mod tests {
     use super::*;
 
-    /// The verifier does not need rights to be right about jumps and labels: assembling checks them.
+    /// The verifier does not need rights to be right about jumps and labels: assembling checks
+    /// them.
     #[test]
     fn each_program_is_assembled_and_listed() {
         for &program in Which::value_variants() {

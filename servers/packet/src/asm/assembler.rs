@@ -130,8 +130,8 @@ impl Assembler {
         self.alu(Operation::ShiftRight, to, bits);
     }
 
-    /// Turns the lower `bits` (16, 32 or 64) between the order of this machine and `order`, and clears
-    /// the others.
+    /// Turns the lower `bits` (16, 32 or 64) between the order of this machine and `order`, and
+    /// clears the others.
     pub fn swap(&mut self, order: Order, bits: i32, register: Register) {
         self.push(Instruction::Swap { order, bits, register });
     }

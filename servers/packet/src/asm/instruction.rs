@@ -6,8 +6,8 @@
 //! ```
 //!
 //! The low three bits of the opcode are its class. What the others mean depends on the class: for
-//! arithmetic and jumps the high four are the operation and bit 3 says whether the second operand is a
-//! register; for loads and stores the high three are the mode and the two below them the size.
+//! arithmetic and jumps the high four are the operation and bit 3 says whether the second operand
+//! is a register; for loads and stores the high three are the mode and the two below them the size.
 //! An instruction with a number of 64 bits, or with a map, takes two such slots.
 
 use super::{Helper, Label, Operand, Place, Register, Size};

@@ -24,8 +24,8 @@ pub(super) enum Command {
 /// Calls bpf(2).
 ///
 /// # Safety
-/// `attributes` is the structure of `command`, made of integers only, and each address in it is that
-/// of memory as large as the structure says, to be read or written during this call.
+/// `attributes` is the structure of `command`, made of integers only, and each address in it is
+/// that of memory as large as the structure says, to be read or written during this call.
 pub(super) unsafe fn bpf<T>(command: Command, attributes: &mut T) -> io::Result<i32> {
     let size = size_of::<T>();
     // SAFETY: `attributes` is `size` octets long; the caller answers for what is in them.

@@ -75,7 +75,8 @@ impl Attachment {
     /// calling thread. It stays attached there, whatever the thread does, until this is dropped.
     ///
     /// On a veth, native `XDP_TX` needs a program on the peer too, such as
-    /// [`programs::pass`](crate::programs::pass): without one the peer does not look for its frames.
+    /// [`programs::pass`](crate::programs::pass): without one the peer does not look for its
+    /// frames.
     ///
     /// # Errors
     /// What the kernel says.
@@ -92,8 +93,8 @@ impl Attachment {
         Ok(Self { mode, fallback: None, _link: link })
     }
 
-    /// Attaches in the mode that is wanted; [`ModeWanted::Auto`] falls back to generic where the driver
-    /// has no native mode, and [`Attachment::fallback`] says so.
+    /// Attaches in the mode that is wanted; [`ModeWanted::Auto`] falls back to generic where the
+    /// driver has no native mode, and [`Attachment::fallback`] says so.
     ///
     /// # Errors
     /// What the kernel says.

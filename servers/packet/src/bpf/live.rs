@@ -1,13 +1,14 @@
 //! Live frames: the fastest generator there is without special hardware.
 //!
-//! `BPF_F_TEST_XDP_LIVE_FRAMES` makes the kernel run the program on real frames, again and again, and
-//! do what it says: `XDP_TX` sends a frame out by the interface that it is said to have come from,
-//! `XDP_REDIRECT` by another, `XDP_PASS` hands it to the stack. No system call, no copy from user space
-//! and no socket buffer a frame. The frames are recycled: what the program writes into one stays there
-//! when it comes again.
+//! `BPF_F_TEST_XDP_LIVE_FRAMES` makes the kernel run the program on real frames, again and again,
+//! and do what it says: `XDP_TX` sends a frame out by the interface that it is said to have come
+//! from,
+//! `XDP_REDIRECT` by another, `XDP_PASS` hands it to the stack. No system call, no copy from user
+//! space and no socket buffer a frame. The frames are recycled: what the program writes into one
+//! stays there when it comes again.
 //!
-//! The receiving end has to take frames from a driver: on a veth it needs an XDP program (or GRO) on
-//! the side where they arrive, or they vanish.
+//! The receiving end has to take frames from a driver: on a veth it needs an XDP program (or GRO)
+//! on the side where they arrive, or they vanish.
 
 use std::io;
 
@@ -56,7 +57,8 @@ impl LiveFrames<'_> {
     /// Makes so many frames, and returns when the last one is made.
     ///
     /// # Errors
-    /// What the kernel says: EOPNOTSUPP before Linux 5.18, ENODEV for an interface that is not there.
+    /// What the kernel says: EOPNOTSUPP before Linux 5.18, ENODEV for an interface that is not
+    /// there.
     pub fn send(&self, frames: u32) -> Result<Sent, Error> {
         let context = Context {
             data_end: self.frame.len() as u32,

@@ -81,8 +81,8 @@ struct Element {
 }
 
 impl Map {
-    /// A map with keys and values of some octets each. A queue and a ring have keys of 0 octets, a ring
-    /// also values; the `entries` of a ring are its octets, a power of two of pages.
+    /// A map with keys and values of some octets each. A queue and a ring have keys of 0 octets, a
+    /// ring also values; the `entries` of a ring are its octets, a power of two of pages.
     ///
     /// # Errors
     /// What the kernel says.

@@ -1,8 +1,8 @@
 //! The kernel's side of eBPF: maps, programs, links and test runs, by bpf(2).
 //!
 //! Everything here is a file descriptor: when the process ends, however it ends, the kernel closes
-//! them, the links are undone, and programs and maps go with the last descriptor. Nothing is pinned,
-//! so nothing stays behind.
+//! them, the links are undone, and programs and maps go with the last descriptor. Nothing is
+//! pinned, so nothing stays behind.
 //!
 //! ```no_run
 //! use packet::bpf::{Attachment, Mode, Program};

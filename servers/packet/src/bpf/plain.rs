@@ -5,7 +5,8 @@ use std::mem::{MaybeUninit, size_of};
 /// A value that is nothing but its octets.
 ///
 /// # Safety
-/// Any octets are a value of this type, and it has no padding: the kernel reads and writes them all.
+/// Any octets are a value of this type, and it has no padding: the kernel reads and writes them
+/// all.
 pub unsafe trait Plain: Copy {}
 
 // SAFETY: an integer is its octets.

@@ -22,7 +22,8 @@ const NEEDED: [(&str, u32); 2] = [("CAP_NET_ADMIN", 12), ("CAP_BPF", 39)];
 /// Has the rights of `CAP_BPF` too, as before Linux 5.8.
 const SYS_ADMIN: u32 = 21;
 
-/// What is missing for XDP, or nothing. It is tried once, with a map and a program that does nothing.
+/// What is missing for XDP, or nothing. It is tried once, with a map and a program that does
+/// nothing.
 pub fn missing() -> Option<Missing> {
     static ANSWER: OnceLock<Option<Missing>> = OnceLock::new();
     ANSWER.get_or_init(|| attempt().err().map(|error| explain(&error))).clone()

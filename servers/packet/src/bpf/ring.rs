@@ -1,8 +1,8 @@
 //! The reading end of a ring buffer: records from programs, in the order in which they were made.
 //!
-//! The kernel maps two positions that only ever grow, each in a page of its own, and the data twice in
-//! a row, so that a record that goes over the end can be read in one piece. A record has a head of
-//! eight octets: its length and two bits, "still being written" and "thrown away".
+//! The kernel maps two positions that only ever grow, each in a page of its own, and the data twice
+//! in a row, so that a record that goes over the end can be read in one piece. A record has a head
+//! of eight octets: its length and two bits, "still being written" and "thrown away".
 //!
 //! Source: Linux `Documentation/bpf/ringbuf.rst`.
 
@@ -80,14 +80,15 @@ impl<'a> Ring<'a> {
         seen
     }
 
-    /// The record at a position, if it is whole: its length, and its octets unless it is thrown away.
+    /// The record at a position, if it is whole: its length, and its octets unless it is thrown
+    /// away.
     fn record(&self, position: u64) -> Option<(u32, Option<&[u8]>)> {
         if position >= self.produced().load(Ordering::Acquire) {
             return None;
         }
         let at = self.page + (position as usize & (self.map.entries as usize - 1));
-        // SAFETY: the position is below the producer's, so a head is there; it is aligned to 8 octets
-        // and the data is mapped twice, so it lies in one piece inside the mapping.
+        // SAFETY: the position is below the producer's, so a head is there; it is aligned to 8
+        // octets and the data is mapped twice, so it lies in one piece inside the mapping.
         let head = unsafe { &*self.producer.add(at).cast::<AtomicU32>() }.load(Ordering::Acquire);
         let length = head & !(BUSY | DISCARDED);
         // SAFETY: the record follows its head, inside the mapping for the same reason, and programs

@@ -1,7 +1,7 @@
 //! The values of an array, in the memory of this process: the program and we see the same words.
 //!
-//! lookup and update by bpf(2) copy a value, and a copy that is written back undoes what a program did
-//! meanwhile. With the words themselves both sides can use atomic instructions on them.
+//! lookup and update by bpf(2) copy a value, and a copy that is written back undoes what a program
+//! did meanwhile. With the words themselves both sides can use atomic instructions on them.
 
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, AsRawFd};
@@ -31,8 +31,8 @@ impl<T: Atomics> Shared<T> {
     /// What mmap(2) says.
     ///
     /// # Panics
-    /// If a value of `map` is not one or several `T`, or not a multiple of 8 octets: the kernel pads the
-    /// others.
+    /// If a value of `map` is not one or several `T`, or not a multiple of 8 octets: the kernel
+    /// pads the others.
     pub fn new(map: &Map) -> Result<Self, Error> {
         let (size, value) = (size_of::<T>(), map.value_size);
         let whole = value.is_multiple_of(8) && value.is_multiple_of(size);

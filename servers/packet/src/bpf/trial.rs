@@ -94,8 +94,8 @@ impl<'a> Trial<'a> {
         Ok(Action::of(run.action))
     }
 
-    /// How long one run takes, on the average of so many with the same frame. The frame is not copied
-    /// anew, so a program that changes it sees its own changes.
+    /// How long one run takes, on the average of so many with the same frame. The frame is not
+    /// copied anew, so a program that changes it sees its own changes.
     ///
     /// # Errors
     /// As for [`Trial::run`].
@@ -110,8 +110,8 @@ impl<'a> Trial<'a> {
 /// Runs it, and again if a signal came first.
 pub(super) fn test_run(run: &mut TestRun) -> Result<(), Error> {
     loop {
-        // SAFETY: this is the structure of the command; the frames and the context that it points to
-        // are as long as it says, and outlive the call.
+        // SAFETY: this is the structure of the command; the frames and the context that it points
+        // to are as long as it says, and outlive the call.
         match unsafe { bpf(Command::ProgramTestRun, run) } {
             Ok(_) => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted && run.repeat == 1 => {}

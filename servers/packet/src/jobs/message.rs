@@ -11,19 +11,22 @@
 //! | kind | who says it | fields | what it means |
 //! |---|---|---|---|
 //! | `Submit` | a client | `id`, `work` | here is a job of `work` microseconds |
-//! | `Job` | the balancer, to a server | `id`, `work`, `incarnation`, `more` | do it; `more`: others wait |
+//! | `Job` | the balancer, to a server | `id`, `work`, `incarnation`, `more` | do it; `more`:
+//! others wait |
 //! | `Register` | a server | `free`, `incarnation` | I am here, with `free` idle threads |
 //! | `Done` | a server | `id`, `incarnation` | that job is done |
 //!
 //! A server says `Register` again and again: it is its heartbeat too. To a balancer that knows the
-//! server with that incarnation it says "I live" and nothing about threads, so it can be lost, doubled
-//! or late. A server picks another incarnation at each start; the balancer then forgets what it knew of
-//! the one before. A server ignores a job for an incarnation that it is not, and it answers a job with
-//! `more` set by one more `Register` while it has a free thread: so a queue is drained at the rate at
-//! which servers can take it, although each packet brings one job at most.
+//! server with that incarnation it says "I live" and nothing about threads, so it can be lost,
+//! doubled or late. A server picks another incarnation at each start; the balancer then forgets
+//! what it knew of the one before. A server ignores a job for an incarnation that it is not, and it
+//! answers a job with
+//! `more` set by one more `Register` while it has a free thread: so a queue is drained at the rate
+//! at which servers can take it, although each packet brings one job at most.
 //!
-//! The older protocol has no ids: a payload of 4 octets is a job in whole seconds, any other size comes
-//! from a server and says "one thread is free", and the first one registers. See [`Original`].
+//! The older protocol has no ids: a payload of 4 octets is a job in whole seconds, any other size
+//! comes from a server and says "one thread is free", and the first one registers. See
+//! [`Original`].
 
 /// Says that this is a message for the balancer of jobs, and its version: `JOB` and 1.
 pub const MAGIC: u32 = u32::from_le_bytes(*b"JOB\x01");

@@ -1,9 +1,10 @@
 //! The Internet checksum (RFC 1071), of a packet that is changed.
 //!
-//! It is the ones' complement of the sum of all words of 16 bits, where a carry is added at the low end.
-//! Two facts make it short. The order of octets does not matter, as long as the result is stored as the
-//! words were loaded. And carries may wait: words of 32 bits are added into 64, and the sum is folded at
-//! the end. Packets of many megabytes would be needed for the 64 bits to overflow.
+//! It is the ones' complement of the sum of all words of 16 bits, where a carry is added at the low
+//! end. Two facts make it short. The order of octets does not matter, as long as the result is
+//! stored as the words were loaded. And carries may wait: words of 32 bits are added into 64, and
+//! the sum is folded at the end. Packets of many megabytes would be needed for the 64 bits to
+//! overflow.
 
 use super::frame::START;
 use crate::asm::Condition::NotEqual;

@@ -1,8 +1,8 @@
 //! Where things are in a frame, and the first steps that most programs take.
 //!
-//! All programs keep the same registers: [`CONTEXT`], [`START`] and [`END`]. Numbers in headers have
-//! their most significant octet first; instead of turning each one that is loaded, programs compare it
-//! with a constant that is turned when the program is written, see [`big`].
+//! All programs keep the same registers: [`CONTEXT`], [`START`] and [`END`]. Numbers in headers
+//! have their most significant octet first; instead of turning each one that is loaded, programs
+//! compare it with a constant that is turned when the program is written, see [`big`].
 
 use crate::asm::Size::{Byte, Half, Word};
 use crate::asm::{Assembler, Condition, Label, Register, Register::*};
@@ -131,8 +131,8 @@ pub(super) fn within(
     a.jump_if(scratch, Condition::Above, END, otherwise);
 }
 
-/// Goes to `otherwise` unless this is a whole UDP datagram to `port` over IPv4, without a VLAN tag and
-/// without options, and has `payload` octets of which none lies outside of the frame.
+/// Goes to `otherwise` unless this is a whole UDP datagram to `port` over IPv4, without a VLAN tag
+/// and without options, and has `payload` octets of which none lies outside of the frame.
 pub(super) fn plain_udp(a: &mut Assembler, port: u16, payload: i16, otherwise: Label) {
     a.note(format!("Only UDP over IPv4 to port {port}: no tag, no options, no fragment."));
     within(a, START, PAYLOAD + payload, R2, otherwise);

@@ -1,7 +1,7 @@
 //! Hands UDP datagrams to an AF_XDP socket, before the stack sees them.
 //!
-//! A socket is bound to one receive queue of an interface, so the number of the queue is the key. Where
-//! no socket listens the frame goes on to the stack.
+//! A socket is bound to one receive queue of an interface, so the number of the queue is the key.
+//! Where no socket listens the frame goes on to the stack.
 
 use super::frame::{self, CONTEXT, context};
 use crate::asm::Size::Word;
@@ -11,8 +11,8 @@ use crate::bpf::{Action, Error, Kind, Map};
 /// The name of the map: sockets by receive queue.
 pub const SOCKETS: &str = "sockets";
 
-/// The map for so many receive queues: put the descriptor of a bound AF_XDP socket, as a `u32`, at the
-/// number of its queue.
+/// The map for so many receive queues: put the descriptor of a bound AF_XDP socket, as a `u32`, at
+/// the number of its queue.
 ///
 /// # Errors
 /// What the kernel says.

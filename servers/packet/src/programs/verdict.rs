@@ -1,13 +1,13 @@
 //! Relays between pairs of TCP sockets inside the kernel: a sockhash and a verdict on each arrival.
 //!
-//! A socket that is put into the map no longer hands data to its reader. A program is asked where it
-//! shall go, and sends it out by the socket that the map has under the receiver's cookie: the other one
-//! of the pair. User space accepts, connects, closes, and touches no octet between.
+//! A socket that is put into the map no longer hands data to its reader. A program is asked where
+//! it shall go, and sends it out by the socket that the map has under the receiver's cookie: the
+//! other one of the pair. User space accepts, connects, closes, and touches no octet between.
 //!
-//! What it does not do: it hands on data, not the end of data. User space waits for `EPOLLRDHUP` and
-//! shuts the other side down. And a socket's data that lay in its queue before it was put in waits
-//! until more comes: read and hand on by hand what there is before [`SockPairs::insert`], and look once
-//! more after it.
+//! What it does not do: it hands on data, not the end of data. User space waits for `EPOLLRDHUP`
+//! and shuts the other side down. And a socket's data that lay in its queue before it was put in
+//! waits until more comes: read and hand on by hand what there is before [`SockPairs::insert`], and
+//! look once more after it.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -69,8 +69,8 @@ impl SockPairs {
     /// leave the map by themselves when they are closed.
     ///
     /// # Errors
-    /// What the kernel says: E2BIG if there is no room, EOPNOTSUPP for a socket that is not connected.
-    /// Then neither is in the map.
+    /// What the kernel says: E2BIG if there is no room, EOPNOTSUPP for a socket that is not
+    /// connected. Then neither is in the map.
     pub fn insert(&self, one: &impl AsFd, other: &impl AsFd) -> io::Result<()> {
         let (first, second) = (cookie(one)?, cookie(other)?);
         self.put(first, other)?;

@@ -132,6 +132,31 @@ fn the_slot_of_a_dead_server_is_given_away_when_another_one_needs_it() {
 }
 
 #[test]
+fn a_job_that_a_server_seems_not_to_have_is_sent_once_more() {
+    let Some(keeper) = balancer(16, PATIENT, Trace::Off) else { return };
+    let mut trial = Trial::of(&keeper.program);
+    let age = Duration::from_millis(50);
+    post::send(&mut trial, server(1), &Message::register(2, 7));
+    for id in 1..=2 {
+        post::send(&mut trial, client(), &Message::submit(id, 9)).unwrap();
+    }
+    post::send(&mut trial, server(1), &Message::register(1, 7));
+    assert_eq!(keeper.repeats(age).unwrap(), [], "it said so too soon after it was given them");
+    sleep(age * 2);
+    assert_eq!(keeper.repeats(age).unwrap(), [], "it has not said so since");
+    post::send(&mut trial, server(1), &Message::register(0, 7));
+    assert_eq!(keeper.repeats(age).unwrap(), [], "it has both");
+    post::send(&mut trial, server(1), &Message::register(1, 7));
+    let job = |id| [(server(1), Message::job(id, 9, 7, More::None))];
+    assert_eq!(keeper.repeats(age).unwrap(), job(1));
+    assert_eq!(keeper.repeats(age).unwrap(), job(2), "next it is the other one's turn");
+    assert_eq!(keeper.repeats(age).unwrap(), []);
+    post::send(&mut trial, server(1), &Message::done(1, 7));
+    let counts = keeper.counts().unwrap();
+    assert_eq!((counts.repeated, counts.done, counts.in_flight), (2, 1, 1));
+}
+
+#[test]
 fn what_is_no_message_goes_on_to_the_stack_unchanged() {
     let Some(keeper) = balancer(16, PATIENT, Trace::Off) else { return };
     let mut trial = Trial::of(&keeper.program);

@@ -1,5 +1,5 @@
-//! Frames for the filter: well-formed ones of every make, and then cut, bent and padded. Always the same
-//! ones for the same seed.
+//! Frames for the filter: well-formed ones of every make, and then cut, bent and padded. Always the
+//! same ones for the same seed.
 
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};

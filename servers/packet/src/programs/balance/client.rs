@@ -79,8 +79,8 @@ fn field(offset: i16) -> crate::asm::Place {
     R10.at(variable::RECORD.offset + offset)
 }
 
-/// After a push: if other CPUs have filled the queue since, this job is rejected, and the older one that
-/// its packet carries still goes.
+/// After a push: if other CPUs have filled the queue since, this job is rejected, and the older one
+/// that its packet carries still goes.
 fn give_up_if_full(a: &mut Assembler, ways: &Ways) {
     let room = a.label("had_room");
     a.jump_if(R0, Equal, 0, room);

@@ -47,8 +47,8 @@ pub(super) type Row = [u64; Count::ALL + 1];
 /// The offset of that word.
 pub(super) const BEST: i16 = Count::ALL as i16 * 8;
 
-/// Finds the row of this CPU, and keeps a pointer to it. It is always there; the verifier wants to see
-/// that we asked.
+/// Finds the row of this CPU, and keeps a pointer to it. It is always there; the verifier wants to
+/// see that we asked.
 pub(super) fn find(a: &mut Assembler, otherwise: Label) {
     let found = a.label("counts_found");
     a.note("The counters of this CPU.");

@@ -35,8 +35,8 @@ pub(super) fn write(a: &mut Assembler, parameters: &Parameters, ways: &Ways) {
     a.jump(ways.pass);
 }
 
-/// Goes to `foreign` unless the lengths in the headers are those of a message, whatever the length of the
-/// frame, and it is addressed to us alone and says that it is one.
+/// Goes to `foreign` unless the lengths in the headers are those of a message, whatever the length
+/// of the frame, and it is addressed to us alone and says that it is one.
 fn is_message(a: &mut Assembler, foreign: crate::asm::Label) {
     a.note("A message, by the lengths that the headers say: a frame may be padded.");
     a.load(Half, R2, START.at(IP + ipv4::LENGTH));
@@ -51,8 +51,8 @@ fn is_message(a: &mut Assembler, foreign: crate::asm::Label) {
     a.jump_if(R2, AnyBit, 1, foreign);
 }
 
-/// Keeps what is needed of the message, and when it came. Numbers of clients and servers that are only
-/// kept and given back stay in the order in which they came.
+/// Keeps what is needed of the message, and when it came. Numbers of clients and servers that are
+/// only kept and given back stay in the order in which they came.
 fn remember(a: &mut Assembler) {
     a.note("Keep the id, and where the message is from.");
     a.load(Double, R2, START.at(PAYLOAD + message::ID));

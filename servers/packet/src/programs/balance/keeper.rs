@@ -1,9 +1,9 @@
-//! What user space does for the balancer: it makes the maps, reads the counts, and tidies up.
+//! What user space does for the balancer: it makes the maps and reads the counts.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use super::counts::Row;
 use super::layout::{self, Record, Slot, Threads};
@@ -21,14 +21,16 @@ pub struct Keeper {
     pub program: Program,
     /// An [`super::Event`] for each message, with [`crate::programs::filter::Trace::On`].
     pub events: Map,
-    slots: Shared<Slot>,
-    places: Map,
-    spare: Map,
-    jobs: Map,
+    pub(super) slots: Shared<Slot>,
+    pub(super) places: Map,
+    pub(super) spare: Map,
+    pub(super) jobs: Map,
     counts: Map,
     patience: u64,
     /// Jobs of servers whose slot was taken.
-    evicted: AtomicU64,
+    pub(super) evicted: AtomicU64,
+    /// Jobs sent once more.
+    pub(super) repeated: AtomicU64,
     _maps: [Map; 2],
 }
 
@@ -41,7 +43,7 @@ pub struct Server {
     pub capacity: u16,
     /// How many of them have no job.
     pub free: u16,
-    /// How many jobs it was given, and how many of them it has done.
+    /// How many jobs it was given.
     pub given: u64,
     /// How many of them it has done.
     pub done: u64,
@@ -56,6 +58,12 @@ pub enum Health {
     Alive,
     /// It was silent for longer than the balancer has patience.
     Dead,
+}
+
+impl Health {
+    pub(super) fn is_alive(self) -> bool {
+        self == Self::Alive
+    }
 }
 
 impl Keeper {
@@ -86,6 +94,7 @@ impl Keeper {
             counts,
             patience,
             evicted: AtomicU64::new(0),
+            repeated: AtomicU64::new(0),
             _maps: [slots, waiting],
         };
         keeper.number_slots().map_err(|cause| Error::Map(layout::SPARE, cause))?;
@@ -107,7 +116,7 @@ impl Keeper {
         known.map(|slot| self.server(slot, now)).collect()
     }
 
-    fn server(&self, slot: &Slot, now: u64) -> Server {
+    pub(super) fn server(&self, slot: &Slot, now: u64) -> Server {
         let Threads { capacity, free, .. } = threads(slot);
         let address = Ipv4Addr::from(slot.address.load(Relaxed).to_ne_bytes());
         let port = u16::from_be(slot.port.load(Relaxed));
@@ -121,7 +130,7 @@ impl Keeper {
         }
     }
 
-    fn health(&self, slot: &Slot, now: u64) -> Health {
+    pub(super) fn health(&self, slot: &Slot, now: u64) -> Health {
         match slot.heard.load(Relaxed).saturating_add(self.patience) > now {
             true => Health::Alive,
             false => Health::Dead,
@@ -137,8 +146,8 @@ impl Keeper {
         Ok(std::array::from_fn(|index| rows.iter().map(|row| row[index]).sum()))
     }
 
-    /// What has happened, as the balancer in user space tells it. While packets come in the numbers are
-    /// of slightly different moments.
+    /// What has happened, as the balancer in user space tells it. While packets come in the numbers
+    /// are of slightly different moments.
     ///
     /// # Errors
     /// What the kernel says.
@@ -155,7 +164,7 @@ impl Keeper {
             duplicates: of(Count::Duplicates),
             done: of(Count::Done),
             lost: of(Count::Lost) + dead + self.evicted.load(Relaxed),
-            repeated: 0,
+            repeated: self.repeated.load(Relaxed),
             registered: of(Count::Registered),
             no_place: of(Count::NoPlace),
             stray: of(Count::Stray),
@@ -175,74 +184,14 @@ impl Keeper {
             }
         })
     }
-
-    /// Forgets jobs of former lives of servers. They are counted as lost already; until this is called
-    /// their ids are taken for known.
-    ///
-    /// # Errors
-    /// What the kernel says.
-    pub fn forget_lost(&self) -> io::Result<()> {
-        for id in self.jobs.keys::<u64>()? {
-            let record = self.jobs.lookup::<u64, Record>(&id)?;
-            if record.is_some_and(|record| self.is_lost(&record)) {
-                self.jobs.remove(&id)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn is_lost(&self, record: &Record) -> bool {
-        let slot = self.slots.values().get(record.place as u32 as usize);
-        let lives = slot.map_or(0, |slot| threads(slot).incarnation);
-        record.place != 0 && lives != (record.place >> 32) as u32
-    }
-
-    /// If no slot is spare, takes that of the server that is dead for longest. What it had is lost.
-    /// Says whose it was.
-    ///
-    /// # Errors
-    /// What the kernel says.
-    pub fn make_place(&self) -> io::Result<Option<SocketAddrV4>> {
-        let now = now();
-        let values = self.slots.values();
-        if values.iter().any(|slot| threads(slot).incarnation == 0) {
-            return Ok(None);
-        }
-        let dead = values.iter().filter(|slot| self.health(slot, now) == Health::Dead);
-        let Some(slot) = dead.min_by_key(|slot| slot.heard.load(Relaxed)) else { return Ok(None) };
-        let whose = self.server(slot, now).address;
-        self.evict(slot)?;
-        Ok(Some(whose))
-    }
-
-    /// First nobody finds the slot any more, then nobody takes a thread of it, then its jobs are
-    /// forgotten, and only then it is spare: the next owner may have the same incarnation.
-    fn evict(&self, slot: &Slot) -> io::Result<()> {
-        self.places.remove(&key(slot))?;
-        let former = Threads::from(slot.threads.swap(0, AcqRel));
-        let busy = former.capacity.saturating_sub(former.free);
-        self.evicted.fetch_add(busy.into(), Relaxed);
-        self.forget_lost()?;
-        slot.given.store(0, Relaxed);
-        slot.done.store(0, Relaxed);
-        self.spare.push(&slot.number.load(Relaxed))
-    }
 }
 
-/// A server's key among the places: address and port, as in a header.
-fn key(slot: &Slot) -> [u8; 8] {
-    let mut key = [0; 8];
-    key[..4].copy_from_slice(&slot.address.load(Relaxed).to_ne_bytes());
-    key[4..6].copy_from_slice(&slot.port.load(Relaxed).to_ne_bytes());
-    key
-}
-
-fn threads(slot: &Slot) -> Threads {
+pub(super) fn threads(slot: &Slot) -> Threads {
     Threads::from(slot.threads.load(Acquire))
 }
 
 /// Nanoseconds of the clock that programs read.
-fn now() -> u64 {
+pub(super) fn now() -> u64 {
     nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC)
         .map_or(0, |time| time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64)
 }

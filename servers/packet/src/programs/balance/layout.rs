@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64};
 
 use crate::asm::{Place, Register, Register::*};
-use crate::bpf::Atomics;
+use crate::bpf::{Atomics, Plain};
 
 /// The servers: one array, as one value, so that a program needs no lookup for it.
 pub(super) const SLOTS: &str = "slots";
@@ -41,7 +41,10 @@ pub struct Slot {
     pub(super) given: AtomicU64,
     /// How many of them it has done.
     pub(super) done: AtomicU64,
-    padding: [AtomicU64; 2],
+    /// How many threads it said are free, when it registered last.
+    pub(super) said: AtomicU64,
+    /// When that was.
+    pub(super) said_at: AtomicU64,
 }
 
 // SAFETY: atomic integers, which fill their 64 octets without a gap.
@@ -62,6 +65,8 @@ pub(super) mod slot {
     pub(in super::super) const NUMBER: i16 = offset_of!(Slot, number) as i16;
     pub(in super::super) const GIVEN: i16 = offset_of!(Slot, given) as i16;
     pub(in super::super) const DONE: i16 = offset_of!(Slot, done) as i16;
+    pub(in super::super) const SAID: i16 = offset_of!(Slot, said) as i16;
+    pub(in super::super) const SAID_AT: i16 = offset_of!(Slot, said_at) as i16;
     /// A power of two: slots are found by a shift.
     pub(in super::super) const SIZE: i32 = size_of::<Slot>() as i32;
     pub(in super::super) const SHIFT: i32 = SIZE.trailing_zeros() as i32;
@@ -107,7 +112,7 @@ pub(super) struct Record {
 }
 
 // SAFETY: integers without a gap between them.
-unsafe impl crate::bpf::Plain for Record {}
+unsafe impl Plain for Record {}
 
 /// Offsets in a [`Record`].
 pub(super) mod record {

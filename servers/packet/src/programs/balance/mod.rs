@@ -1,25 +1,26 @@
 //! The balancer of jobs: the server with the most free threads gets the next one, before the stack.
 //!
-//! What it decides is told in [`crate::jobs::state`], which decides the same in user space, and by which
-//! this program is tested; what it hears and says is a [`crate::jobs::message`]. Here is how it is done
-//! with what a program before the socket has: one packet, which it may send back changed, maps, and other
-//! CPUs that run the same program at the same moment.
+//! What it decides is told in [`crate::jobs::state`], which decides the same in user space, and by
+//! which this program is tested; what it hears and says is a [`crate::jobs::message`]. Here is how
+//! it is done with what a program before the socket has: one packet, which it may send back
+//! changed, maps, and other CPUs that run the same program at the same moment.
 //!
-//! * **Threads.** A server's incarnation, capacity and free threads are one word of 64 bits, changed by
-//!   compare-and-exchange only. So a thread is never given twice, and a server that starts anew can't
-//!   get back a thread of its former life. A loop of attempts has a bound, as all loops here have to; who
-//!   comes to its end takes the server for busy.
+//! * **Threads.** A server's incarnation, capacity and free threads are one word of 64 bits,
+//!   changed by compare-and-exchange only. So a thread is never given twice, and a server that
+//!   starts anew can't get back a thread of its former life. A loop of attempts has a bound, as all
+//!   loops here have to; who comes to its end takes the server for busy.
 //! * **Done** counts once: a hash map lets only one CPU delete a job.
-//! * **The queue** is served first. A client's job goes to its end, and the client's packet carries the
-//!   oldest job to a server that is free.
-//! * **No job is forgotten** in the queue beside a free thread. A client queues, then looks for a thread;
-//!   a server frees, then looks into the queue, and looks again after it has given back a thread that it
-//!   had found no job for. Whatever the order in which two CPUs do this, the later one sees the other.
-//! * **Checksums** are computed from nothing, not updated: a sender on this host leaves a half-made one in
-//!   the packet for hardware to complete, and that can't be told from a whole one.
+//! * **The queue** is served first. A client's job goes to its end, and the client's packet carries
+//!   the oldest job to a server that is free.
+//! * **No job is forgotten** in the queue beside a free thread. A client queues, then looks for a
+//!   thread; a server frees, then looks into the queue, and looks again after it has given back a
+//!   thread that it had found no job for. Whatever the order in which two CPUs do this, the later
+//!   one sees the other.
+//! * **Checksums** are computed from nothing, not updated: a sender on this host leaves a half-made
+//!   one in the packet for hardware to complete, and that can't be told from a whole one.
 //!
-//! Only plain IPv4 is balanced: no options, no fragments, no VLAN tags. Whatever else comes to the port
-//! goes on to the stack, and is counted.
+//! Only plain IPv4 is balanced: no options, no fragments, no VLAN tags. Whatever else comes to the
+//! port goes on to the stack, and is counted.
 
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ mod counts;
 mod hear;
 mod keeper;
 mod layout;
+mod mend;
 mod outcome;
 mod queue;
 mod send;
@@ -44,6 +46,10 @@ pub use outcome::{Event, Outcome};
 
 /// How many servers can be known.
 pub const SERVERS: u32 = 64;
+/// How many jobs can wait, if nobody says otherwise.
+pub const QUEUE: u32 = 1_024;
+/// How long a server may be silent, if nobody says otherwise.
+pub const PATIENCE: Duration = Duration::from_secs(3);
 /// How many jobs can be at servers.
 pub const IN_FLIGHT: u32 = 1 << 15;
 

@@ -33,7 +33,8 @@ pub(super) fn write(a: &mut Assembler, ways: &Ways) {
     a.jump(ways.sent);
 }
 
-/// Writes down where the job is from now on. `R6` becomes its work: the context is not needed any more.
+/// Writes down where the job is from now on. `R6` becomes its work: the context is not needed any
+/// more.
 fn write_down(a: &mut Assembler, ways: &Ways) {
     let found = a.label("job_found");
     a.note("Write down where the job is.");

@@ -38,6 +38,7 @@ fn register(a: &mut Assembler, ways: &Ways, serve: Label) {
     new_place(a, ways);
     a.bind(known);
     heard_now(a);
+    said_now(a);
     welcome(a, serve);
     a.jump(serve);
     a.bind(nonsense);
@@ -64,8 +65,8 @@ fn to_slot(a: &mut Assembler, wrong: Label) {
     a.add(SERVER, R1);
 }
 
-/// Takes a spare slot, writes into it where the server is, and then lets others find it. If another CPU
-/// has done so for the same server meanwhile, its slot is the one.
+/// Takes a spare slot, writes into it where the server is, and then lets others find it. If another
+/// CPU has done so for the same server meanwhile, its slot is the one.
 fn new_place(a: &mut Assembler, ways: &Ways) {
     let (full, entered) = (a.label("no_place"), a.label("entered"));
     a.note("A new one: is there a slot for it?");
@@ -108,8 +109,17 @@ fn heard_now(a: &mut Assembler) {
     a.store(Double, SERVER.at(slot::HEARD), R1);
 }
 
-/// If this incarnation is new, the server has as many threads as it says are free, and what its former
-/// life had is lost. Of two CPUs that try this at once one succeeds, and to the other it is known.
+/// Keeps what the server says of its threads: user space compares it with what it should have.
+fn said_now(a: &mut Assembler) {
+    a.load(Half, R2, START.at(PAYLOAD + message::FREE));
+    a.swap(Order::Little, 16, R2);
+    a.store(Double, SERVER.at(slot::SAID), R2);
+    a.store(Double, SERVER.at(slot::SAID_AT), R1);
+}
+
+/// If this incarnation is new, the server has as many threads as it says are free, and what its
+/// former life had is lost. Of two CPUs that try this at once one succeeds, and to the other it is
+/// known.
 fn welcome(a: &mut Assembler, known: Label) {
     a.store(Double, variable::OUTCOME, Outcome::Alive as i32);
     a.note("Is this incarnation known?");
@@ -180,8 +190,8 @@ pub(super) fn place_of(a: &mut Assembler) {
     a.or(R3, R4);
 }
 
-/// A thread is taken: for the oldest job. If there is none it is given back, and then it is time to look
-/// once more: a client may have queued a job between, and found no thread because we held it.
+/// A thread is taken: for the oldest job. If there is none it is given back, and then it is time to
+/// look once more: a client may have queued a job between, and found no thread because we held it.
 fn take_oldest(a: &mut Assembler, ways: &Ways, again: Label) {
     a.note("The job that waits longest.");
     queue::pop(a, variable::CHOSEN);

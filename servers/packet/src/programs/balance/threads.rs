@@ -59,7 +59,8 @@ pub(super) fn give_back(a: &mut Assembler) {
     a.bind(given);
 }
 
-/// Takes a thread of the living server with the most free ones, of several the first; or goes to `none`.
+/// Takes a thread of the living server with the most free ones, of several the first; or goes to
+/// `none`.
 /// `SERVER` becomes its slot.
 pub(super) fn take_best(a: &mut Assembler, parameters: &Parameters, none: Label) {
     let (found, gone) = (a.label("best_taken"), a.label("best_gone"));
@@ -78,11 +79,12 @@ pub(super) fn take_best(a: &mut Assembler, parameters: &Parameters, none: Label)
     a.bind(found);
 }
 
-/// Goes through all slots. The score of one is its free threads, and in the lowest octet how far it is
-/// from the end: so the highest score is the one that is looked for. Destroys the context.
+/// Goes through all slots. The score of one is its free threads, and in the lowest octet how far it
+/// is from the end: so the highest score is the one that is looked for. Destroys the context.
 ///
-/// The best score so far is kept in memory of this CPU that the verifier does not follow. In a register
-/// it would be followed through each round of the loop, by each path: more than it has patience for.
+/// The best score so far is kept in memory of this CPU that the verifier does not follow. In a
+/// register it would be followed through each round of the loop, by each path: more than it has
+/// patience for.
 fn find_best(a: &mut Assembler, parameters: &Parameters, none: Label) {
     let next = a.label("next_slot");
     a.note("The best of the living servers: most free threads first, then the first.");

@@ -1,19 +1,20 @@
 //! The filter: even counters are dropped, odd ones go on.
 //!
-//! What is a counter depends on [`Counter`]: the first four octets of a UDP payload, or the sequence
-//! number of a TCP segment. Whatever is not certain goes on to the stack, which knows what to do with
-//! it, and is counted with the reason; the program never gives up (`XDP_ABORTED`).
+//! What is a counter depends on [`Counter`]: the first four octets of a UDP payload, or the
+//! sequence number of a TCP segment. Whatever is not certain goes on to the stack, which knows what
+//! to do with it, and is counted with the reason; the program never gives up (`XDP_ABORTED`).
 //!
 //! The parts of the program are in the order of the headers: `link` and `network` find out what is
 //! carried and how long it is, `transport` finds the counter, `outcome` counts and says so.
 //!
-//! * Lengths are those of the headers, not of the frame, which may be padded. They are checked as the
-//!   stack checks them: a frame that a socket would get is not called malformed, for that would be a way
-//!   past the filter. Checksums are not looked at.
+//! * Lengths are those of the headers, not of the frame, which may be padded. They are checked as
+//!   the stack checks them: a frame that a socket would get is not called malformed, for that would
+//!   be a way past the filter. Checksums are not looked at.
 //! * Up to two VLAN tags, IPv4 options and up to eight IPv6 extension headers are looked behind.
-//! * Of a datagram in fragments only the first one has a counter, and it is judged as the whole would be:
-//!   without the first one the others are never put together. Later ones go on. A first fragment that is
-//!   too short for a counter goes on too: who wants to be sure drops fragments altogether.
+//! * Of a datagram in fragments only the first one has a counter, and it is judged as the whole
+//!   would be: without the first one the others are never put together. Later ones go on. A first
+//!   fragment that is too short for a counter goes on too: who wants to be sure drops fragments
+//!   altogether.
 
 use super::frame;
 use crate::asm::{Assembler, Code, Label};
@@ -38,9 +39,9 @@ const EVENTS_SIZE: u32 = 1 << 17;
 pub enum Counter {
     /// The first four octets of a UDP payload, the least significant one first.
     UdpPayload,
-    /// The sequence number of a TCP segment that carries data and does not open a connection. TCP sends
-    /// again what was dropped, and it is even again: such a stream stands still at its first even
-    /// segment.
+    /// The sequence number of a TCP segment that carries data and does not open a connection. TCP
+    /// sends again what was dropped, and it is even again: such a stream stands still at its first
+    /// even segment.
     TcpSequence,
 }
 

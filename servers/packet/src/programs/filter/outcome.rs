@@ -138,7 +138,8 @@ pub(super) fn write(a: &mut Assembler, parameters: &Parameters, exits: &Exits) {
     a.exit();
 }
 
-/// Puts the decision into the ring buffer. If its reader is slow there is no room, and it is not told.
+/// Puts the decision into the ring buffer. If its reader is slow there is no room, and it is not
+/// told.
 fn tell(a: &mut Assembler) {
     let full = a.label("ring_full");
     a.note("Tell it, if the ring buffer has room.");
@@ -159,8 +160,8 @@ fn tell(a: &mut Assembler) {
     a.bind(full);
 }
 
-/// Adds one to the decision's number, which belongs to this CPU. An interrupt may still come between,
-/// hence the atomic addition.
+/// Adds one to the decision's number, which belongs to this CPU. An interrupt may still come
+/// between, hence the atomic addition.
 fn count(a: &mut Assembler) {
     let nowhere = a.label("nowhere");
     a.note("Count it.");
