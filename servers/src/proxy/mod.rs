@@ -14,6 +14,7 @@
 //! The data path has [`link`]: connections to backends, and where they wait for the next request.
 
 pub mod admin;
+pub mod attendants;
 pub mod backend;
 pub mod forward;
 pub mod health;
@@ -29,6 +30,7 @@ pub mod reload;
 pub mod site;
 pub mod upstreams;
 
+pub use attendants::Attendants;
 pub use backend::{Backend, BackendId, BackendSpec, Health};
 pub use lease::{Client, Lease, Outcome, Tried};
 pub use upstreams::{Settings, Unusable, Upstreams};

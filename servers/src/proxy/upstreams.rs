@@ -224,8 +224,9 @@ impl Fleet {
         let slow_start = self.settings.slow_start;
         let candidates = Candidates::new(&set.backends, tried, now, slow_start);
         let chosen = set.policy.pick(client, &candidates)?;
+        let backend = Arc::clone(set.backends.get(chosen)?);
         let attempt = if tried.is_empty() { Attempt::First } else { self.again() };
-        Some(Lease::new(Arc::clone(&set.backends[chosen]), now, attempt))
+        Some(Lease::new(backend, now, attempt))
     }
 
     fn again(&self) -> Attempt {
