@@ -256,7 +256,7 @@ pub(crate) fn parse_time(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn parse_model(name: &str) -> Result<&'static Model, String> {
+pub(crate) fn parse_model(name: &str) -> Result<&'static Model, String> {
     crate::models::model(name).ok_or_else(|| {
         let names = MODELS.iter().map(|model| model.name).collect::<Vec<_>>().join(", ");
         format!("there is no such model; the models are {names}")

@@ -64,7 +64,7 @@ impl App for Http {
 }
 
 /// Says 503 (RFC 9110, 15.6.4), and never waits for it: the client may be as stuck as we are.
-pub(super) fn say_no_room(mut stream: TcpStream) {
+pub(crate) fn say_no_room(mut stream: TcpStream) {
     if stream.set_nonblocking(true).is_err() {
         return;
     }

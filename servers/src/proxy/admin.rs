@@ -229,7 +229,9 @@ mod tests {
         let (head, content) = ask(&admin, "GET /stats");
         assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("application/json"), "{head}");
         let stats: Value = serde_json::from_str(&content).unwrap();
-        let place = lease.backend().id.0 as usize;
+        let set = upstreams.snapshot();
+        let mut all = set.backends().iter();
+        let place = all.position(|backend| backend.id == lease.backend().id).unwrap();
         let (asked, other) = (&stats["backends"][place], &stats["backends"][1 - place]);
         assert_eq!((&asked["open"], &asked["outcomes"]["answered"]), (&json!(1), &json!(1)));
         assert_eq!((&other["open"], &other["leased"]), (&json!(0), &json!(0)));

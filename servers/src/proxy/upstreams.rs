@@ -23,6 +23,10 @@ const RETRY_SHARE: u64 = 5;
 /// So many second attempts are allowed in any case: of few requests under way, a fifth is none.
 const RETRIES_LEAST: u64 = 3;
 
+/// The number of the next backend, of whichever fleet: a worker keeps its idle connections by number,
+/// and it may serve more than one fleet.
+static ID_NEXT: AtomicU32 = AtomicU32::new(0);
+
 /// How backends are chosen and judged.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
@@ -82,7 +86,6 @@ pub struct Fleet {
     changing: Mutex<()>,
     /// How much longer or shorter an ejection is.
     pub(super) jitter: Dice,
-    id_next: AtomicU32,
     /// Second attempts under way.
     pub(super) retrying: AtomicU64,
     /// Second attempts there have been.
@@ -204,7 +207,6 @@ impl Fleet {
             set: RwLock::new(Arc::new(empty)),
             changing: Mutex::new(()),
             jitter: Dice::new(settings.seed),
-            id_next: AtomicU32::new(0),
             retrying: AtomicU64::new(0),
             retries: AtomicU64::new(0),
         }))
@@ -251,15 +253,15 @@ impl Fleet {
                 backend.set_weight(spec.weight);
                 Arc::clone(backend)
             }
-            None => Arc::new(Backend::new(self.id(), *spec, since, Arc::downgrade(self))),
+            None => Arc::new(Backend::new(Self::id(), *spec, since, Arc::downgrade(self))),
         };
         let backends = specs.iter().map(keep_or_make).collect();
         let new = Arc::new(Set { backends, policy });
         *self.set.write().unwrap_or_else(PoisonError::into_inner) = new;
     }
 
-    fn id(&self) -> BackendId {
-        BackendId(self.id_next.fetch_add(1, Relaxed))
+    fn id() -> BackendId {
+        BackendId(ID_NEXT.fetch_add(1, Relaxed))
     }
 }
 

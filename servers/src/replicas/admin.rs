@@ -5,35 +5,110 @@
 //! | `GET /rep`           | 200, how many replicas there are, and their names                      |
 //! | `POST /add`          | 200 and the same, when the new ones are in service                     |
 //! | `DELETE /rm`         | 200 and the same, when those that had to go have gone                  |
-//! | `GET` of a path that is registered | what a replica answers; 400 when there is none to ask   |
+//! | `GET` of a path that is registered | 400: the front sends it here when no replica is alive   |
 //! | `GET` of another     | 400, the path does not exist                                           |
 //! | `GET /`              | 404                                                                    |
 //! | any other method     | 405, with `Allow`                                                      |
 //!
-//! Every answer is a JSON object of a `message` and a `status`, `successful` or `failure`. A refusal
+//! Every answer is a JSON object of a `message` and a `status`, `successful` or `failure`. By the
+//! contract of this API a refusal is a 400, even where no replica is to be had. A refusal
 //! says which check of the [wish](super::wish) has failed.
 
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
+use anyhow::Context;
 use serde_json::{Value, json};
 use wire::http1::{Answer, Content, Limits, Request, Server, Service, StatusCode};
 
 use super::crew::Crew;
-use super::forward::{Forward, Unanswered};
+use super::front::Paths;
 use super::wish::{Change, Refusal, Wish};
 use crate::apps::App;
+use crate::control::{Control, Patience, Phase};
+use crate::copies;
+use crate::keeper::Keeper;
+use crate::listener::{self, Listener};
+use crate::models::{Model, Site, model};
 use crate::session::{Served, Serves, Session};
 use crate::worker::Worker;
 
 /// The longest payload: a name for each of more replicas than fit on any ring.
 const PAYLOAD_MAX: u64 = 256 << 10;
 
+/// A thread for each client: a change takes its time, and nobody else shall wait for it.
+const MODEL: &str = "thread";
+/// Clients that may wait to be accepted.
+const BACKLOG: i32 = 1024;
+/// Octets that a connection holds in each direction.
+const BUFFER_OCTETS: usize = 16 << 10;
+/// Clients at once: all of them are connections of the front.
+const CLIENTS_MAX: usize = 1024;
+/// Octets of the stack of each one's thread.
+const STACK_OCTETS: usize = 256 << 10;
+
+/// The server of the API, on a port of the loopback interface, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Office {
+    pub(crate) address: SocketAddr,
+    control: Arc<Control>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Office {
+    /// # Errors
+    /// When there is no port, no thread or no descriptor left for it.
+    pub(crate) fn open(admin: Admin) -> anyhow::Result<Self> {
+        let model = model(MODEL).context("the model of the admin API is gone")?;
+        let listeners = listener::listen(([127, 0, 0, 1], 0).into(), BACKLOG, 1)?;
+        let address = listener::address_of(&listeners)?;
+        let control = Arc::new(Control::new(patience(), BUFFER_OCTETS));
+        let keeper = Keeper::of_a_copy()?;
+        let shared = Arc::clone(&control);
+        let serve = move || serve(model, listeners, &admin, &shared, &keeper);
+        let thread = Builder::new().name("admin".into()).spawn(serve)?;
+        Ok(Self { address, control, thread: Some(thread) })
+    }
+}
+
+impl Drop for Office {
+    fn drop(&mut self) {
+        self.control.enter(Phase::Closing);
+        if let Some(thread) = self.thread.take() {
+            // A panic in it has been printed.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn serve(model: &Model, listeners: Vec<Listener>, app: &Admin, control: &Control, keeper: &Keeper) {
+    let (threads_max, stack_octets) = (CLIENTS_MAX, STACK_OCTETS);
+    let site = Site { app, control, keeper, workers: 1, threads_max, stack_octets };
+    if let Err(error) = copies::serve(model, &site, listeners, 1) {
+        control.complain("the admin API gave up", &error);
+    }
+}
+
+/// How long its clients, which are connections of the front, may take.
+fn patience() -> Patience {
+    let seconds = |count| Duration::from_secs(count).into();
+    Patience {
+        head: seconds(10),
+        body: seconds(10),
+        idle: seconds(60),
+        write: seconds(30),
+        linger: seconds(1),
+        drain: seconds(1),
+    }
+}
+
 /// The API, for every client.
 #[derive(Clone, Debug)]
 pub(crate) struct Admin {
     pub(crate) crew: Arc<Crew>,
-    pub(crate) forward: Arc<Forward>,
+    pub(crate) paths: Arc<Paths>,
 }
 
 impl App for Admin {
@@ -64,7 +139,10 @@ impl Service for Desk {
             (_, "/add") => not_allowed(&[("Allow", "POST")]),
             (_, "/rm") => not_allowed(&[("Allow", "DELETE")]),
             ("GET" | "HEAD", "/") => failure(StatusCode::NOT_FOUND, "`/` is no endpoint"),
-            ("GET" | "HEAD", path) if self.admin.forward.takes(path) => self.forward(request),
+            ("GET" | "HEAD", path) if self.admin.paths.have(path) => {
+                // It would be a replica's if there were one.
+                failure(StatusCode::BAD_REQUEST, "No servers alive")
+            }
             ("GET" | "HEAD", path) => failure(StatusCode::BAD_REQUEST, &unknown(path)),
             _ => not_allowed(&[("Allow", "GET, HEAD")]),
         }
@@ -111,20 +189,6 @@ impl Desk {
         let replicas = view.seats().map(|seat| seat.name.as_str()).collect::<Vec<_>>();
         let message = json!({ "N": replicas.len(), "replicas": replicas });
         answer(StatusCode::OK, &json!({ "message": message, "status": "successful" }))
-    }
-
-    fn forward(&self, request: &Request<'_>) -> Answer {
-        match self.admin.forward.ask(&self.admin.crew.view(), request.target()) {
-            Ok(reply) if reply.status == 200 => {
-                Answer::new(StatusCode::OK, "application/json", Content::Owned(reply.body))
-            }
-            Ok(reply) => {
-                let words = format!("Server responded with status {}", reply.status);
-                failure(StatusCode::BAD_GATEWAY, &words)
-            }
-            Err(Unanswered::NobodyThere) => failure(StatusCode::BAD_REQUEST, "No servers alive"),
-            Err(Unanswered::Silent) => failure(StatusCode::BAD_REQUEST, "Server did not respond"),
-        }
     }
 }
 

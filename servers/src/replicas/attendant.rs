@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 use super::events::{Event, Log, Tag};
 use super::exchange::Question;
 use super::leash::{Leash, Waited, ready_by};
+use super::lineup::Lineup;
 use super::name::Name;
 use super::process::{Process, Program, Said};
 use super::restarts::{Next, Pace, Restarts};
@@ -57,6 +58,8 @@ pub(crate) struct Routine {
     pub(crate) program: Program,
     pub(crate) care: Care,
     pub(crate) log: Log,
+    /// Who must know when a replica comes into service, or goes.
+    pub(crate) lineup: Arc<Lineup>,
     pub(crate) turns: Turns,
     /// Numbers the processes. No two have the same one, so it tells the incarnations of a replica apart.
     pub(crate) id_next: AtomicU64,
@@ -243,11 +246,13 @@ impl Shift {
     fn attend(&mut self, process: Process, address: SocketAddr) -> Duration {
         let seat = Arc::clone(&self.seat);
         let service = seat.serve(address);
+        self.routine.lineup.refresh();
         let begun = Instant::now();
         self.tell_of_service(process.pid());
         let end = self.watch(&process, address);
         // Before anything else: from now on nobody is sent there.
         drop(service);
+        self.routine.lineup.refresh();
         self.out_since = Some(Instant::now());
         self.part(process, &end);
         begun.elapsed()

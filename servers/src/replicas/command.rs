@@ -9,21 +9,23 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 
-use super::admin::Admin;
+use super::admin::{Admin, Office};
 use super::attendant::{Care, Routine};
 use super::crew::Crew;
 use super::events::{Log, Paint};
-use super::forward::Forward;
-use super::membership::View;
+use super::front::{Front, Paths};
+use super::lineup::Lineup;
+use super::membership::{Membership, View};
 use super::process::Program;
 use super::restarts::Pace;
 use super::turns::Turns;
-use crate::cli::parse_time;
+use crate::cli::{parse_model, parse_time};
 use crate::control::{Control, Patience};
 use crate::keeper::Keeper;
-use crate::listener::{self, parse_address};
-use crate::models::{self, Site};
-use crate::placement::{self, Method, Shape};
+use crate::listener::{self, Listener, parse_address};
+use crate::models::{Listeners, Model, Site, Workers};
+use crate::placement::{self, Choice, METHODS, Method, Shape};
+use crate::threads::Mappings;
 use crate::{copies, tables};
 
 /// How many replicas, and how they are watched.
@@ -33,6 +35,12 @@ pub struct Balance {
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:5000",
           value_parser = parse_address)]
     pub listen: SocketAddr,
+    /// How to wait for clients: a name that `servers list` shows
+    #[arg(long, value_name = "NAME", default_value = "epoll-edge", value_parser = parse_model)]
+    pub model: &'static Model,
+    /// Threads that serve clients [default: what the model takes]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub workers: Option<u16>,
     /// Replicas to begin with: Server-1, Server-2 and so on
     #[arg(long, value_name = "N", default_value = "3")]
     pub replicas: u16,
@@ -126,8 +134,8 @@ pub struct Start {
     #[arg(long, value_name = "FILE")]
     pub program: Option<PathBuf>,
     /// The I/O model of the replicas: a name that `servers list` shows
-    #[arg(long, value_name = "NAME", default_value = "epoll-level")]
-    pub replica_model: String,
+    #[arg(long, value_name = "NAME", default_value = "epoll-level", value_parser = parse_model)]
+    pub replica_model: &'static Model,
 }
 
 /// Balances until it is told to stop.
@@ -138,39 +146,72 @@ pub fn run(options: &Balance) -> anyhow::Result<()> {
     tables::raise_limit();
     let keeper = Keeper::new(None).context("cannot watch for signals")?;
     // First of all, so that a second balancer on the same port is refused before it starts anything.
-    let listeners = listener::listen(options.listen, BACKLOG, 1)?;
-    let crew = Arc::new(crew(options)?);
+    let count = match options.model.listeners {
+        Listeners::One => 1,
+        Listeners::PerWorker => workers(options),
+    };
+    let listeners = listener::listen(options.listen, BACKLOG, count)?;
+    let lineup = Arc::new(Lineup::new(Membership::new(view(&options.ring)))?);
+    let crew = Arc::new(crew(options, Arc::clone(&lineup))?);
     crew.found(options.replicas.into()).map_err(|refusal| anyhow!("{refusal}"))?;
-    let forward = Forward::new(options.path.clone(), options.health.request_timeout);
-    let app = Admin { crew: Arc::clone(&crew), forward: Arc::new(forward) };
+    let paths = Arc::new(Paths(options.path.clone()));
+    let office = Office::open(Admin { crew: Arc::clone(&crew), paths: Arc::clone(&paths) })?;
+    let front = Front::new(paths, &lineup, office.address, options.health.request_timeout)?;
+    announce(&listeners)?;
+    let served = serve(options, &front, &keeper, listeners);
+    crew.close();
+    drop(office);
+    served.context("the balancer gave up")
+}
+
+/// Tells whoever started us where we listen, when all replicas are in service.
+fn announce(listeners: &[Listener]) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "listening {}", listener::address_of(&listeners)?)?;
-    out.flush()?;
+    writeln!(out, "listening {}", listener::address_of(listeners)?)?;
+    Ok(out.flush()?)
+}
+
+/// Serves clients until the first signal, and then until they are done.
+fn serve(
+    options: &Balance,
+    front: &Front,
+    keeper: &Keeper,
+    listeners: Vec<Listener>,
+) -> io::Result<()> {
+    let per_thread = options.model.workers == Workers::PerConnection;
+    let per_copy = listeners.len();
     let control = Control::new(patience(), BUFFER_OCTETS);
     let site = Site {
-        app: &app,
+        app: front,
         control: &control,
-        keeper: &keeper,
-        workers: 1,
-        threads_max: CLIENTS_MAX,
+        keeper,
+        workers: workers(options),
+        threads_max: if per_thread { Mappings::count(STACK_OCTETS).room() } else { 0 },
         stack_octets: STACK_OCTETS,
     };
-    let model = models::model("thread").context("the model of the admin API is missing")?;
-    let served = copies::serve(model, &site, listeners, 1);
-    crew.close();
-    served.context("the balancer gave up")
+    copies::serve(options.model, &site, listeners, per_copy)
+}
+
+/// How many threads serve clients.
+fn workers(options: &Balance) -> usize {
+    let asked = options.workers.map(usize::from);
+    match options.model.workers {
+        Workers::One | Workers::PerConnection => 1,
+        Workers::Fixed(count) => asked.unwrap_or(count),
+        Workers::PerCpu => asked.unwrap_or_else(|| {
+            std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+        }),
+    }
 }
 
 /// Clients that may wait to be accepted.
 const BACKLOG: i32 = 4096;
-/// Of a connection in each direction.
+/// Octets that a connection holds in each direction.
 const BUFFER_OCTETS: usize = 16 << 10;
-/// Clients at once, a thread each.
-const CLIENTS_MAX: usize = 4096;
-/// Of such a thread.
-const STACK_OCTETS: usize = 256 << 10;
+/// Octets of the stack of a thread that serves one client.
+const STACK_OCTETS: usize = 64 << 10;
 
-/// How long clients of the API may take.
+/// How long clients may take.
 fn patience() -> Patience {
     let seconds = |count| Duration::from_secs(count).into();
     Patience {
@@ -183,29 +224,32 @@ fn patience() -> Patience {
     }
 }
 
-fn crew(options: &Balance) -> anyhow::Result<Crew> {
-    let Ring { method, slots, copies } = options.ring;
-    // As many as find all their copies a slot, so that the limit is the same for every method.
-    let most = (slots / copies) as usize;
-    let (slots, copies) = (slots as usize, copies as usize);
-    let shape = Shape { slots, copies, most, ..Shape::default() };
-    let view = View::empty((method.new)(&shape), most);
+fn crew(options: &Balance, lineup: Arc<Lineup>) -> anyhow::Result<Crew> {
     let shown = options.events.then(Paint::of_standard_error);
-    let routine = Routine {
+    Ok(Crew::new(Routine {
         program: program(&options.start)?,
         care: care(&options.health),
         log: Log::new(shown, options.events_file.as_deref())?,
+        lineup,
         turns: Turns::new(options.health.batch.into()),
         id_next: AtomicU64::new(1),
-    };
-    Ok(Crew::new(routine, view))
+    }))
+}
+
+/// Nobody yet, by the method that was asked for.
+fn view(ring: &Ring) -> View {
+    let (slots, copies) = (ring.slots as usize, ring.copies as usize);
+    // As many as find all their copies a slot, so that the limit is the same for every method.
+    let most = slots / copies;
+    let shape = Shape { slots, copies, most, ..Shape::default() };
+    View::empty((ring.method.new)(&shape), most)
 }
 
 fn program(start: &Start) -> anyhow::Result<Program> {
     let this = || std::env::current_exe().context("cannot find this program again");
     let path = start.program.clone().map_or_else(this, Ok)?;
     let arguments = ["run", "--app", "http", "--listen", "127.0.0.1:0", "--model"];
-    let arguments = arguments.into_iter().chain([start.replica_model.as_str()]);
+    let arguments = arguments.into_iter().chain([start.replica_model.name]);
     Ok(Program { path, arguments: arguments.map(str::to_owned).collect() })
 }
 
@@ -227,8 +271,11 @@ const fn care(health: &Health) -> Care {
 }
 
 fn parse_method(name: &str) -> Result<&'static Method, String> {
-    placement::method(name).ok_or_else(|| {
-        let names = placement::names().collect::<Vec<_>>().join(", ");
+    // One that goes by the load as well would need to be told of it.
+    let by_key = |method: &&Method| method.choice == Choice::Key;
+    placement::method(name).filter(by_key).ok_or_else(|| {
+        let names = METHODS.iter().filter(by_key).map(|method| method.name);
+        let names = names.collect::<Vec<_>>().join(", ");
         format!("there is no such method; the methods are {names}")
     })
 }

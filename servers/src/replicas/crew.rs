@@ -9,7 +9,7 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::attendant::{Attendant, Routine};
-use super::membership::{Membership, View};
+use super::membership::View;
 use super::name::Name;
 use super::wish::{Refusal, Wish};
 
@@ -17,7 +17,6 @@ use super::wish::{Refusal, Wish};
 #[derive(Debug)]
 pub(crate) struct Crew {
     routine: Arc<Routine>,
-    membership: Membership,
     /// Held for as long as a change takes. Who only looks does not need it.
     hands: Mutex<Hands>,
 }
@@ -29,15 +28,20 @@ struct Hands {
 }
 
 impl Crew {
-    /// Nobody yet; `view` is what those who join will join.
-    pub(crate) fn new(routine: Routine, view: View) -> Self {
-        let membership = Membership::new(view);
-        Self { routine: Arc::new(routine), membership, hands: Mutex::default() }
+    /// Nobody yet.
+    pub(crate) fn new(routine: Routine) -> Self {
+        Self { routine: Arc::new(routine), hands: Mutex::default() }
     }
 
     /// The replicas now.
     pub(crate) fn view(&self) -> Arc<View> {
-        self.membership.view()
+        self.routine.lineup.membership.view()
+    }
+
+    /// Puts another view in place, for the front as well.
+    fn replace(&self, view: View) {
+        self.routine.lineup.membership.replace(view);
+        self.routine.lineup.refresh();
     }
 
     /// Starts `Server-1` to `Server-N`.
@@ -97,7 +101,7 @@ impl Crew {
         }
         let seats = joining.iter().map(|each| Arc::clone(&each.seat)).collect::<Vec<_>>();
         match self.view().with(&seats) {
-            Ok(view) => self.membership.replace(view),
+            Ok(view) => self.replace(view),
             Err(refused) => {
                 dismiss(joining);
                 return Err(Refusal::NotStarted(refused.to_string()));
@@ -122,7 +126,7 @@ impl Crew {
     }
 
     fn leave(&self, hands: &mut Hands, names: &[Name]) {
-        self.membership.replace(self.view().without(names));
+        self.replace(self.view().without(names));
         dismiss(names.iter().filter_map(|name| hands.attendants.remove(name)).collect());
     }
 }

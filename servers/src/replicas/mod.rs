@@ -1,11 +1,9 @@
 //! A balancer that keeps its replicas alive: processes of this program, started, watched, replaced.
 //!
 //! ```text
-//!   clients ──▶ front ──▶ replicas            the front asks the view whose turn it is
-//!                 │           ▲
-//!                 │           │ starts, watches, stops
-//!                 ▼           │
-//!               admin ──▶   crew ──▶ membership ──▶ view ◀── front
+//!   clients ──▶ front ── registered paths ──▶ replicas ◀── starts, watches, stops ── crew
+//!                 │  └── whose turn is it? ──▶ lineup, view ◀── who serves? ──────────┘ ▲
+//!                 └───── everything else ────▶ admin ──────── more, fewer ─────────────┘
 //! ```
 //!
 //! | module         | what lives there                                                          |
@@ -14,7 +12,8 @@
 //! | [`control`]    | `servers control`: a client of the admin API                              |
 //! | `admin`        | the API over HTTP: `/rep`, `/add`, `/rm`, and an error for anything else  |
 //! | `wish`         | what a client asks of the API, checked as a whole before anything changes |
-//! | `forward`      | sends a request on to the replica whose turn it is, or to the next        |
+//! | `front`        | what clients talk to: a proxy that sends them to replicas, or to the API  |
+//! | `lineup`       | the replicas in service, as the proxy knows them, and its policy          |
 //! | `crew`         | all replicas: takes some in, lets some go, one change at a time           |
 //! | `attendant`    | one replica: the thread that starts it, watches it and starts it again    |
 //! | `membership`   | which replicas there are, and whose turn it is for a request              |
@@ -45,8 +44,9 @@ pub mod control;
 mod crew;
 mod events;
 mod exchange;
-mod forward;
+mod front;
 mod leash;
+mod lineup;
 mod membership;
 mod name;
 mod process;

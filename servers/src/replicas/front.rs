@@ -1,0 +1,145 @@
+//! What clients talk to: a proxy on any of the models, with two sites behind it.
+//!
+//! Requests for registered paths go to a replica, by the [lineup](super::lineup). All others go to the
+//! admin API, and so do those that no replica could answer: it has the words for that.
+
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use wire::http1::{Answer, Content, Limits, StatusCode};
+
+use super::lineup::Lineup;
+use super::membership::Membership;
+use crate::apps::{App, say_no_room};
+use crate::proxy::forward::Forward;
+use crate::proxy::health::ejection::Ejection;
+use crate::proxy::options::Affinity;
+use crate::proxy::site::{Manners, ProxySite, Routes};
+use crate::proxy::{BackendSpec, Outcome, Settings, Upstreams, policy};
+use crate::session::Session;
+use crate::worker::Worker;
+
+/// Idle connections that each worker keeps to each replica.
+const LINKS_MAX: usize = 64;
+/// A change may take long: the slowest start, the slowest stop, batch by batch.
+const CHANGE_MAX: Duration = Duration::from_secs(3600);
+/// Until a client or a replica reads what was sent to it.
+const WRITE: Duration = Duration::from_secs(30);
+
+/// Which paths replicas answer.
+#[derive(Debug)]
+pub(crate) struct Paths(pub(crate) Vec<String>);
+
+impl Paths {
+    /// Whether that is one: itself, or the beginning of it, where that ends with a slash.
+    pub(crate) fn have(&self, path: &str) -> bool {
+        let mut all = self.0.iter();
+        all.any(|known| path == known || known.ends_with('/') && path.starts_with(known))
+    }
+}
+
+/// The front.
+#[derive(Debug)]
+pub(crate) struct Front(Arc<Switch>);
+
+/// Where a request goes.
+#[derive(Debug)]
+struct Switch {
+    paths: Arc<Paths>,
+    membership: Arc<Membership>,
+    replicas: Arc<ProxySite>,
+    admin: Arc<ProxySite>,
+}
+
+impl Front {
+    /// A front of these replicas, each exchange with one of them within `patience`, and of the admin
+    /// API at that address.
+    ///
+    /// # Errors
+    /// When the proxy has no policy of the name that it takes for the one API.
+    pub(crate) fn new(
+        paths: Arc<Paths>,
+        lineup: &Lineup,
+        admin: SocketAddr,
+        patience: Duration,
+    ) -> anyhow::Result<Self> {
+        let manners = Manners {
+            affinity: Affinity::Request,
+            connect: patience,
+            reply: patience,
+            write: WRITE,
+            retries: 2,
+            links_max: LINKS_MAX,
+            unanswered,
+        };
+        let of_admin =
+            Manners { reply: CHANGE_MAX, retries: 0, unanswered: admin_is_silent, ..manners };
+        let upstreams = Arc::new(only(admin)?);
+        Ok(Self(Arc::new(Switch {
+            paths,
+            membership: Arc::clone(&lineup.membership),
+            replicas: Arc::new(ProxySite::new(Arc::clone(&lineup.upstreams), manners)),
+            admin: Arc::new(ProxySite::new(upstreams, of_admin)),
+        })))
+    }
+}
+
+/// Backends of which there is one.
+fn only(address: SocketAddr) -> anyhow::Result<Upstreams> {
+    let settings = Settings {
+        policy: policy::policy("round-robin").context("the policy `round-robin` is gone")?,
+        seed: 0,
+        slow_start: Duration::ZERO,
+        ejection: Ejection { fall: u32::MAX, first: Duration::from_secs(1) },
+    };
+    Ok(Upstreams::new(settings, vec![BackendSpec { address, weight: 1 }])?)
+}
+
+impl App for Front {
+    fn open(&self, stream: TcpStream, worker: &mut Worker<'_>) -> Box<dyn Session> {
+        let routes = Arc::clone(&self.0);
+        Box::new(Forward::along(routes, stream, Limits::default(), worker.control.now()))
+    }
+
+    fn turn_away(&self, stream: TcpStream) {
+        say_no_room(stream);
+    }
+}
+
+impl Routes for Switch {
+    fn site(&self, path: &str) -> Arc<ProxySite> {
+        let alive = || self.membership.view().seats().any(|seat| seat.address().is_some());
+        let site = if self.paths.have(path) && alive() { &self.replicas } else { &self.admin };
+        Arc::clone(site)
+    }
+}
+
+/// What the API says of a request that replicas have not answered. That it is a 400 is the contract: see
+/// [`super::admin`].
+fn unanswered(last: Option<Outcome>) -> Answer {
+    let words: &[u8] = match last {
+        None => b"{\"message\":\"<Error> No servers alive\",\"status\":\"failure\"}\n",
+        Some(_) => b"{\"message\":\"<Error> Server did not respond\",\"status\":\"failure\"}\n",
+    };
+    Answer::new(StatusCode::BAD_REQUEST, "application/json", Content::Static(words))
+}
+
+fn admin_is_silent(_: Option<Outcome>) -> Answer {
+    const WORDS: &[u8] =
+        b"{\"message\":\"<Error> The balancer does not answer\",\"status\":\"failure\"}\n";
+    Answer::new(StatusCode::SERVICE_UNAVAILABLE, "application/json", Content::Static(WORDS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_known_as_it_is_or_by_its_beginning() {
+        let paths = Paths(vec!["/home".into(), "/bytes/".into()]);
+        assert!(["/home", "/bytes/", "/bytes/7"].into_iter().all(|path| paths.have(path)));
+        assert!(["/", "/home/", "/homes", "/bytes"].into_iter().all(|path| !paths.have(path)));
+    }
+}
