@@ -33,7 +33,7 @@ pub fn checks(site: &Site, mode: &str) -> Vec<Check> {
 
 fn follow(site: &Site, mode: &str, checks: &mut Checks<'_>) -> Result<()> {
     let stage = site.pair()?;
-    let address = stage.hosts[1].address;
+    let address = stage.host(1)?.address;
     let sink = format!("packet sink --listen {address}:{PORT} --room {ROOM}");
     let sink = ready(&stage, 1, &sink)?;
     let filter = ready(&stage, 1, &filter(mode))?;
@@ -54,7 +54,7 @@ fn follow(site: &Site, mode: &str, checks: &mut Checks<'_>) -> Result<()> {
 
 fn flood(site: &Site, mode: &str, checks: &mut Checks<'_>) -> Result<()> {
     let stage = site.pair()?;
-    let address = stage.hosts[1].address;
+    let address = stage.host(1)?.address;
     let sink = ready(&stage, 1, &format!("packet sink --listen {address}:{PORT}"))?;
     let filter = ready(&stage, 1, &filter(mode))?;
     let count = site.effort.flood;

@@ -77,7 +77,7 @@ pub fn of_rates(rates: &[Rate], generator: Generator) -> Option<String> {
     let against = |taken: Taken| times(taken.per_s.median / socket);
     Some(format!(
         "{} takes in {} packets/s, {} a UDP socket's {}; {} takes in {}, {}",
-        hook.way.name,
+        capital(hook.way.name),
         short(hook.per_s.median),
         against(hook),
         short(socket),
@@ -85,6 +85,13 @@ pub fn of_rates(rates: &[Rate], generator: Generator) -> Option<String> {
         short(xsk.per_s.median),
         against(xsk)
     ))
+}
+
+/// With a capital, for the beginning of a sentence.
+fn capital(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| first.to_ascii_uppercase().to_string())
+        + letters.as_str()
 }
 
 /// What was expected of the earlier hooks, and what came out.
@@ -210,7 +217,7 @@ mod tests {
     fn rates(hook: f64, xsk: f64) -> Vec<Rate> {
         let mut rates = vec![
             rate(way::CHEAPEST, hook),
-            rate("AF_XDP native, busy", xsk),
+            rate("native AF_XDP (busy)", xsk),
             rate("UDP recvmmsg", 5e5),
         ];
         judge(&mut rates);
@@ -221,16 +228,16 @@ mod tests {
     fn the_sentence_has_the_ratios() {
         let words = of_rates(&rates(5e6, 4e6), Generator::Live).unwrap();
         assert!(words.contains("5 M packets/s, 10 × a UDP socket's 500 k"), "{words}");
-        assert!(words.ends_with("AF_XDP native, busy takes in 4 M, 8 ×"), "{words}");
+        assert!(words.ends_with("native AF_XDP (busy) takes in 4 M, 8 ×"), "{words}");
     }
 
     #[test]
     fn an_expectation_that_is_not_met_says_what_is_known() {
         let words = expectations(&rates(3e6, 4e6));
-        assert!(words[0].starts_with("Not held: XDP drop, native"), "{}", words[0]);
+        assert!(words[0].starts_with("Not held: native XDP drop"), "{}", words[0]);
         assert!(words[0].contains("6 × as") || words[0].contains("took in 6 ×"), "{}", words[0]);
         assert!(words[0].contains("The generator was the limit"), "{}", words[0]);
-        assert!(words[1].starts_with("Held: AF_XDP native, busy"), "{}", words[1]);
+        assert!(words[1].starts_with("Held: native AF_XDP (busy)"), "{}", words[1]);
     }
 
     #[test]

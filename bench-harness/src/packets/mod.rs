@@ -22,6 +22,7 @@ pub mod run;
 pub mod send_back;
 pub mod site;
 pub mod stage;
+mod tables;
 pub mod trip;
 pub mod typical;
 pub mod way;

@@ -2,14 +2,13 @@
 
 use super::check::{Check, Verdict};
 use super::findings;
-use super::rate::{Outcome, Rate};
+use super::rate::Outcome;
 use super::relay::Relay;
 use super::run::{CHECKS, JOBS, RATES, RELAYS, Run, TRIPS};
-use super::typical::Typical;
+use super::tables;
 use super::way::{Generator, WAYS};
 use crate::plot::Drawn;
-use crate::report::number::{grouped, octets, short, three};
-use crate::report::table::{markdown, prose};
+use crate::report::number::{octets, three};
 use crate::results::file;
 
 /// How to read the tables.
@@ -22,12 +21,12 @@ pub fn page(run: &Run, figures: &[Drawn]) -> String {
     text += &list(&statements(run));
     text += &charts(figures);
     for generator in Generator::ALL {
-        text += &rates(run, generator);
+        text += &tables::rates(run, generator);
     }
-    text += &trips(run);
-    text += &checks(&run.checks);
-    text += &jobs(run);
-    text += &relays(&run.relays);
+    text += &tables::trips(run);
+    text += &tables::checks(&run.checks);
+    text += &tables::jobs(run);
+    text += &tables::relays(&run.relays);
     text += &missing(run);
     text + READING + &host(run)
 }
@@ -58,15 +57,9 @@ fn of_checks(checks: &[Check]) -> Option<String> {
         .then(|| format!("{held} of {} statements about correctness held{skipped}.", held + broken))
 }
 
-/// The median over the passes of a way under a load.
-fn relayed(rows: &[Relay], way: &str, load: &str, column: fn(&Relay) -> f64) -> Option<Typical> {
-    let fits = |row: &&Relay| row.way == way && row.load == load && row.outcome == Outcome::Ok;
-    Typical::of(rows.iter().filter(fits).map(column))
-}
-
 fn of_relays(rows: &[Relay]) -> Option<String> {
-    let small = |way| relayed(rows, way, "small", |row| row.relay_us_each);
-    let bulk = |way| relayed(rows, way, "bulk", |row| row.octets_per_s);
+    let small = |way| tables::relayed(rows, way, "small", |row| row.relay_us_each);
+    let bulk = |way| tables::relayed(rows, way, "bulk", |row| row.octets_per_s);
     let words = |way: &'static str| {
         let (each, rate) = (small(way)?.median, bulk(way)?.median);
         Some(format!("{way} {} µs and {}/s", three(each), octets(rate)))
@@ -92,114 +85,6 @@ fn charts(figures: &[Drawn]) -> String {
         format!("![{}]({}/{name})\n\n", figure.finding, file::PLOTS)
     };
     figures.iter().map(line).collect()
-}
-
-fn table(title: &str, head: &[&str], lines: Vec<Vec<String>>) -> String {
-    if lines.is_empty() {
-        return String::new();
-    }
-    let head = head.iter().map(ToString::to_string).collect();
-    let all: Vec<_> = std::iter::once(head).chain(lines).collect();
-    format!("## {title}\n\n{}\n", markdown(&all))
-}
-
-fn rates(run: &Run, generator: Generator) -> String {
-    let line = |taken: &findings::Taken| {
-        let rows = || findings::made(&run.rates, taken.way, generator);
-        let median = |column: fn(&Rate) -> f64| Typical::of(rows().map(column)).map(|t| t.median);
-        let number = |column| median(column).map_or_else(|| "-".into(), grouped);
-        vec![
-            taken.way.name.to_owned(),
-            short(median(|rate| rate.offered_per_s).unwrap_or(0.0)),
-            short(taken.per_s.median),
-            format!("{} to {}", short(taken.per_s.least), short(taken.per_s.most)),
-            format!("{} %", three(median(Rate::lost_percent).unwrap_or(0.0))),
-            number(|rate| rate.receiver_ns_each),
-            number(|rate| rate.host_ns_each),
-            taken.limit.map_or("-", |limit| limit.word()).to_owned(),
-        ]
-    };
-    let lines = findings::taken(&run.rates, generator).iter().map(line).collect();
-    let head = [
-        "way",
-        "offered/s",
-        "taken in/s",
-        "range",
-        "lost",
-        "receiver, ns each",
-        "host, ns each",
-        "limit",
-    ];
-    table(&format!("Packets {}", generator.words()), &head, lines)
-}
-
-fn trips(run: &Run) -> String {
-    let line = |sent: &findings::Sent| {
-        let fits = |way: &str| way == sent.way.name;
-        let rows =
-            || run.trips.iter().filter(|trip| fits(&trip.way) && trip.outcome == Outcome::Ok);
-        let us = |ns: f64| three(ns / 1e3);
-        let p999 = Typical::of(rows().map(|trip| trip.p999_ns as f64)).map_or(0.0, |t| t.median);
-        let (count, lost) = rows().fold((0, 0), |(n, l), trip| (n + trip.trips, l + trip.lost));
-        vec![
-            sent.way.echo_name(),
-            us(sent.p50.median),
-            us(sent.p99.median),
-            us(p999),
-            grouped(count as f64),
-            lost.to_string(),
-        ]
-    };
-    let lines = findings::sent(&run.trips).iter().map(line).collect();
-    let head = ["way", "p50, µs", "p99, µs", "p99.9, µs", "round trips", "lost"];
-    table("One datagram to and fro", &head, lines)
-}
-
-fn checks(checks: &[Check]) -> String {
-    if checks.is_empty() {
-        return String::new();
-    }
-    let head = ["subject", "way", "statement", "has to be", "is", "verdict"].map(ToOwned::to_owned);
-    let line = |check: &Check| {
-        let Check { subject, way, statement, expected, found, .. } = check.clone();
-        vec![subject, way, statement, expected, found, check.verdict.word().to_owned()]
-    };
-    let all: Vec<_> = std::iter::once(head.to_vec()).chain(checks.iter().map(line)).collect();
-    format!("## Correctness\n\n{}\n", prose(&all))
-}
-
-fn jobs(run: &Run) -> String {
-    let made = run.jobs.iter().filter(|row| row.outcome == Outcome::Ok);
-    let line = |row: &super::jobs::Jobs| {
-        let numbers = [row.asked, row.rejected, row.done].map(|number| grouped(number as f64));
-        let most = row.most_at_once.to_string();
-        let rate = grouped(row.done as f64 / row.seconds.max(f64::MIN_POSITIVE));
-        [row.balancer.clone()].into_iter().chain(numbers).chain([most, rate]).collect()
-    };
-    let head = ["balancer", "asked", "rejected", "done", "most at once", "jobs/s"];
-    table("Jobs", &head, made.map(line).collect())
-}
-
-fn relays(rows: &[Relay]) -> String {
-    let mut lines = Vec::new();
-    for load in super::relay::LOADS {
-        for way in super::relay::WAYS {
-            let number = |column| relayed(rows, way, load.name, column).map(|t| t.median);
-            let Some(p50) = number(|row| row.p50_us) else { continue };
-            let rate = number(|row| row.octets_per_s).unwrap_or(0.0);
-            let each = number(|row| row.relay_us_each).unwrap_or(0.0);
-            let size = octets(load.size as f64);
-            lines.push(vec![
-                way.to_owned(),
-                size,
-                three(p50),
-                format!("{}/s", octets(rate)),
-                three(each),
-            ]);
-        }
-    }
-    let head = ["way", "message", "p50, µs", "carried", "relay, µs each"];
-    table("Relays", &head, lines)
 }
 
 /// Rows without numbers, a line for each reason.

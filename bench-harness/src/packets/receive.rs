@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::cpu::Used;
 use super::rate::{Outcome, Rate};
 use super::site::{self, PORT, Site, output, ready};
-use super::way::{Generator, Kind, Way};
+use super::way::{Generator, Way};
 use crate::launch::child::Child;
 
 /// The host that generates, and the one that is measured.
@@ -83,8 +83,8 @@ pub fn rate(site: &Site, way: &Way, generator: Generator, pass: u32) -> Rate {
 
 fn measure(site: &Site, way: &Way, generator: Generator, blank: Rate) -> Result<Rate> {
     let stage = site.pair()?;
-    let address = stage.hosts[FAR].address;
-    let receiver = ready(&stage, FAR, &way.sink_line(address, PORT))?;
+    let address = stage.host(FAR)?.address;
+    let receiver = ready(&stage, FAR, &way.line(way.sink, address))?;
     let before = Used::by(receiver.pid())?;
     let line = generator.line(&format!("{address}:{PORT}"), site.effort.rate);
     let made: Generated = site::run(&stage, NEAR, &line, site.effort.rate)?;
@@ -110,19 +110,6 @@ fn row(blank: Rate, made: &Generated, counted: Counted, used: Used) -> Rate {
         generator_ns_each: each(made.user_s + made.system_s),
         host_ns_each: each(used.host),
         ..blank
-    }
-}
-
-impl Way {
-    /// The line of the program that takes packets in.
-    #[must_use]
-    pub fn sink_line(&self, address: std::net::Ipv4Addr, port: u16) -> String {
-        let place = match self.kind {
-            Kind::Socket => format!("--listen {address}:{port}"),
-            Kind::Xsk => format!("--interface eth0 --listen {address}:{port}"),
-            Kind::Hook => format!("--interface eth0 --port {port}"),
-        };
-        format!("packet {} {place}", self.sink)
     }
 }
 

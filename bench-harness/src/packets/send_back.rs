@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::rate::Outcome;
 use super::site::{self, PORT, Site, ready};
 use super::trip::{Said, Trip};
-use super::way::{Kind, Way};
+use super::way::Way;
 
 /// Makes a trial; what goes wrong is a row, too. None for a way that sends nothing back.
 #[must_use]
@@ -28,13 +28,8 @@ fn measure(site: &Site, way: &Way, echo: &str) -> Result<Said> {
     let (near, far) = (0, 1);
     // What a program sends back natively arrives only where a program runs, too.
     let _pass = ready(&stage, near, "packet attach --program pass")?;
-    let address = stage.hosts[far].address;
-    let place = match way.kind {
-        Kind::Socket => format!("--listen {address}:{PORT}"),
-        Kind::Xsk => format!("--interface eth0 --listen {address}:{PORT}"),
-        Kind::Hook => format!("--interface eth0 --port {PORT}"),
-    };
-    let _echo = ready(&stage, far, &format!("packet {echo} {place}"))?;
+    let address = stage.host(far)?.address;
+    let _echo = ready(&stage, far, &way.line(echo, address))?;
     let ms = site.effort.trips.as_millis();
     let ping = format!("packet generate ping --to {address}:{PORT} --duration {ms}ms");
     site::run(&stage, near, &ping, site.effort.trips)

@@ -89,13 +89,20 @@ impl Stage {
         }
     }
 
+    /// A host, by its place in the order of addresses.
+    ///
+    /// # Errors
+    /// When there are not so many.
+    pub fn host(&self, place: usize) -> Result<&Host> {
+        self.hosts.get(place).with_context(|| format!("the bed has no host {place}"))
+    }
+
     /// Starts `servers` with these arguments on a host.
     ///
     /// # Errors
     /// When there is no such host, or the program can't be started.
     pub fn start(&self, host: usize, role: Role, arguments: &[&str]) -> Result<Child> {
-        let namespace = &self.hosts.get(host).context("there is no such host")?.namespace;
-        self.start_in(namespace, role, arguments)
+        self.start_in(&self.host(host)?.namespace, role, arguments)
     }
 
     /// The same, in the middle.

@@ -1,6 +1,10 @@
 //! The ways of receiving, and the generators: a line each, with the program that it is.
 
+use std::net::Ipv4Addr;
+
 use serde::{Deserialize, Serialize};
+
+use super::site::PORT;
 
 /// Where packets are met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,14 +24,14 @@ pub struct Way {
     pub name: &'static str,
     /// What it is.
     pub kind: Kind,
-    /// What `servers packet` is told to take packets in; the port comes behind it.
+    /// What `servers packet` is told to take packets in; the place comes behind it.
     pub sink: &'static str,
     /// What it is told to send them back.
     pub echo: Option<&'static str>,
 }
 
 /// The way that costs least: what a generator can send is measured with it.
-pub const CHEAPEST: &str = "XDP drop, native";
+pub const CHEAPEST: &str = "native XDP drop";
 
 /// Every way, from the last place that a packet comes to to the first.
 pub const WAYS: [Way; 8] = [
@@ -44,31 +48,31 @@ pub const WAYS: [Way; 8] = [
         echo: Some("echo --wait recvmmsg"),
     },
     Way {
-        name: "AF_XDP generic, poll",
+        name: "generic AF_XDP (poll)",
         kind: Kind::Xsk,
         sink: "sink --mode generic --wait poll",
         echo: Some("echo --mode generic --wait poll"),
     },
     Way {
-        name: "AF_XDP generic, busy",
+        name: "generic AF_XDP (busy)",
         kind: Kind::Xsk,
         sink: "sink --mode generic --wait busy",
         echo: Some("echo --mode generic --wait busy"),
     },
     Way {
-        name: "AF_XDP native, poll",
+        name: "native AF_XDP (poll)",
         kind: Kind::Xsk,
         sink: "sink --mode native --wait poll",
         echo: Some("echo --mode native --wait poll"),
     },
     Way {
-        name: "AF_XDP native, busy",
+        name: "native AF_XDP (busy)",
         kind: Kind::Xsk,
         sink: "sink --mode native --wait busy",
         echo: Some("echo --mode native --wait busy"),
     },
     Way {
-        name: "XDP drop, generic",
+        name: "generic XDP drop",
         kind: Kind::Hook,
         sink: "filter --mode generic",
         echo: Some("attach --program echo --mode generic"),
@@ -82,6 +86,16 @@ pub const WAYS: [Way; 8] = [
 ];
 
 impl Way {
+    /// The whole line of a program that meets packets in this way, on a host with this address.
+    #[must_use]
+    pub fn line(&self, program: &str, address: Ipv4Addr) -> String {
+        let place = match self.kind {
+            Kind::Socket => format!("--listen {address}:{PORT}"),
+            Kind::Xsk | Kind::Hook => format!("--interface eth0 --port {PORT}"),
+        };
+        format!("packet {program} {place}")
+    }
+
     /// Its name where it sends packets back: the hook drops nothing then.
     #[must_use]
     pub fn echo_name(&self) -> String {
