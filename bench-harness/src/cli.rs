@@ -119,6 +119,9 @@ pub struct Run {
     /// worth keeping
     #[arg(long, conflicts_with_all = ["duration", "repeat"])]
     pub quick: bool,
+    /// Write down the CPU time of each process and of the host once a second, in samples.csv
+    #[arg(long)]
+    pub cpu_samples: bool,
     /// Cite this calibration of the load generator: the `calibration.json` of `loadgen calibrate`
     #[arg(long, value_name = "FILE")]
     pub calibration: Option<PathBuf>,

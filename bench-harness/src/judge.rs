@@ -8,9 +8,11 @@
 use loadgen::report::{Requests, Summary};
 use loadgen::verdict::{Check, Standing};
 
+use crate::backends;
 use crate::experiment::model::AtOnce;
 use crate::failure::Failure;
 use crate::launch::Counters;
+use crate::launch::pinning::Pinning;
 use crate::record::{Limit, Outcome, Row};
 
 /// From this share on, the server's CPUs count as used up.
@@ -91,7 +93,7 @@ fn worthless(summary: &Summary) -> Option<(Failure, String)> {
 pub(crate) fn wrong(summary: &Summary) -> Option<String> {
     let (errors, before) = (&summary.errors, &summary.errors_before);
     let Requests { unasked, .. } = summary.requests;
-    if errors.mismatch + errors.status + before.mismatch + before.status > 0 {
+    if [errors, before].iter().any(|of| of.mismatch + of.mispaired + of.status > 0) {
         return Some(format!("wrong answers: {}", classes(summary)));
     }
     (unasked > 0).then(|| format!("wrong answers: {unasked} that nobody had asked for"))
@@ -142,6 +144,7 @@ pub(crate) fn classes(summary: &Summary) -> String {
         ("timeout", e.timeout),
         ("status", e.status),
         ("mismatch", e.mismatch),
+        ("mispaired", e.mispaired),
     ];
     let occurred = all.iter().filter(|(_, count)| *count > 0);
     let words: Vec<_> = occurred.map(|(class, count)| format!("{class} {count}")).collect();
@@ -149,12 +152,13 @@ pub(crate) fn classes(summary: &Summary) -> String {
 }
 
 /// Whose CPU was used up.
-pub(crate) fn limit(summary: &Summary, row: &Row) -> Option<Limit> {
+pub(crate) fn limit(summary: &Summary, row: &Row, pinning: &Pinning) -> Option<Limit> {
     let client = failed(summary, check::BUSY).is_some();
     let server = row.server_cpu_share? >= SERVER_BUSY;
     Some(match (server, client) {
         (true, true) => Limit::Both,
         (true, false) => Limit::Server,
+        (false, _) if backends::were_the_limit(row, pinning) => Limit::Backends,
         (false, true) => Limit::Client,
         (false, false) => Limit::Neither,
     })

@@ -11,6 +11,7 @@
 //!                  └──▶ launch (real processes, or scripted ones in tests)
 //! ```
 
+mod backends;
 pub mod balance;
 pub mod calibration;
 pub mod cli;

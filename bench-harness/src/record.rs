@@ -16,8 +16,8 @@ use crate::probe::quiet::DISTURBANCE;
 /// From this share on, in percent, stolen CPU time counts as a disturbance.
 const STEAL: f64 = 2.0;
 
-/// Between two names in `verdict_reasons`.
-const REASON_END: &str = "; ";
+/// Between two values of a list in one cell.
+pub(crate) const REASON_END: &str = "; ";
 
 /// How a trial ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,6 +89,8 @@ pub enum Limit {
     Client,
     /// Both did.
     Both,
+    /// The CPUs of the backends of a proxy were used up, and its own were not.
+    Backends,
     /// Neither did: waiting was the limit.
     Neither,
 }
@@ -177,6 +179,13 @@ pub struct Row {
     pub requests_each: Option<u64>,
     pub tables: Option<u64>,
     pub failure: Option<Failure>,
+    pub policy: Option<String>,
+    pub backends: Option<usize>,
+    pub backend_answered: Option<String>,
+    pub backend_accepted: Option<String>,
+    pub backend_us_per_request: Option<f64>,
+    pub backend_busiest_cpu_share: Option<f64>,
+    pub errors_mispaired: Option<u64>,
 }
 
 impl Row {
@@ -195,6 +204,7 @@ impl Row {
             idle: cell.idle,
             size_octets: cell.size,
             rate_asked_per_s: cell.rate,
+            policy: cell.policy.clone(),
             ..Self::default()
         }
     }
@@ -265,6 +275,7 @@ impl Row {
         self.errors_timeout = Some(errors.timeout);
         self.errors_status = Some(errors.status);
         self.errors_mismatch = Some(errors.mismatch);
+        self.errors_mispaired = Some(errors.mispaired);
         self.errors_before = Some(summary.errors_before.total());
     }
 
@@ -358,7 +369,7 @@ fn share(usage: &Usage, elapsed_ns: u64, cpus: u64) -> Option<f64> {
     per(usage.user_ns + usage.system_ns, elapsed_ns * cpus)
 }
 
-fn per(total: u64, count: u64) -> Option<f64> {
+pub(crate) fn per(total: u64, count: u64) -> Option<f64> {
     (count > 0).then(|| total as f64 / count as f64)
 }
 

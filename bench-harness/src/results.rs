@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::calibration::Calibration;
 use crate::experiment::load::Source;
 use crate::fault::usage;
+use crate::launch::sampler::Sample;
 use crate::manifest::Manifest;
 use crate::record::Row;
 use crate::runner::Measurement;
@@ -30,6 +31,8 @@ pub mod file {
     pub const TRIALS: &str = "trials.csv";
     /// A histogram a trial.
     pub const HISTOGRAMS: &str = "histograms.csv";
+    /// CPU time once a second, if the experiment asks for it.
+    pub const SAMPLES: &str = "samples.csv";
     /// Where the time of requests went, if the kernel was asked.
     pub const PATH: &str = "path.csv";
     /// What `loadgen calibrate` found, if it was made.
@@ -77,6 +80,19 @@ impl Way {
     }
 }
 
+/// The CPU time of one process in one second of one trial.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Second {
+    /// The number of the trial.
+    pub trial: usize,
+    /// Seconds since the load generator was started.
+    pub at_s: f64,
+    /// `server`, `backend-1`, `loadgen`, or `host` for everything that runs on it.
+    pub process: String,
+    /// CPU time over elapsed time: 1 is a whole CPU.
+    pub cpus: f64,
+}
+
 /// The folder of a run that is being made.
 #[derive(Debug)]
 pub struct Recorder {
@@ -85,6 +101,8 @@ pub struct Recorder {
     histograms: Writer<File>,
     /// Made when the first trial with stamps is added.
     ways: Option<Writer<File>>,
+    /// Made when the first trial with samples is added.
+    samples: Option<Writer<File>>,
 }
 
 impl Recorder {
@@ -96,7 +114,7 @@ impl Recorder {
         let path = fresh(&root.join(experiment), name)?;
         let trials = table_at(&path.join(file::TRIALS))?;
         let histograms = table_at(&path.join(file::HISTOGRAMS))?;
-        Ok(Self { path, trials, histograms, ways: None })
+        Ok(Self { path, trials, histograms, ways: None, samples: None })
     }
 
     /// The folder.
@@ -124,7 +142,24 @@ impl Recorder {
             self.histograms.serialize(histogram).context("writing a histogram")?;
             self.histograms.flush().context("writing a histogram")?;
         }
-        self.append_ways(measurement)
+        self.append_ways(measurement)?;
+        self.append_samples(measurement)
+    }
+
+    fn append_samples(&mut self, measurement: &Measurement) -> Result<()> {
+        if measurement.samples.is_empty() {
+            return Ok(());
+        }
+        let table = match self.samples.take() {
+            Some(table) => table,
+            None => table_at(&self.path.join(file::SAMPLES))?,
+        };
+        let table = self.samples.insert(table);
+        for Sample { at_s, process, cpus } in measurement.samples.clone() {
+            let second = Second { trial: measurement.row.trial, at_s, process, cpus };
+            table.serialize(second).context("writing a sample")?;
+        }
+        table.flush().context("writing a sample")
     }
 
     fn append_ways(&mut self, measurement: &Measurement) -> Result<()> {

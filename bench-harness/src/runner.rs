@@ -9,13 +9,15 @@ use anyhow::{Error, anyhow};
 use loadgen::report::{Path, Summary};
 
 use crate::experiment::model::{AtOnce, Dependence, Model};
+use crate::experiment::proxy::Proxy;
 use crate::experiment::{Load, Trial};
 use crate::failure::Failure;
 use crate::launch::pinning::Pinning;
-use crate::launch::{Count, Counters, Launcher, LoadPlan, Schedule, ServerPlan, summary};
+use crate::launch::sampler::Sample;
+use crate::launch::{Behind, Count, Launcher, Left, LoadPlan, Schedule, ServerPlan, summary};
 use crate::probe::quiet::Interval;
-use crate::record::{Outcome, Row};
-use crate::{counted, judge};
+use crate::record::{Limit, Outcome, Row};
+use crate::{backends, counted, judge};
 
 /// What all trials of a run have in common.
 #[derive(Clone, Debug)]
@@ -26,6 +28,8 @@ pub struct Setting {
     pub experiment: String,
     /// The load.
     pub load: Load,
+    /// What stands behind proxies.
+    pub proxy: Proxy,
     /// The CPUs of each role.
     pub pinning: Pinning,
     /// The models on offer.
@@ -45,6 +49,8 @@ pub struct Measurement {
     pub histogram: String,
     /// Where the time of requests went; empty unless the experiment asks for stamps.
     pub path: Path,
+    /// CPU time once a second; empty unless the experiment asks for it.
+    pub samples: Vec<Sample>,
 }
 
 /// Runs a trial to its end, or to its failure.
@@ -60,7 +66,9 @@ pub fn run_trial(trial: &Trial, setting: &Setting, launcher: &mut dyn Launcher) 
     row.host_steal_percent = others.steal_percent;
     row.host_others_cpus = others.cpus;
     match result {
-        Ok((summary, counters)) => measured(row, &summary, counters, setting),
+        Ok((summary, left)) => {
+            Measurement { samples: launcher.samples(), ..measured(row, &summary, &left, setting) }
+        }
         Err((failure, error)) => failed(row, Some(failure), &error),
     }
 }
@@ -75,43 +83,44 @@ pub fn not_made(trial: &Trial, setting: &Setting, because: &str) -> Measurement 
 fn failed(mut row: Row, failure: Option<Failure>, error: &Error) -> Measurement {
     (row.outcome, row.failure) = (Outcome::Failed, failure);
     row.error = Some(format!("{error:#}").replace('\n', "; "));
-    Measurement { row, histogram: String::new(), path: Path::default() }
+    Measurement { row, histogram: String::new(), path: Path::default(), samples: Vec::new() }
 }
 
-fn measured(
-    mut row: Row,
-    summary: &Summary,
-    counters: Option<Counters>,
-    setting: &Setting,
-) -> Measurement {
+fn measured(mut row: Row, summary: &Summary, left: &Left, setting: &Setting) -> Measurement {
     row.take_summary(summary, &setting.pinning);
+    let counters = left.counters;
     if let Some(counters) = &counters {
         row.take_counters(counters);
     }
+    row.take_backends(&left.backends);
     let at_once = setting.at_once(&row.model);
     let judgement = match row.requests_each {
         None => judge::judge(summary, counters, at_once),
         Some(each) => counted::judge(summary, counters, at_once, each),
     };
     (row.outcome, row.failure, row.error) = (judgement.outcome, judgement.failure, judgement.error);
-    row.limited_by = judge::limit(summary, &row);
+    row.limited_by = judge::limit(summary, &row, &setting.pinning);
+    if row.outcome == Outcome::Ok && row.limited_by == Some(Limit::Backends) {
+        row.outcome = Outcome::Invalid;
+        row.error = backends::limit(&row, &setting.pinning);
+    }
     let (histogram, path) = (summary.latency.histogram.clone(), summary.path.clone());
-    Measurement { row, histogram, path: path.unwrap_or_default() }
+    Measurement { row, histogram, path: path.unwrap_or_default(), samples: Vec::new() }
 }
 
 fn attempt(
     server: &ServerPlan,
     load: &LoadPlan,
     launcher: &mut dyn Launcher,
-) -> Result<(Summary, Option<Counters>), (Failure, Error)> {
+) -> Result<(Summary, Left), (Failure, Error)> {
     let server = launcher
         .serve(server)
         .map_err(|error| (Failure::Start, error.context("the server did not start")))?;
     let said = launcher.load(load, &*server);
     let stopped = server.stop();
     match (said, stopped) {
-        (Ok(text), Ok(counters)) => {
-            Ok((summary::read(&text).map_err(|error| (Failure::Load, error))?, counters))
+        (Ok(text), Ok(left)) => {
+            Ok((summary::read(&text).map_err(|error| (Failure::Load, error))?, left))
         }
         (Ok(_), Err(server)) => Err((Failure::Died, server.context("the server failed"))),
         (Err(load), Ok(_)) => Err((Failure::Load, load.context("the load generator failed"))),
@@ -144,8 +153,11 @@ fn server_plan(trial: &Trial, setting: &Setting) -> ServerPlan {
         AtOnce::Workers { .. } => asked,
         _ => asked.or(cpus),
     };
-    let options = tables(trial, setting);
-    ServerPlan { workers, options, ..ServerPlan::new(&trial.cell.model, trial.cell.app) }
+    let (app, policy) = (trial.cell.app, trial.cell.policy.clone());
+    let behind = app.is_proxy().then(|| Behind::new(app, &setting.proxy, policy));
+    let more = behind.iter().flat_map(|_| setting.proxy.options.clone());
+    let options = tables(trial, setting).into_iter().chain(more).collect();
+    ServerPlan { model: trial.cell.model.clone(), app, workers, options, behind }
 }
 
 /// More descriptor tables, where one does not hold all the clients.
@@ -173,6 +185,7 @@ fn load_plan(trial: &Trial, setting: &Setting) -> LoadPlan {
         stamps: load.stamps,
         count: count(trial, setting),
         message: load.message.clone(),
+        samples: load.cpu_samples,
     }
 }
 

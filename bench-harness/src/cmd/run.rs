@@ -44,6 +44,9 @@ pub fn run(options: &cli::Run, places: &Places) -> Result<()> {
     let binaries = Binaries::find(places.bin_dir.as_deref())?;
     let models = binaries.models()?;
     source.check_models(&models)?;
+    if source.names_policies() {
+        source.check_policies(&binaries.policies()?)?;
+    }
     verify::check_names(&options.cells.models, &models)?;
     let source = adjusted(source, options);
     let mut expansion = matrix::expand(&source.experiment, &models, &condition(&options.cells)?);
@@ -72,6 +75,7 @@ fn adjusted(mut source: Source, options: &cli::Run) -> Source {
         _ => {}
     }
     experiment.load.measure = options.duration.unwrap_or(experiment.load.measure);
+    experiment.load.cpu_samples |= options.cpu_samples;
     source
 }
 
@@ -92,6 +96,8 @@ fn measure(
     let seed = options.seed.unwrap_or_else(clock_seed);
     let trials = order::interleaved(&expansion.cells, source.experiment.repeat.get(), seed);
     let pinning = Pinning::of_this_host()?;
+    let proxied = expansion.cells.iter().any(|cell| cell.app.is_proxy());
+    let pinning = if proxied { pinning.with_backends() } else { pinning };
     let (host, build) = (Host::look(), Build::look(&binaries));
     let name = Manifest::run_name(&host, &build);
     let mut recorder = Recorder::create(&options.out, &source.name, &name)?;
@@ -99,6 +105,7 @@ fn measure(
         run: recorder.run(),
         experiment: source.name.clone(),
         load: source.experiment.load.clone(),
+        proxy: source.experiment.proxy.clone().unwrap_or_default(),
         pinning,
         models,
         descriptors: getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(_, hard)| hard),

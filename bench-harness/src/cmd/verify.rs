@@ -81,14 +81,14 @@ pub(super) fn check_names(asked: &[String], models: &[Model]) -> Result<()> {
     }
 }
 
+/// Each model as a server; as proxies they are checked where an experiment has proxies.
 fn every(models: &[Model]) -> Vec<Pair> {
-    needed(models, |_, _| true)
+    needed(models, |_, app| !app.is_proxy())
 }
 
 /// Each model with each app that is asked for.
 pub(super) fn needed(models: &[Model], asked: impl Fn(&str, App) -> bool) -> Vec<Pair> {
-    let pairs =
-        models.iter().flat_map(|model| [App::Echo, App::Http].map(|app| (model.clone(), app)));
+    let pairs = models.iter().flat_map(|model| App::ALL.map(|app| (model.clone(), app)));
     pairs.filter(|(model, app)| asked(&model.name, *app)).collect()
 }
 
@@ -132,5 +132,6 @@ fn plan(model: &Model, app: App, size: Option<u64>) -> LoadPlan {
         stamps: false,
         count: None,
         message: None,
+        samples: false,
     }
 }

@@ -18,6 +18,8 @@ pub enum Axis {
     Model,
     /// The app.
     App,
+    /// How a proxy chooses among its backends.
+    Policy,
     /// Active connections.
     Connections,
     /// Idle connections.
@@ -28,9 +30,10 @@ pub enum Axis {
     Rate,
 }
 
-const AXES: [(&str, Axis); 6] = [
+const AXES: [(&str, Axis); 7] = [
     ("model", Axis::Model),
     ("app", Axis::App),
+    ("policy", Axis::Policy),
     ("connections", Axis::Connections),
     ("idle", Axis::Idle),
     ("size", Axis::Size),
@@ -76,6 +79,7 @@ fn value(cell: &Cell, axis: Axis) -> String {
     match axis {
         Axis::Model => cell.model.clone(),
         Axis::App => cell.app.to_string(),
+        Axis::Policy => cell.policy.clone().unwrap_or_default(),
         Axis::Connections => cell.connections.to_string(),
         Axis::Idle => cell.idle.to_string(),
         Axis::Size => cell.size.map_or_else(String::new, |size| size.to_string()),

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Deserializer, de};
 
-use super::Experiment;
 use super::condition::Condition;
 use super::model::Model;
+use super::{Experiment, Matrix};
 use crate::fault::usage;
 
 /// An experiment together with the file it stands in.
@@ -58,7 +58,7 @@ impl Source {
             Some(name) => usage(format!(
                 "{}, line {}: no model `{name}`; the models are {}",
                 self.path.display(),
-                line_of(&self.text, self.text.find(&format!("\"{name}\"")).unwrap_or(0)),
+                self.line_of(name),
                 names(offered),
             )),
         }
@@ -66,9 +66,14 @@ impl Source {
 }
 
 impl Source {
+    /// The line on which a name stands for the first time.
+    pub(super) fn line_of(&self, name: &str) -> usize {
+        line_of(&self.text, self.text.find(&format!("\"{name}\"")).unwrap_or(0))
+    }
+
     /// All models that the file names.
     fn named(&self) -> impl Iterator<Item = &str> {
-        let Experiment { matrix, also, skip, case, load, published, .. } = &self.experiment;
+        let Experiment { matrix, also, skip, case, load, published, proxy, .. } = &self.experiment;
         let matrices = std::iter::once(matrix).chain(also);
         let conditions = skip.iter().map(|skip| &skip.condition).chain(case);
         let conditions = conditions.chain(load.fewer.iter().map(|fewer| &fewer.condition));
@@ -78,6 +83,7 @@ impl Source {
             .map(String::as_str)
             .chain(conditions.flat_map(Condition::models))
             .chain(series.map(|series| series.model.as_str()))
+            .chain(proxy.iter().map(|proxy| proxy.backend_model.as_str()))
     }
 }
 
@@ -93,6 +99,7 @@ fn consistent(source: Source) -> Result<Source> {
     if load.count.is_some() && (load.rate.is_some() || !matrix.rate.is_empty()) {
         return usage(format!("{place}: a `rate` needs a time, not a `count`; drop one of them"));
     }
+    proxied(&source)?;
     match (matrix.rate.is_empty(), load.rate, &load.arrivals) {
         (false, Some(_), _) => {
             usage(format!("{place}: `rate` stands in [matrix] and in [load]; keep one of them"))
@@ -101,6 +108,21 @@ fn consistent(source: Source) -> Result<Source> {
             "{place}: `arrivals` are those of an open loop; add a `rate` to [load] or [matrix]"
         )),
         _ => Ok(source),
+    }
+}
+
+/// A policy, and what stands behind a proxy, need a proxy.
+fn proxied(source: &Source) -> Result<()> {
+    let Experiment { matrix, also, proxy, .. } = &source.experiment;
+    let mut matrices = std::iter::once(matrix).chain(also);
+    let (place, proxies) = (source.path.display(), "an app that is one: \"proxy\" or \"relay\"");
+    let stands = |matrix: &Matrix| matrix.app.iter().any(|app| app.is_proxy());
+    if proxy.is_some() && !matrices.clone().any(stands) {
+        return usage(format!("{place}: [proxy] needs {proxies}"));
+    }
+    match matrices.any(|matrix| !matrix.policy.is_empty() && !stands(matrix)) {
+        true => usage(format!("{place}: a `policy` needs {proxies}")),
+        false => Ok(()),
     }
 }
 

@@ -49,11 +49,20 @@ fn combinations(matrix: &Matrix, load: &Load, offered: &[Model]) -> Vec<Cell> {
         for (&idle, &size) in product(&matrix.idle, &sizes) {
             for (model, &rate) in product(&models(&matrix.model, offered), &rates) {
                 let (model, connections) = ((*model).to_owned(), connections.get());
-                cells.push(Cell { model, app, connections, idle, size, rate });
+                let cell = Cell { model, app, policy: None, connections, idle, size, rate };
+                cells.extend(by_policy(cell, &matrix.policy));
             }
         }
     }
     cells
+}
+
+/// The cell with each policy. What is no proxy has none, and a proxy without the axis keeps its own.
+fn by_policy(cell: Cell, policies: &[String]) -> Vec<Cell> {
+    if policies.is_empty() || !cell.app.is_proxy() {
+        return vec![cell];
+    }
+    policies.iter().map(|policy| Cell { policy: Some(policy.clone()), ..cell.clone() }).collect()
 }
 
 /// Without the axis there is one value: that of the load, or none.

@@ -10,6 +10,8 @@ pub mod load;
 pub mod matrix;
 pub mod model;
 pub mod order;
+pub mod policy;
+pub mod proxy;
 pub mod published;
 pub mod span;
 
@@ -23,6 +25,7 @@ use arrivals::Arrivals;
 use condition::Condition;
 use count::Fewer;
 use model::Selection;
+use proxy::Proxy;
 use published::Published;
 
 /// An experiment as its file says it.
@@ -46,6 +49,8 @@ pub struct Experiment {
     pub case: Vec<Condition>,
     /// What others have published about the same.
     pub published: Option<Published>,
+    /// What stands behind the proxies of the matrix.
+    pub proxy: Option<Proxy>,
     /// What is the same in all trials.
     pub load: Load,
     /// Cells that make no sense, each with the reason.
@@ -72,6 +77,10 @@ pub struct Matrix {
     /// What the servers are for.
     #[serde(deserialize_with = "load::filled")]
     pub app: Vec<App>,
+    /// How a proxy chooses among its backends: names that `servers list --policies` knows. Without this
+    /// axis it has its default.
+    #[serde(default, deserialize_with = "load::filled")]
+    pub policy: Vec<String>,
     /// Active client connections.
     #[serde(deserialize_with = "load::filled")]
     pub connections: Vec<NonZeroU64>,
@@ -134,6 +143,9 @@ pub struct Load {
     /// Whether the kernel is asked when requests left and replies came.
     #[serde(default)]
     pub stamps: bool,
+    /// Whether the CPU time of each process and of the host is written down once a second.
+    #[serde(default)]
+    pub cpu_samples: bool,
 }
 
 fn five_seconds() -> Duration {
@@ -163,15 +175,48 @@ pub enum App {
     Echo,
     /// HTTP/1.1 with keep-alive.
     Http,
+    /// A proxy that chooses a backend for each HTTP request.
+    Proxy,
+    /// A proxy that chooses a backend for each connection, and passes on octets both ways.
+    Relay,
 }
 
 impl App {
+    /// All of them, in the order of reports.
+    pub const ALL: [Self; 4] = [Self::Echo, Self::Http, Self::Proxy, Self::Relay];
+
+    /// What its clients talk to in the end: the app itself, or that of the backends.
+    #[must_use]
+    pub fn behind(self) -> Self {
+        match self {
+            Self::Echo | Self::Relay => Self::Echo,
+            Self::Http | Self::Proxy => Self::Http,
+        }
+    }
+
+    /// How the load generator is told to speak to it.
+    #[must_use]
+    pub fn scheme(self) -> &'static str {
+        match self.behind() {
+            Self::Http | Self::Proxy => "http",
+            Self::Echo | Self::Relay => "tcp",
+        }
+    }
+
+    /// Whether it stands before backends.
+    #[must_use]
+    pub fn is_proxy(self) -> bool {
+        self.behind() != self
+    }
+
     /// The name on command lines and in records.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Echo => "echo",
             Self::Http => "http",
+            Self::Proxy => "proxy",
+            Self::Relay => "relay",
         }
     }
 }
@@ -210,6 +255,10 @@ pub enum Chart {
     ResponseTimes,
     /// Clients over response time, which is the rate in a closed loop, here and as published.
     ImpliedRate,
+    /// CPU time and response time of each policy, with each model.
+    Policies,
+    /// What share of the requests each backend had.
+    Backends,
 }
 
 /// One point of the matrix.
@@ -219,6 +268,8 @@ pub struct Cell {
     pub model: String,
     /// The app.
     pub app: App,
+    /// How a proxy chooses among its backends; `None` leaves it to that.
+    pub policy: Option<String>,
     /// Active connections.
     pub connections: u64,
     /// Idle connections.
@@ -231,7 +282,9 @@ pub struct Cell {
 
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} c={}", self.model, self.app, self.connections)?;
+        write!(f, "{} {}", self.model, self.app)?;
+        self.policy.iter().try_for_each(|policy| write!(f, " {policy}"))?;
+        write!(f, " c={}", self.connections)?;
         if self.idle > 0 {
             write!(f, " idle={}", self.idle)?;
         }

@@ -34,6 +34,7 @@ mod tests {
         let model = |n: u64| Cell {
             model: format!("m{n}"),
             app: App::Echo,
+            policy: None,
             connections: n,
             idle: 0,
             size: None,

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use anyhow::{Context, Result, anyhow};
 use loadgen::report::Summary;
 
-use super::{Counters, Launcher, LoadPlan, Server, ServerPlan};
+use super::{Backend, Counters, Launcher, Left, LoadPlan, Server, ServerPlan};
 
 /// What happens in one trial.
 #[derive(Clone, Debug)]
@@ -35,6 +35,8 @@ pub struct Script {
     pub served: Vec<ServerPlan>,
     /// The loads asked for, in order.
     pub loaded: Vec<LoadPlan>,
+    /// What the backends of every proxy did.
+    pub backends: Vec<Backend>,
     /// How many servers have been stopped.
     pub stopped: Rc<RefCell<usize>>,
 }
@@ -58,7 +60,8 @@ impl Launcher for Script {
             Act::Died(_, why) => (None, Some(why)),
             Act::NoLoad(_) | Act::Print(_) => (None, None),
         };
-        Ok(Box::new(Player { counters, death, stopped: Rc::clone(&self.stopped) }))
+        let backends = self.backends.clone();
+        Ok(Box::new(Player { counters, backends, death, stopped: Rc::clone(&self.stopped) }))
     }
 
     fn load(&mut self, plan: &LoadPlan, _server: &dyn Server) -> Result<String> {
@@ -73,6 +76,7 @@ impl Launcher for Script {
 
 struct Player {
     counters: Option<Counters>,
+    backends: Vec<Backend>,
     death: Option<String>,
     stopped: Rc<RefCell<usize>>,
 }
@@ -86,8 +90,9 @@ impl Server for Player {
         std::process::id()
     }
 
-    fn stop(self: Box<Self>) -> Result<Option<Counters>> {
+    fn stop(self: Box<Self>) -> Result<Left> {
         *self.stopped.borrow_mut() += 1;
-        self.death.map_or(Ok(self.counters), |why| Err(anyhow!(why)))
+        let left = Left { counters: self.counters, backends: self.backends };
+        self.death.map_or(Ok(left), |why| Err(anyhow!(why)))
     }
 }

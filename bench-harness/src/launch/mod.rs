@@ -7,6 +7,7 @@ pub mod child;
 pub mod fake;
 pub mod pinning;
 pub mod process;
+pub mod sampler;
 pub mod summary;
 
 use std::net::SocketAddr;
@@ -14,9 +15,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
+use sampler::Sample;
 use serde::{Deserialize, Serialize};
 
 use crate::experiment::arrivals::Arrivals;
+use crate::experiment::proxy::Proxy;
 use crate::experiment::{App, span};
 
 /// Which server to start.
@@ -30,13 +33,41 @@ pub struct ServerPlan {
     pub workers: Option<u32>,
     /// More options of `servers run`.
     pub options: Vec<String>,
+    /// What stands behind it, if it is a proxy.
+    pub behind: Option<Behind>,
+}
+
+/// The backends of a proxy: servers of the app that its clients talk to in the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Behind {
+    /// How many there are.
+    pub backends: u32,
+    /// What each of them is.
+    pub backend: Box<ServerPlan>,
+    /// How the proxy chooses among them; `None` leaves it to that.
+    pub policy: Option<String>,
 }
 
 impl ServerPlan {
-    /// A model with an app, and nothing out of the ordinary.
+    /// A model with an app, and nothing out of the ordinary: a proxy has two backends.
     #[must_use]
     pub fn new(model: &str, app: App) -> Self {
-        Self { model: model.into(), app, workers: None, options: Vec::new() }
+        let behind = app.is_proxy().then(|| Behind::new(app, &Proxy::default(), None));
+        Self { model: model.into(), app, workers: None, options: Vec::new(), behind }
+    }
+}
+
+impl Behind {
+    /// What an experiment says that stands behind such a proxy.
+    #[must_use]
+    pub fn new(app: App, proxy: &Proxy, policy: Option<String>) -> Self {
+        let Proxy { backends, backend_model, backend_options, .. } = proxy;
+        let backend = ServerPlan {
+            workers: Some(1),
+            options: backend_options.clone(),
+            ..ServerPlan::new(backend_model, app.behind())
+        };
+        Self { backends: backends.get(), backend: Box::new(backend), policy }
     }
 }
 
@@ -71,6 +102,8 @@ pub struct LoadPlan {
     pub count: Option<Count>,
     /// The text of an echo message without a size.
     pub message: Option<String>,
+    /// Whether the CPU time of all processes is taken once a second.
+    pub samples: bool,
 }
 
 /// A load that is over when every client has made so many requests, on one connection each.
@@ -97,11 +130,12 @@ impl LoadPlan {
     /// The target of loadgen for a server at this address.
     #[must_use]
     pub fn target(&self, address: SocketAddr) -> String {
-        match (self.app, self.size) {
-            (App::Echo, _) => format!("tcp://{address}"),
-            (App::Http, None) => format!("http://{address}{}", self.path),
-            (App::Http, Some(size)) => format!("http://{address}/bytes/{size}"),
-        }
+        let path = match (self.app.behind(), self.size) {
+            (App::Http, None) => self.path.clone(),
+            (App::Http, Some(size)) => format!("/bytes/{size}"),
+            _ => String::new(),
+        };
+        format!("{}://{address}{path}", self.app.scheme())
     }
 
     /// The command line of loadgen, without the program.
@@ -113,13 +147,13 @@ impl LoadPlan {
         if self.idle > 0 {
             push("--idle", self.idle.to_string());
         }
-        if let (App::Echo, Some(size)) = (self.app, self.size) {
+        if let (App::Echo, Some(size)) = (self.app.behind(), self.size) {
             push("--size", size.to_string());
         }
         if let Some(requests) = self.reconnect_every {
             push("--reconnect-every", requests.to_string());
         }
-        if let (App::Echo, None, Some(text)) = (self.app, self.size, &self.message) {
+        if let (App::Echo, None, Some(text)) = (self.app.behind(), self.size, &self.message) {
             push("--message", text.clone());
         }
         if self.count.is_none() {
@@ -209,6 +243,26 @@ impl Counters {
     }
 }
 
+/// What a server left at its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// What it counted, where it keeps counters.
+    pub counters: Option<Counters>,
+    /// What each of its backends did, if it is a proxy.
+    pub backends: Vec<Backend>,
+}
+
+/// What a backend did over its whole life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backend {
+    /// Requests that it answered.
+    pub answered: u64,
+    /// Connections that were made to it.
+    pub accepted: u64,
+    /// CPU time that it used.
+    pub cpu_ns: u64,
+}
+
 /// Starts servers, and load against them.
 pub trait Launcher {
     /// Starts a server and waits until it listens.
@@ -222,6 +276,12 @@ pub trait Launcher {
     /// # Errors
     /// When it does not end, or ends with a failure.
     fn load(&mut self, plan: &LoadPlan, server: &dyn Server) -> Result<String>;
+
+    /// The CPU time of each process and of the host in each second of the last load, if its plan asked for
+    /// that.
+    fn samples(&mut self) -> Vec<Sample> {
+        Vec::new()
+    }
 }
 
 /// A server that runs. When it is dropped, its process is gone.
@@ -232,11 +292,16 @@ pub trait Server {
     /// Its process.
     fn pid(&self) -> u32;
 
-    /// Lets it finish its work, and hands over its own counters where it keeps them.
+    /// The processes behind it, if it is a proxy.
+    fn backends(&self) -> Vec<u32> {
+        Vec::new()
+    }
+
+    /// Lets it finish its work, and hands over what it counted. What is behind it ends after it.
     ///
     /// # Errors
-    /// When it had died before, or does not end with status 0.
-    fn stop(self: Box<Self>) -> Result<Option<Counters>>;
+    /// When it, or what is behind it, had died before, or does not end with status 0.
+    fn stop(self: Box<Self>) -> Result<Left>;
 }
 
 #[cfg(test)]
@@ -261,6 +326,7 @@ mod tests {
             stamps: false,
             count: None,
             message: None,
+            samples: false,
         }
     }
 

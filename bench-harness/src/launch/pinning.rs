@@ -1,7 +1,8 @@
 //! Which CPUs the server gets and which the load generator.
 //!
 //! Both on the same CPUs would make the server's rate depend on how much CPU the generator needs,
-//! so each gets half of what there is.
+//! so each gets half of what there is. The backends of a proxy are a third role. With two CPUs they
+//! share one with the load generator: the proxy's has to be the proxy's alone.
 
 use std::io;
 
@@ -17,6 +18,10 @@ pub struct Pinning {
     pub server: Vec<usize>,
     /// Where the load generator runs.
     pub client: Vec<usize>,
+    /// Where the backends of a proxy run; empty where there are none, or where they have to share
+    /// with the load generator.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub backends: Vec<usize>,
 }
 
 impl Pinning {
@@ -25,12 +30,41 @@ impl Pinning {
     #[must_use]
     pub fn halves(cpus: &[usize]) -> Self {
         match cpus {
-            [_] | [] => Self { server: cpus.to_vec(), client: cpus.to_vec() },
+            [_] | [] => Self::of(cpus, cpus, &[]),
             _ => {
                 let (server, client) = cpus.split_at(cpus.len() / 2);
-                Self { server: server.to_vec(), client: client.to_vec() }
+                Self::of(server, client, &[])
             }
         }
+    }
+
+    /// A third each for server, load generator and backends, where there are three CPUs; else as in
+    /// [`halves`](Self::halves).
+    #[must_use]
+    pub fn thirds(cpus: &[usize]) -> Self {
+        if cpus.len() < 3 {
+            return Self::halves(cpus);
+        }
+        let (server, others) = cpus.split_at(cpus.len() / 3);
+        let (client, backends) = others.split_at(others.len() / 2);
+        Self::of(server, client, backends)
+    }
+
+    fn of(server: &[usize], client: &[usize], backends: &[usize]) -> Self {
+        let [server, client, backends] = [server, client, backends].map(<[_]>::to_vec);
+        Self { server, client, backends }
+    }
+
+    /// Where the backends of a proxy run.
+    #[must_use]
+    pub fn behind(&self) -> &[usize] {
+        if self.backends.is_empty() { &self.client } else { &self.backends }
+    }
+
+    /// The same CPUs, with a part of them for backends.
+    #[must_use]
+    pub fn with_backends(&self) -> Self {
+        Self::thirds(&[&self.server[..], &self.client, &self.backends].concat())
     }
 
     /// The halves of the CPUs that this process may use.
@@ -75,6 +109,19 @@ mod tests {
             assert_eq!(pinning.server.len() + pinning.client.len(), count);
             assert!(!pinning.server.is_empty() && !pinning.client.is_empty());
         }
+    }
+
+    #[test]
+    fn backends_have_cpus_of_their_own_where_there_are_three() {
+        for count in 3..9 {
+            let cpus: Vec<_> = (0..count).collect();
+            let pinning = Pinning::halves(&cpus).with_backends();
+            let parts = [&pinning.server, &pinning.client, &pinning.backends];
+            assert!(parts.iter().all(|part| !part.is_empty()), "{pinning:?}");
+            assert_eq!(parts.map(|part| &part[..]).concat(), cpus);
+        }
+        let two = Pinning::halves(&[0, 1]).with_backends();
+        assert_eq!((two.behind(), &two.server[..], two.apart()), (&[1][..], &[0][..], true));
     }
 
     #[test]

@@ -10,8 +10,10 @@ use anyhow::{Context, Result};
 
 use super::child::{Child, Ended};
 use super::pinning::Pinning;
-use super::{Counters, Launcher, LoadPlan, Server, ServerPlan};
+use super::sampler::{Sample, Sampler, cpu_of};
+use super::{Backend, Behind, Counters, Launcher, Left, LoadPlan, Server, ServerPlan};
 use crate::experiment::model::Model;
+use crate::experiment::policy::Policy;
 use crate::fault::usage;
 use crate::restraint::{Bonds, Hold, Restraint};
 use crate::results::file;
@@ -65,6 +67,15 @@ impl Binaries {
         serde_json::from_str(&text).context("reading `servers list --format json`")
     }
 
+    /// The policies that the proxies offer.
+    ///
+    /// # Errors
+    /// When `servers list` fails or prints something else.
+    pub fn policies(&self) -> Result<Vec<Policy>> {
+        let text = ask(&self.servers, &["list", "--policies", "--format", "json"])?;
+        serde_json::from_str(&text).context("reading `servers list --policies --format json`")
+    }
+
     /// Lets the load generator measure itself; it leaves `calibration.json` in the folder.
     ///
     /// # Errors
@@ -106,13 +117,14 @@ pub struct Processes {
     pinning: Pinning,
     scratch: PathBuf,
     hold: Option<Hold>,
+    samples: Vec<Sample>,
 }
 
 impl Processes {
     /// `scratch` is a folder for short-lived files; it has to exist.
     #[must_use]
     pub fn new(binaries: Binaries, pinning: Pinning, scratch: &Path) -> Self {
-        Self { binaries, pinning, scratch: scratch.to_owned(), hold: None }
+        Self { binaries, pinning, scratch: scratch.to_owned(), hold: None, samples: Vec::new() }
     }
 
     /// The same, with servers under limits of their own.
@@ -143,24 +155,43 @@ impl Processes {
         self.hold.map_or(Ok(()), Hold::release)
     }
 
-    /// Starts a server and waits until it listens.
+    /// Starts a server, after what stands behind it, and waits until it listens.
     ///
     /// # Errors
     /// When it does not start; the text says what it printed.
     pub fn start(&mut self, plan: &ServerPlan) -> Result<Serving> {
+        let backends = self.backends(plan.behind.as_ref())?;
         let bonds = self.hold.as_mut().map_or_else(|| Ok(Bonds::default()), Hold::bonds)?;
-        let counters = self.scratch.join("counters.json");
+        let line = [arguments(plan), behind(plan, &backends)].concat();
+        let serving = self.spawn("server", &line, &self.pinning.server, bonds)?;
+        Ok(Serving { backends, ..serving })
+    }
+
+    /// Starts the backends of a proxy. They are under no limits, so that the proxy alone meets them.
+    fn backends(&self, behind: Option<&Behind>) -> Result<Vec<Serving>> {
+        let Some(Behind { backends, backend, .. }) = behind else { return Ok(Vec::new()) };
+        let start = |number| {
+            let (name, line) = (backend_name(number), arguments(backend));
+            let backend = self.spawn(&name, &line, self.pinning.behind(), Bonds::default());
+            backend.with_context(|| format!("starting {name}"))
+        };
+        (1..=*backends as usize).map(start).collect()
+    }
+
+    fn spawn(&self, name: &str, line: &[String], cpus: &[usize], bonds: Bonds) -> Result<Serving> {
+        let counters = self.scratch.join(format!("counters-{name}.json"));
         // Made anew: those of an earlier server must not be taken for this one's, and this one may
         // run as a user that can't make files here.
         File::create(&counters).with_context(|| format!("making {}", counters.display()))?;
         chown(&counters, bonds.user(), None)?;
-        let line = arguments(plan, &counters);
-        let mut child = Child::bound(&self.binaries.servers, &line, &self.pinning.server, bonds)?;
+        let place = ["--counters".into(), counters.display().to_string()];
+        let line = [line, &place].concat();
+        let mut child = Child::bound(&self.binaries.servers, &line, cpus, bonds)?;
         let said = child.line(START)?;
         let address = said.strip_prefix("listening ").and_then(|address| address.parse().ok());
         let address = address
             .with_context(|| format!("`servers` began with `{said}`, not with its address"))?;
-        Ok(Serving { child, address, counters })
+        Ok(Serving { child, address, counters, backends: Vec::new() })
     }
 
     /// Starts the load generator.
@@ -179,27 +210,56 @@ impl Launcher for Processes {
 
     fn load(&mut self, plan: &LoadPlan, server: &dyn Server) -> Result<String> {
         let line = plan.arguments(server.address(), server.pid());
-        Child::start(&self.binaries.loadgen, &line, &self.pinning.client)?.finish(plan.patience())
+        let mut child = Child::start(&self.binaries.loadgen, &line, &self.pinning.client)?;
+        let sampler = plan.samples.then(|| Sampler::start(processes(server, child.pid())));
+        let said = child.finish(plan.patience());
+        self.samples = sampler.map_or_else(Vec::new, Sampler::finish);
+        said
+    }
+
+    fn samples(&mut self) -> Vec<Sample> {
+        std::mem::take(&mut self.samples)
     }
 }
 
-fn arguments(plan: &ServerPlan, counters: &Path) -> Vec<String> {
-    let ServerPlan { model, app, workers, options } = plan;
+fn backend_name(number: usize) -> String {
+    format!("backend-{number}")
+}
+
+/// The processes of a trial, by name.
+fn processes(server: &dyn Server, generator: u32) -> Vec<(String, u32)> {
+    let behind = server.backends().into_iter().enumerate();
+    let behind = behind.map(|(place, pid)| (backend_name(place + 1), pid));
+    let ends = [("server".to_owned(), server.pid()), ("loadgen".to_owned(), generator)];
+    ends.into_iter().chain(behind).collect()
+}
+
+fn arguments(plan: &ServerPlan) -> Vec<String> {
+    let ServerPlan { model, app, workers, options, behind: _ } = plan;
     let mut line =
         vec!["run".into(), "--model".into(), model.clone(), "--app".into(), app.to_string()];
     line.extend(["--listen".into(), "127.0.0.1:0".into()]);
-    line.extend(["--counters".into(), counters.display().to_string()]);
     line.extend(workers.iter().flat_map(|count| ["--workers".into(), count.to_string()]));
     line.extend(options.iter().cloned());
     line
 }
 
+/// What a proxy is told of its backends.
+fn behind(plan: &ServerPlan, backends: &[Serving]) -> Vec<String> {
+    let policy = plan.behind.iter().flat_map(|behind| &behind.policy);
+    let policy = policy.flat_map(|policy| ["--policy".into(), policy.clone()]);
+    let addresses = backends.iter().map(|backend| backend.address.to_string());
+    addresses.flat_map(|address| ["--backend".into(), address]).chain(policy).collect()
+}
+
 /// A server process that has said where it listens.
 #[derive(Debug)]
 pub struct Serving {
+    /// Before the backends: a proxy goes first.
     child: Child,
     address: SocketAddr,
     counters: PathBuf,
+    backends: Vec<Serving>,
 }
 
 impl Serving {
@@ -212,6 +272,16 @@ impl Serving {
         let _ = self.child.terminate();
         let ended = self.child.end(patience)?;
         Ok((ended, self.counted()))
+    }
+
+    /// Lets a backend end, and says what it did.
+    fn retire(mut self) -> Result<Backend> {
+        let cpu = cpu_of(self.child.pid()).unwrap_or_default();
+        self.child.terminate()?;
+        self.child.finish(DRAIN)?;
+        let Counters { answered, accepted, .. } = self.counted().unwrap_or_default();
+        let cpu_ns = cpu.as_nanos().try_into().unwrap_or(u64::MAX);
+        Ok(Backend { answered, accepted, cpu_ns })
     }
 
     /// What it counted; nothing when it had no time for it.
@@ -230,9 +300,15 @@ impl Server for Serving {
         self.child.pid()
     }
 
-    fn stop(mut self: Box<Self>) -> Result<Option<Counters>> {
+    fn backends(&self) -> Vec<u32> {
+        self.backends.iter().map(Server::pid).collect()
+    }
+
+    fn stop(mut self: Box<Self>) -> Result<Left> {
         self.child.terminate()?;
         self.child.finish(DRAIN)?;
-        Ok(self.counted())
+        let backends = std::mem::take(&mut self.backends).into_iter();
+        let backends = backends.map(Self::retire).collect::<Result<_>>().context("a backend")?;
+        Ok(Left { counters: self.counted(), backends })
     }
 }

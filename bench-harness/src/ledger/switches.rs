@@ -93,6 +93,7 @@ impl Load {
             stamps: false,
             count: None,
             message: None,
+            samples: false,
         }
     }
 }

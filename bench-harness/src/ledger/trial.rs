@@ -246,10 +246,7 @@ fn server_line(hold: &Hold) -> Vec<String> {
 }
 
 fn client_line(hold: &Hold, address: &str) -> Vec<String> {
-    let target = match hold.app {
-        App::Echo => format!("tcp://{address}"),
-        App::Http => format!("http://{address}/"),
-    };
+    let target = format!("{}://{address}", hold.app.scheme());
     let connections = hold.connections.to_string();
     let line = [
         "--target",

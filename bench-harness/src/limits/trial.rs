@@ -122,11 +122,8 @@ impl Trial {
     }
 
     fn load_line(&self, clients: u64, server: &Serving) -> Vec<String> {
-        let scheme = match self.app {
-            App::Echo => "tcp",
-            App::Http => "http",
-        };
-        let mut line = vec!["--target".to_owned(), format!("{scheme}://{}", server.address())];
+        let target = format!("{}://{}", self.app.scheme(), server.address());
+        let mut line = vec!["--target".to_owned(), target];
         let mut push = |name: &str, value: String| line.extend([name.to_owned(), value]);
         push("--connections", clients.to_string());
         push("--count", "1".into());

@@ -77,6 +77,16 @@ pub(super) fn contrast_of<'a>(
     worth: impl Fn(&Point<'_>) -> bool,
     column: impl Fn(&Row) -> Option<f64>,
 ) -> Option<Contrast<'a>> {
+    contrast_by(points, |point| point.model, worth, column)
+}
+
+/// The same, of what `name` calls them.
+pub(super) fn contrast_by<'a>(
+    points: &[&Point<'a>],
+    name: impl Fn(&Point<'a>) -> &'a str,
+    worth: impl Fn(&Point<'_>) -> bool,
+    column: impl Fn(&Row) -> Option<f64>,
+) -> Option<Contrast<'a>> {
     let full = points.iter().filter(|point| worth(point) && !point.disturbed());
     let mut ranked: Vec<_> = full
         .filter_map(|point| Some((point.median(&column)?, point)))
@@ -87,8 +97,8 @@ pub(super) fn contrast_of<'a>(
     let (_, top_of_least) = least.range(&column)?;
     let (bottom_of_most, _) = most.range(&column)?;
     Some(Contrast {
-        most: (most.model, high),
-        least: (least.model, low),
+        most: (name(most), high),
+        least: (name(least), low),
         models: ranked.len(),
         apart: bottom_of_most > top_of_least,
         repeated: least.rows.len() > 1 && most.rows.len() > 1,

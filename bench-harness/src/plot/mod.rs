@@ -3,6 +3,7 @@
 //! A figure is built first, as data with a title that says what was found, and drawn afterwards.
 //! So a test can ask whether the title is right, and SVG and PNG come from one drawing function.
 
+mod backends;
 mod bars;
 mod canvas;
 mod churn;
@@ -21,6 +22,7 @@ mod memory;
 pub mod packets;
 mod pairs;
 mod payload;
+mod policies;
 mod response_times;
 mod scale;
 mod spreads;
@@ -56,6 +58,8 @@ pub struct Drawn {
 struct Evidence<'a> {
     run: &'a Run,
     app: App,
+    /// Of the only policy that is looked at, where the run has several.
+    policy: Option<&'a str>,
     points: Vec<Point<'a>>,
     histograms: &'a [(usize, Histogram<u64>)],
     doubts: Doubts<'a>,
@@ -75,8 +79,13 @@ impl Evidence<'_> {
             |cpus: &[usize]| cpus.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         let day = manifest.started.split('T').next().unwrap_or_default();
         let pinning = &manifest.pinning;
+        let policy = self.policy.map_or_else(String::new, |policy| format!("policy {policy}; "));
+        let behind = match self.app.is_proxy() {
+            true => format!(", backends on CPU {}", cpus(pinning.behind())),
+            false => String::new(),
+        };
         format!(
-            "{}; server on CPU {}, load on CPU {}; {day}",
+            "{policy}{}; server on CPU {}, load on CPU {}{behind}; {day}",
             manifest.host.line(),
             cpus(&pinning.server),
             cpus(&pinning.client)
@@ -85,12 +94,16 @@ impl Evidence<'_> {
 
     /// The name of a model, with a mark where the load generator doubts its numbers.
     fn label(&self, point: &Point<'_>) -> String {
-        let mark = if self.doubts.mark(point) { " ?" } else { "" };
-        format!("{}{mark}", point.model)
+        self.marked(point, point.model.to_owned())
+    }
+
+    fn marked(&self, point: &Point<'_>, name: String) -> String {
+        if self.doubts.mark(point) { name + " ?" } else { name }
     }
 
     fn name(&self, figure: &str) -> String {
-        format!("{figure}-{}", self.app)
+        let policy = self.policy.map_or_else(String::new, |policy| format!("-{policy}"));
+        format!("{figure}-{}{policy}", self.app)
     }
 }
 
@@ -110,14 +123,28 @@ pub fn draw_all(run: &Run) -> Result<Vec<Drawn>> {
 fn figures(run: &Run, histograms: &[(usize, Histogram<u64>)]) -> Vec<Figure> {
     let mut all = Vec::new();
     for chart in &run.source.experiment.charts {
-        for app in [App::Echo, App::Http] {
+        for app in App::ALL {
             let points = points(&run.rows, app, &run.manifest.models);
-            let doubts = Doubts::of(&run.rows);
-            let evidence = Evidence { run, app, points, histograms, doubts };
-            all.extend(build(*chart, &evidence));
+            for (policy, points) in views(*chart, points) {
+                let doubts = Doubts::of(&run.rows);
+                let evidence = Evidence { run, app, policy, points, histograms, doubts };
+                all.extend(build(*chart, &evidence));
+            }
         }
     }
     all
+}
+
+/// A chart that is not about policies has one of them at a time.
+fn views<'a>(chart: Chart, points: Vec<Point<'a>>) -> Vec<(Option<&'a str>, Vec<Point<'a>>)> {
+    let mut policies: Vec<_> = points.iter().map(|point| point.policy).collect();
+    policies.sort_unstable();
+    policies.dedup();
+    if matches!(chart, Chart::Policies | Chart::Backends) || policies.len() < 2 {
+        return vec![(None, points)];
+    }
+    let of = |policy| points.iter().filter(|point| point.policy == policy).cloned().collect();
+    policies.iter().map(|policy| (*policy, of(*policy))).collect()
 }
 
 fn build(chart: Chart, evidence: &Evidence<'_>) -> Vec<Figure> {
@@ -134,5 +161,7 @@ fn build(chart: Chart, evidence: &Evidence<'_>) -> Vec<Figure> {
         Chart::WhereTimeGoes => way::build(evidence),
         Chart::ResponseTimes => response_times::build(evidence).into_iter().collect(),
         Chart::ImpliedRate => implied_rate::build(evidence).into_iter().collect(),
+        Chart::Policies => policies::build(evidence),
+        Chart::Backends => backends::build(evidence).into_iter().collect(),
     }
 }

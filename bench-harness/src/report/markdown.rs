@@ -93,7 +93,7 @@ fn numbers(run: &Run) -> String {
 /// What a request cost at the number of connections at which models can be compared.
 fn costs(run: &Run) -> String {
     let mut text = String::new();
-    for app in [App::Echo, App::Http] {
+    for app in App::ALL {
         let points = points(&run.rows, app, &run.manifest.models);
         let Some(count) = representative(&points) else { continue };
         let rows: Vec<_> =
@@ -118,7 +118,7 @@ fn cost(point: &Point<'_>) -> String {
     limits.dedup();
     format!(
         "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
-        point.model,
+        point.name(),
         point.idle,
         point.size.map_or_else(|| "-".into(), |size| octets(size as f64)),
         show(|row| row.latency_p50_us, time),

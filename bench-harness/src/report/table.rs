@@ -73,7 +73,7 @@ pub fn legend(tables: &[Table]) -> String {
 #[must_use]
 pub fn tables(rows: &[Row], order: &[String]) -> Vec<Table> {
     let doubts = Doubts::of(rows);
-    let apps = [App::Echo, App::Http].map(|app| (app, points(rows, app, order)));
+    let apps = App::ALL.map(|app| (app, points(rows, app, order)));
     let filled = apps.iter().filter(|(_, points)| !points.is_empty());
     filled.map(|(app, points)| table(*app, points, &doubts)).collect()
 }
@@ -103,15 +103,17 @@ fn lines(points: &[Point<'_>], shown: &Shown, doubts: &Doubts<'_>) -> Vec<Vec<St
     lines
 }
 
-/// Connections, idle connections, size and rate asked for.
-type Key = (u64, u64, Option<u64>, Option<u64>);
+/// Policy, connections, idle connections, size and rate asked for.
+type Key = (Option<String>, u64, u64, Option<u64>, Option<u64>);
 
 fn key(point: &Point<'_>) -> Key {
-    (point.connections, point.idle, point.size, point.rate_asked)
+    let policy = point.policy.map(str::to_owned);
+    (policy, point.connections, point.idle, point.size, point.rate_asked)
 }
 
-fn title((connections, idle, size, rate): &Key) -> String {
-    let mut title = format!("c={connections}");
+fn title((policy, connections, idle, size, rate): &Key) -> String {
+    let policy = policy.as_ref().map_or_else(String::new, |policy| format!("{policy} "));
+    let mut title = format!("{policy}c={connections}");
     if *idle > 0 {
         title += &format!(" idle={idle}");
     }

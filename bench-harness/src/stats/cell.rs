@@ -9,6 +9,8 @@ use crate::stats::median;
 pub struct Point<'a> {
     /// The model.
     pub model: &'a str,
+    /// How a proxy chose among its backends, where the experiment says.
+    pub policy: Option<&'a str>,
     /// Active connections.
     pub connections: u64,
     /// Idle connections.
@@ -37,6 +39,13 @@ impl<'a> Point<'a> {
     fn values(&self, column: impl Fn(&Row) -> Option<f64>) -> Vec<f64> {
         let measured = self.rows.iter().filter(|row| row.outcome.measured());
         measured.filter_map(|row| column(row)).collect()
+    }
+
+    /// The model, with the policy where there is one.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let policy = self.policy.map_or_else(String::new, |policy| format!(", {policy}"));
+        format!("{}{policy}", self.model)
     }
 
     /// The median rate.
@@ -80,17 +89,19 @@ impl<'a> Point<'a> {
 
     fn holds(&self, row: &Row) -> bool {
         self.model == row.model
+            && self.policy == row.policy.as_deref()
             && (self.connections, self.idle, self.size, self.rate_asked)
                 == (row.connections, row.idle, row.size_octets, row.rate_asked_per_s)
     }
 
     fn of(row: &'a Row) -> Self {
         let Row { connections, idle, size_octets: size, rate_asked_per_s: rate_asked, .. } = *row;
-        Self { model: &row.model, connections, idle, size, rate_asked, rows: vec![row] }
+        let policy = row.policy.as_deref();
+        Self { model: &row.model, policy, connections, idle, size, rate_asked, rows: vec![row] }
     }
 }
 
-/// The cells of one app, by model in the order given, then by connections, idle ones and size.
+/// The cells of one app, by model in the order given, then by policy, connections, idle ones and size.
 /// Models that the order does not know come last.
 #[must_use]
 pub fn points<'a>(rows: &'a [Row], app: App, order: &[String]) -> Vec<Point<'a>> {
@@ -102,7 +113,9 @@ pub fn points<'a>(rows: &'a [Row], app: App, order: &[String]) -> Vec<Point<'a>>
         }
     }
     let place = |model: &str| order.iter().position(|name| name == model).unwrap_or(order.len());
-    points.sort_by_key(|p| (place(p.model), p.model, p.connections, p.idle, p.size, p.rate_asked));
+    points.sort_by_key(|p| {
+        (place(p.model), p.model, p.policy, p.connections, p.idle, p.size, p.rate_asked)
+    });
     points
 }
 

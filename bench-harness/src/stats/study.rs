@@ -83,7 +83,7 @@ impl<'a> Column<'a> {
     #[must_use]
     pub fn cell(&self, connections: u64) -> Cell {
         let (model, app) = (self.model.into(), self.app);
-        Cell { model, app, connections, idle: 0, size: None, rate: None }
+        Cell { model, app, policy: None, connections, idle: 0, size: None, rate: None }
     }
 }
 

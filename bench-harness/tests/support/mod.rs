@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bench_harness::experiment::load::Source;
 use bench_harness::experiment::model::Model;
+use bench_harness::experiment::proxy::Proxy;
 use bench_harness::experiment::{App, Cell, Trial};
 use bench_harness::launch::pinning::Pinning;
 use bench_harness::manifest::{Build, Manifest, SCHEMA, Status};
@@ -56,6 +57,7 @@ pub(crate) fn setting() -> Setting {
         run: "run".into(),
         experiment: "made-up".into(),
         load: source(SOUND).unwrap().experiment.load,
+        proxy: Proxy::default(),
         pinning: Pinning::halves(&[0, 1, 2, 3]),
         models: models(),
         descriptors: 20_000,
@@ -64,8 +66,15 @@ pub(crate) fn setting() -> Setting {
 }
 
 pub(crate) fn trial(model: &str, connections: u64) -> Trial {
-    let cell =
-        Cell { model: model.into(), app: App::Echo, connections, idle: 0, size: None, rate: None };
+    let cell = Cell {
+        model: model.into(),
+        app: App::Echo,
+        policy: None,
+        connections,
+        idle: 0,
+        size: None,
+        rate: None,
+    };
     Trial { number: 1, block: 1, cell }
 }
 
@@ -187,7 +196,12 @@ fn measurement(trial: usize, model: &str, connections: u64, rate: f64) -> Measur
         server_resident_octets: Some((4 << 20) + 8_192 * connections),
         ..Row::default()
     };
-    Measurement { row, histogram: histogram(us * 1e3), path: loadgen::report::Path::default() }
+    Measurement {
+        row,
+        histogram: histogram(us * 1e3),
+        path: loadgen::report::Path::default(),
+        samples: Vec::new(),
+    }
 }
 
 /// Ten thousand latencies around a median, the slowest three times as long.
