@@ -5,14 +5,23 @@ use std::ops::Range;
 
 use crate::frame::{number, parse, transport_checksum};
 
-/// Turns a frame round that holds a UDP datagram to `port`. Returns how long it is without padding, or
-/// `None`, and leaves it as it is, if it holds anything else, or the datagram has options or extensions
-/// before it: they would go back with it, and some of them say which way.
+/// How much has been turned round, in octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turned {
+    /// The frame, without padding.
+    pub frame: usize,
+    /// What the datagram holds.
+    pub payload: usize,
+}
+
+/// Turns a frame round that holds a UDP datagram to `port`. Returns `None`, and leaves it as it is, if it
+/// holds anything else, or the datagram has options or extensions before it: they would go back with it,
+/// and some of them say which way.
 ///
 /// The checksum is made anew. Turned round, the sum of the same octets is the same; but a sender of this
 /// host may have left the checksum to hardware that is not there, and then it has never been right.
 #[must_use]
-pub fn turn_round(frame: &mut [u8], port: u16) -> Option<usize> {
+pub fn turn_round(frame: &mut [u8], port: u16) -> Option<Turned> {
     let ends = ends(frame, port)?;
     let (addresses, length) = if ends.source.is_ipv4() { (12, 4) } else { (8, 16) };
     swap(frame, 0, 6)?;
@@ -22,7 +31,7 @@ pub fn turn_round(frame: &mut [u8], port: u16) -> Option<usize> {
     if ends.checksum != 0 {
         renew_checksum(frame.get_mut(ends.datagram.clone())?, &ends)?;
     }
-    Some(ends.packet_end)
+    Some(Turned { frame: ends.packet_end, payload: ends.datagram.len() - 8 })
 }
 
 /// What is to be known of a datagram before its frame is changed.
@@ -105,7 +114,8 @@ mod tests {
         for route in routes() {
             for payload in [&b""[..], b"odd", b"even"] {
                 let mut frame = route.udp(payload).unwrap();
-                assert_eq!(turn_round(&mut frame, 7), Some(frame.len()));
+                let turned = Turned { frame: frame.len(), payload: payload.len() };
+                assert_eq!(turn_round(&mut frame, 7), Some(turned));
                 assert_eq!(frame, back(&route).udp(payload).unwrap());
             }
         }
@@ -116,7 +126,8 @@ mod tests {
         let [route, _] = routes();
         let whole = tagged(&route.udp(b"x").unwrap(), number::VLAN, 9);
         let mut frame = [&whole[..], &[0xee; 13]].concat();
-        assert_eq!(turn_round(&mut frame, 7), Some(whole.len()));
+        let turned = Turned { frame: whole.len(), payload: 1 };
+        assert_eq!(turn_round(&mut frame, 7), Some(turned));
         let expected = tagged(&back(&route).udp(b"x").unwrap(), number::VLAN, 9);
         assert_eq!(frame[..whole.len()], expected);
     }
@@ -166,7 +177,7 @@ mod tests {
             }
             frame.truncate(random.random_range(0..=frame.len() * 2));
             let longest = frame.len();
-            assert!(turn_round(&mut frame, 7).is_none_or(|length| length <= longest));
+            assert!(turn_round(&mut frame, 7).is_none_or(|turned| turned.frame <= longest));
         }
     }
 }

@@ -84,20 +84,15 @@ fn answer(tap: &mut Tap, batch: u16, report: &mut echo::Report) -> usize {
     let port = tap.port;
     let came = tap.socket.receive(batch.into(), |frame| {
         report.packets += 1;
-        let length = turn_round(frame, port)?;
+        let turned = turn_round(frame, port)?;
         report.echoed += 1;
-        report.octets += payload_length(frame);
-        Some(length)
+        report.octets += turned.payload as u64;
+        Some(turned.frame)
     });
     if came > 0 {
         tap.socket.send();
     }
     came
-}
-
-fn payload_length(frame: &[u8]) -> u64 {
-    let frame = parse(frame).ok();
-    frame.as_ref().and_then(|frame| frame.udp()).map_or(0, |udp| udp.payload.len() as u64)
 }
 
 fn rest(tap: &mut Tap, wait: Wait) -> anyhow::Result<()> {
