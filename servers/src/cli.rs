@@ -46,7 +46,7 @@ pub enum Command {
     /// Show the models, or the policies of proxies
     List(List),
     /// Serve until SIGTERM or Ctrl-C, then finish what has been asked and exit with 0. A second signal
-    /// ends it at once
+    /// ends it at once. SIGHUP makes a proxy read --backends again
     Run(Box<Run>),
     /// Show what programs do at a limit, each in a process made for it
     Demonstrate(Demonstrate),
@@ -204,6 +204,14 @@ pub enum AppName {
     Proxy,
     /// Pass octets on to backends and back, whatever they mean.
     Relay,
+}
+
+impl AppName {
+    /// Whether it passes on what comes, and so needs backends.
+    #[must_use]
+    pub const fn forwards(self) -> bool {
+        matches!(self, Self::Proxy | Self::Relay)
+    }
 }
 
 /// Limits and deadlines: the same for all models.

@@ -4,10 +4,11 @@
 //! models the first reactor watches it beside its sockets, so that a model of one thread is a process
 //! of one thread. The blocking models have no place to watch anything, and get a thread for it.
 
+use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -20,13 +21,27 @@ use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFl
 use crate::control::{Control, Phase, TICK};
 use crate::progress::Progress;
 
-/// Hears the clock, SIGTERM and SIGINT.
+/// Hears the clock, SIGTERM and SIGINT, and SIGHUP where somebody wants to know.
 #[derive(Debug)]
 pub struct Keeper {
     signals: Option<SignalFd>,
     timer: TimerFd,
     either: Epoll,
     duties: Mutex<Duties>,
+    hangup: OnceLock<Hangup>,
+}
+
+/// What a server does at SIGHUP.
+struct Hangup(Box<dyn Fn() + Send + Sync>);
+
+/// Whether SIGHUP means anything to a server. To one that it means nothing to, it is the end of the
+/// terminal, and ends the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hangups {
+    /// It ends the server, as the kernel does.
+    End,
+    /// It is heard: see [`Keeper::at_hangup`].
+    Heard,
 }
 
 #[derive(Debug)]
@@ -36,13 +51,18 @@ struct Duties {
 }
 
 impl Keeper {
-    /// From now on the two signals end nothing by themselves, in this thread and in those that it makes
+    /// From now on the signals that are heard end nothing by themselves, in this thread and in those that it makes
     /// afterwards.
     ///
     /// # Errors
     /// When there is no descriptor left for it.
-    pub fn new(progress: Option<Progress>) -> io::Result<Self> {
-        Self::hearing(Some(signals()?), progress)
+    pub fn new(progress: Option<Progress>, hangups: Hangups) -> io::Result<Self> {
+        Self::hearing(Some(signals(hangups)?), progress)
+    }
+
+    /// Says what to do at SIGHUP, which must not take long. Only the first one who says counts.
+    pub fn at_hangup(&self, work: impl Fn() + Send + Sync + 'static) {
+        let _ = self.hangup.set(Hangup(Box::new(work)));
     }
 
     /// A keeper that keeps the time only, for a copy of the server: a signal is heard once.
@@ -66,7 +86,7 @@ impl Keeper {
         }
         either.add(&timer, EpollEvent::new(EpollFlags::EPOLLIN, 0))?;
         let duties = Mutex::new(Duties { stop_at: None, progress });
-        Ok(Self { signals, timer, either, duties })
+        Ok(Self { signals, timer, either, duties, hangup: OnceLock::new() })
     }
 
     /// Does what is due.
@@ -75,8 +95,11 @@ impl Keeper {
         // How many ticks there were does not matter: the clock says what time it is.
         let _ = self.timer.wait();
         let heard = self.signals.as_ref().map(SignalFd::read_signal);
-        if matches!(heard, Some(Ok(Some(_)))) {
-            duties.stop(control);
+        if let Some(Ok(Some(signal))) = heard {
+            match Signal::try_from(signal.ssi_signo.cast_signed()) {
+                Ok(Signal::SIGHUP) => _ = self.hangup.get().inspect(|hangup| (hangup.0)()),
+                _ => duties.stop(control),
+            }
         }
         if duties.stop_at.is_some_and(|at| Instant::now() >= at) {
             control.enter(Phase::Closing);
@@ -116,8 +139,17 @@ impl Duties {
     }
 }
 
-fn signals() -> io::Result<SignalFd> {
+impl fmt::Debug for Hangup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hangup")
+    }
+}
+
+fn signals(hangups: Hangups) -> io::Result<SignalFd> {
     let mut signals = SigSet::empty();
+    if hangups == Hangups::Heard {
+        signals.add(Signal::SIGHUP);
+    }
     signals.add(Signal::SIGTERM);
     signals.add(Signal::SIGINT);
     signals.thread_block()?;

@@ -10,10 +10,12 @@ use anyhow::Context;
 use servers::apps::{App, Echo, Fixed, Http, Proxy, Relay, Root};
 use servers::cli::{AppName, Cli, Command, Run};
 use servers::control::{Control, Patience};
-use servers::keeper::Keeper;
+use servers::keeper::{Hangups, Keeper};
 use servers::listener::Listener;
 use servers::models::{Listeners, Site, Workers};
 use servers::progress::Progress;
+use servers::proxy::Upstreams;
+use servers::proxy::attendants::Attendants;
 use servers::proxy::site::{Manners, ProxySite};
 use servers::tables::{Room, Tables};
 use servers::threads::Mappings;
@@ -41,17 +43,20 @@ fn main() -> ExitCode {
 
 fn serve(run: &Run) -> anyhow::Result<()> {
     let progress = run.progress.then(Progress::start);
-    let keeper = Keeper::new(progress).context("cannot watch for signals")?;
+    let hangups = if run.app.forwards() { Hangups::Heard } else { Hangups::End };
+    let keeper = Keeper::new(progress, hangups).context("cannot watch for signals")?;
     let shape = shape(run)?;
     let control = Arc::new(control(run));
-    let app = app(run, &control)?;
+    let upstreams = upstreams(run)?;
+    let app = app(run, &control, upstreams.as_ref())?;
     let per_copy = match run.model.listeners {
         Listeners::One => 1,
         Listeners::PerWorker => shape.workers,
     };
     let count = per_copy * usize::from(shape.tables);
     let listeners = listener::listen(run.listen, run.limits.backlog, count)?;
-    announce(&listeners)?;
+    let attendants = upstreams.map(|upstreams| attend(run, &upstreams, &control, &keeper));
+    announce(&listeners, attendants.transpose()?.as_deref())?;
     let site = Site {
         app: app.as_ref(),
         control: &control,
@@ -119,15 +124,24 @@ fn control(run: &Run) -> Control {
     Control::new(patience, limits.buffer as usize)
 }
 
-fn app(run: &Run, control: &Arc<Control>) -> anyhow::Result<Box<dyn App>> {
+fn app(
+    run: &Run,
+    control: &Arc<Control>,
+    upstreams: Option<&Arc<Upstreams>>,
+) -> anyhow::Result<Box<dyn App>> {
     let root = run.root.as_deref().map(Root::open).transpose()?;
+    let site = upstreams.map(|upstreams| {
+        let manners = Manners::new(&run.proxy, run.limits.write_timeout);
+        Arc::new(ProxySite::new(Arc::clone(upstreams), manners))
+    });
+    let site = || site.context("there are no backends");
     Ok(match run.app {
         AppName::Echo => Box::new(Echo),
         AppName::Fixed => {
             Box::new(Fixed { reply: run.reply.as_bytes().into(), message: run.message_size })
         }
-        AppName::Relay => Box::new(Relay { site: proxy_site(run)?, by: run.relay_by }),
-        AppName::Proxy => Box::new(Proxy { site: proxy_site(run)?, limits: message_limits(run) }),
+        AppName::Relay => Box::new(Relay { site: site()?, by: run.relay_by }),
+        AppName::Proxy => Box::new(Proxy { site: site()?, limits: message_limits(run) }),
         AppName::Http => Box::new(Http {
             control: Arc::clone(control),
             root: root.map(Arc::new),
@@ -146,11 +160,29 @@ fn message_limits(run: &Run) -> wire::http1::Limits {
     }
 }
 
-/// Where a proxy finds its backends.
-fn proxy_site(run: &Run) -> anyhow::Result<Arc<ProxySite>> {
-    let upstreams = Arc::new(run.proxy.upstreams()?);
-    let manners = Manners::new(&run.proxy, run.limits.write_timeout);
-    Ok(Arc::new(ProxySite::new(upstreams, manners)))
+/// The backends of a proxy or a relay.
+fn upstreams(run: &Run) -> anyhow::Result<Option<Arc<Upstreams>>> {
+    Ok(match run.app.forwards() {
+        true => Some(Arc::new(run.proxy.upstreams()?)),
+        false => None,
+    })
+}
+
+/// Starts those who work beside a proxy, for as long as the keeper lives.
+fn attend(
+    run: &Run,
+    upstreams: &Arc<Upstreams>,
+    control: &Control,
+    keeper: &Keeper,
+) -> anyhow::Result<Arc<Attendants>> {
+    let attendants = Arc::new(Attendants::start(&run.proxy, upstreams, &control.stats)?);
+    let reader = Arc::clone(&attendants);
+    keeper.at_hangup(move || {
+        if let Err(error) = reader.reload() {
+            eprintln!("servers: the backends stay as they were: {error}");
+        }
+    });
+    Ok(attendants)
 }
 
 /// How many workers each table has.
@@ -167,10 +199,13 @@ fn workers(run: &Run, tables: u16) -> usize {
 }
 
 /// Tells whoever started us where we listen, as soon as clients may come.
-fn announce(listeners: &[Listener]) -> anyhow::Result<()> {
+fn announce(listeners: &[Listener], attendants: Option<&Attendants>) -> anyhow::Result<()> {
     let address = listener::address_of(listeners)?;
     let mut out = io::stdout().lock();
     writeln!(out, "listening {address}")?;
+    if let Some(admin) = attendants.and_then(Attendants::admin_address) {
+        writeln!(out, "admin {admin}")?;
+    }
     Ok(out.flush()?)
 }
 

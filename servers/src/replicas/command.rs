@@ -21,7 +21,7 @@ use super::restarts::Pace;
 use super::turns::Turns;
 use crate::cli::{parse_model, parse_time};
 use crate::control::{Control, Patience};
-use crate::keeper::Keeper;
+use crate::keeper::{Hangups, Keeper};
 use crate::listener::{self, Listener, parse_address};
 use crate::models::{Listeners, Model, Site, Workers};
 use crate::placement::{self, Choice, METHODS, Method, Shape};
@@ -144,7 +144,7 @@ pub struct Start {
 /// What failed, in words.
 pub fn run(options: &Balance) -> anyhow::Result<()> {
     tables::raise_limit();
-    let keeper = Keeper::new(None).context("cannot watch for signals")?;
+    let keeper = Keeper::new(None, Hangups::End).context("cannot watch for signals")?;
     // First of all, so that a second balancer on the same port is refused before it starts anything.
     let count = match options.model.listeners {
         Listeners::One => 1,
