@@ -65,6 +65,7 @@ fn run(root: &Path) -> Run {
         run: recorder.run(),
         experiment: source.name,
         load: source.experiment.load,
+        proxy: source.experiment.proxy.unwrap_or_default(),
         pinning: Pinning::of_this_host().unwrap(),
         models,
         descriptors: 20_000,

@@ -6,7 +6,8 @@ mod support;
 
 use bench_harness::experiment::condition::Condition;
 use bench_harness::experiment::load::Source;
-use bench_harness::experiment::{matrix, model::Model};
+use bench_harness::experiment::policy::Policy;
+use bench_harness::experiment::{App, matrix, model::Model};
 use bench_harness::fault::Usage;
 use support::{SOUND, models, source};
 
@@ -116,6 +117,53 @@ fn a_rate_is_an_axis_or_the_same_for_all() {
     assert!(error.contains("keep one of them"), "{error}");
 }
 
+/// The same with proxies, and two policies for them.
+fn proxied() -> String {
+    SOUND.replace("[\"echo\"]", "[\"echo\", \"proxy\"]\npolicy = [\"random\", \"ring\"]")
+}
+
+#[test]
+fn a_policy_is_an_axis_of_proxies_alone() {
+    let experiment = source(&proxied()).unwrap().experiment;
+    let cells = matrix::expand(&experiment, &models(), &Condition::default()).cells;
+    let of = |app| cells.iter().filter(move |cell| cell.app == app);
+    assert_eq!((of(App::Echo).count(), of(App::Proxy).count()), (9, 18));
+    assert!(of(App::Echo).all(|cell| cell.policy.is_none()));
+    let mut filter = Condition::default();
+    filter.add("policy=ring").unwrap();
+    assert_eq!(matrix::expand(&experiment, &models(), &filter).cells.len(), 9);
+    let plain = proxied().replace("policy = [\"random\", \"ring\"]", "");
+    let experiment = source(&plain).unwrap().experiment;
+    let cells = matrix::expand(&experiment, &models(), &Condition::default()).cells;
+    assert!(cells.iter().all(|cell| cell.policy.is_none()), "each proxy keeps its own");
+}
+
+#[test]
+fn a_policy_and_backends_need_a_proxy() {
+    for (from, to) in [
+        ("[\"echo\"]", "[\"echo\"]\npolicy = [\"random\"]"),
+        ("[load]", "[proxy]\nbackends = 3\n\n[load]"),
+    ] {
+        let sentence = refusal(from, to);
+        assert!(sentence.contains("\"proxy\" or \"relay\""), "{sentence}");
+    }
+}
+
+#[test]
+fn an_unknown_policy_or_backend_is_named_with_its_line_and_the_known_ones() {
+    let known: Vec<Policy> =
+        serde_json::from_str(r#"[{"name":"random"},{"name":"rung"}]"#).unwrap();
+    let source = source(&proxied()).unwrap();
+    assert!(source.names_policies());
+    let sentence = source.check_policies(&known).unwrap_err().to_string();
+    let expected = "line 10: no policy `ring`; the policies are random, rung";
+    assert!(sentence.ends_with(expected), "{sentence}");
+    let backends = proxied().replace("[load]", "[proxy]\nbackend-model = \"gone\"\n\n[load]");
+    let source = support::source(&backends).unwrap();
+    let sentence = source.check_models(&models()).unwrap_err().to_string();
+    assert!(sentence.contains("line 14: no model `gone`"), "{sentence}");
+}
+
 #[test]
 fn arrivals_need_a_rate_and_a_known_law() {
     let error = source(&format!("{SOUND}arrivals = \"poisson\"\n")).unwrap_err().to_string();
@@ -156,7 +204,7 @@ fn a_filter_keeps_what_it_names() {
     );
     let sentence = filter.add("modle=slow").unwrap_err().to_string();
     assert!(
-        sentence.contains("the keys are model, app, connections, idle, size, rate"),
+        sentence.contains("the keys are model, app, policy, connections, idle, size, rate"),
         "{sentence}"
     );
 }

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use bench_harness::experiment::Chart;
+use bench_harness::launch::sampler::Sample;
 use bench_harness::plot::{self, Drawn};
 use bench_harness::record::Row;
 use bench_harness::report::markdown;
@@ -77,7 +78,12 @@ fn each_row_is_on_disk_when_the_next_trial_begins() {
 
 /// A measurement of nothing.
 fn nothing() -> Measurement {
-    Measurement { row: Row::default(), histogram: String::new(), path: Way::default() }
+    Measurement {
+        row: Row::default(),
+        histogram: String::new(),
+        path: Way::default(),
+        samples: Vec::new(),
+    }
 }
 
 #[test]
@@ -96,6 +102,23 @@ fn the_way_of_requests_is_kept_band_by_band_and_only_where_the_kernel_was_asked(
     let text = fs::read_to_string(place).unwrap();
     let lines = "2,1,5,1,2,3,4\n2,3,7,1,2,3,4\n3,1,5,1,2,3,4\n3,3,7,1,2,3,4\n";
     assert_eq!(text, format!("trial,band,count,wait_ns,send_ns,away_ns,read_ns\n{lines}"));
+}
+
+#[test]
+fn samples_are_kept_by_trial_and_only_where_they_were_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut recorder = Recorder::create(folder.path(), "x", "run").unwrap();
+    let place = recorder.path().join(file::SAMPLES);
+    recorder.append(&nothing()).unwrap();
+    assert!(!place.exists());
+    let sample = |process: &str, cpus| Sample { at_s: 1.0, process: process.into(), cpus };
+    for trial in [2, 3] {
+        let row = Row { trial, ..Row::default() };
+        let samples = vec![sample("server", 0.25), sample("host", 0.5)];
+        recorder.append(&Measurement { row, samples, ..nothing() }).unwrap();
+    }
+    let lines = "2,1.0,server,0.25\n2,1.0,host,0.5\n3,1.0,server,0.25\n3,1.0,host,0.5\n";
+    assert_eq!(fs::read_to_string(place).unwrap(), format!("trial,at_s,process,cpus\n{lines}"));
 }
 
 #[test]
@@ -244,6 +267,71 @@ fn an_open_loop_is_told_by_its_times() {
     let expected = "echo: p99 of response time stays under 10 ms with fast up to 100 k/s, \
         slow up to 10 k/s, starving up to 1 k/s";
     assert_eq!(figures[1].finding, expected);
+}
+
+/// The made-up run as one of proxies: `starving` is left out, and each row is there once a policy.
+fn proxies() -> (tempfile::TempDir, Run) {
+    let (folder, mut run) = changed(|row| row.app = "proxy".into());
+    run.rows.retain(|row| row.model != "starving");
+    let rows = std::mem::take(&mut run.rows);
+    for (policy, cost, shares) in [("hash", 2.0, "900; 100"), ("turns", 1.0, "500; 500")] {
+        run.rows.extend(rows.iter().cloned().map(|row| Row {
+            policy: Some(policy.into()),
+            backend_answered: Some(shares.into()),
+            server_user_us_per_request: row.server_user_us_per_request.map(|us| us * cost),
+            server_system_us_per_request: row.server_system_us_per_request.map(|us| us * cost),
+            ..row
+        }));
+    }
+    run.rows.iter_mut().enumerate().for_each(|(place, row)| row.trial = place + 1);
+    (folder, run)
+}
+
+#[test]
+fn policies_are_compared_with_each_other_and_so_are_the_shares_of_backends() {
+    let (_folder, mut run) = proxies();
+    run.source.experiment.charts = vec![Chart::Policies, Chart::Backends];
+    let figures = plot::draw_all(&run).unwrap();
+    let findings: Vec<_> = figures.iter().map(|figure| figure.finding.as_str()).collect();
+    let expected = [
+        "proxy: at 100 connections, the CPU time of the proxy for one request is 12.5 µs with turns \
+         and 2.0 × as much with hash, on fast",
+        "proxy: at 100 connections, the 99th percentile of response time differs by at most 0 % \
+         between policies, on fast",
+        "proxy: the busiest of 2 backends had 1.00 times an even share with turns, 1.80 with hash",
+    ];
+    assert_eq!(findings, expected);
+}
+
+#[test]
+fn a_chart_that_is_not_about_policies_has_one_of_them_at_a_time() {
+    let (_folder, mut run) = proxies();
+    run.source.experiment.charts = vec![Chart::Cpu];
+    let figures = plot::draw_all(&run).unwrap();
+    let stem = |figure: &Drawn| figure.path.file_stem().unwrap().to_string_lossy().into_owned();
+    let names: Vec<_> = figures.iter().map(stem).collect();
+    assert_eq!(names, ["cpu-proxy-hash", "cpu-proxy-turns"]);
+    let page = markdown::page(&run, &[]);
+    assert!(page.contains("hash c=100") && page.contains("| fast, turns |"), "{page}");
+}
+
+#[test]
+fn a_published_open_loop_is_laid_beside_what_came_out_at_the_same_rate() {
+    let (_folder, mut run) = changed(|row| row.rate_asked_per_s = Some(2_000));
+    run.source.experiment.published = Some(
+        toml::from_str(
+            "study = \"others\"\n[[latency]]\nname = \"theirs\"\nrate = 2_000\nanswered = 1_552\n\
+             percentiles-ms = [[50, 1_280], [99, 5_530]]\n",
+        )
+        .unwrap(),
+    );
+    run.source.experiment.charts = vec![Chart::Latency];
+    let page = markdown::page(&run, &[]);
+    assert!(page.contains("| theirs, as published | 2,000/s | 1,552/s | 1,280 "), "{page}");
+    assert!(page.contains("| fast | 2,000/s | 40,000/s | "), "{page}");
+    let figures = plot::draw_all(&run).unwrap();
+    let svg = fs::read_to_string(&figures[0].path).unwrap();
+    assert!(svg.contains("theirs, as published: 1552/s answered"), "no line of theirs");
 }
 
 #[test]

@@ -2,11 +2,12 @@
 
 mod support;
 
-use bench_harness::experiment::Trial;
-use bench_harness::launch::Counters;
+use bench_harness::experiment::{App, Trial};
 use bench_harness::launch::fake::{Act, Script};
+use bench_harness::launch::pinning::Pinning;
+use bench_harness::launch::{Backend, Counters};
 use bench_harness::record::{Limit, Outcome, Row};
-use bench_harness::runner::run_trial;
+use bench_harness::runner::{Setting, run_trial};
 use loadgen::report::{Errors, Summary};
 use loadgen::verdict::Standing;
 use support::{open_loop, setting, summary, trial, usage, verdict};
@@ -206,4 +207,58 @@ fn workers_are_the_cpus_of_the_server_unless_a_worker_is_a_clients() {
     }
     let workers: Vec<_> = script.served.iter().map(|plan| plan.workers).collect();
     assert_eq!(workers, [Some(2), None]);
+}
+
+/// A trial of a proxy before these backends, with a summary of ten clients and that rate.
+fn proxied(backends: &[Backend], rate: u64, busy_ms: u64) -> (Row, Script) {
+    let mut trial = trial("fast", 10);
+    trial.cell.app = App::Proxy;
+    trial.cell.policy = Some("ring".into());
+    let found = Summary { server: Some(usage(busy_ms)), ..summary(10, rate) };
+    let mut script = Script::new([answer(found)]);
+    script.backends = backends.to_vec();
+    let setting = Setting { pinning: Pinning::halves(&[0, 1]), ..setting() };
+    (run_trial(&trial, &setting, &mut script).row, script)
+}
+
+fn backend(answered: u64, cpu_ms: u64) -> Backend {
+    Backend { answered, accepted: 3, cpu_ns: cpu_ms * 1_000_000 }
+}
+
+#[test]
+fn a_proxy_is_started_before_its_backends_with_its_policy_and_its_row_says_so() {
+    let (row, script) = proxied(&[backend(30_000, 150), backend(10_000, 50)], 20_000, 500);
+    let behind = script.served[0].behind.as_ref().unwrap();
+    assert_eq!((behind.backends, behind.policy.as_deref()), (2, Some("ring")));
+    assert_eq!((behind.backend.app, behind.backend.workers), (App::Http, Some(1)));
+    assert_eq!(
+        (row.app.as_str(), row.policy.as_deref(), row.backends),
+        ("proxy", Some("ring"), Some(2))
+    );
+    assert_eq!(row.answered_by_backend(), [30_000, 10_000]);
+    assert_eq!(row.backend_accepted.as_deref(), Some("3; 3"));
+    // 200 ms for 40,000 answers; of 20,000 a second the busier one has three quarters, at 5 µs each.
+    assert_eq!(row.backend_us_per_request, Some(5.0));
+    assert_eq!(row.backend_busiest_cpu_share, Some(0.075));
+    assert_eq!((row.outcome, row.limited_by), (Outcome::Ok, Some(Limit::Neither)));
+}
+
+#[test]
+fn a_rate_that_the_backends_limit_is_not_the_proxys() {
+    let (row, _) = proxied(&[backend(1_000, 95), backend(1_000, 1)], 20_000, 500);
+    assert_eq!((row.outcome, row.limited_by), (Outcome::Invalid, Some(Limit::Backends)));
+    assert_eq!(row.error.as_deref(), Some("the busiest backend used 95 % of the CPU it can use"));
+    // Half a CPU for the load generator, on the one that the backends use too.
+    let (row, _) = proxied(&[backend(1_000, 25), backend(1_000, 25)], 20_000, 500);
+    let shared = "backends and load generator used 1.00 of their 1 CPUs";
+    assert_eq!((row.outcome, row.error.as_deref()), (Outcome::Invalid, Some(shared)));
+    let (row, _) = proxied(&[backend(1_000, 95), backend(1_000, 1)], 20_000, 950);
+    assert_eq!((row.outcome, row.limited_by), (Outcome::Ok, Some(Limit::Server)));
+}
+
+#[test]
+fn the_reply_to_another_request_is_a_wrong_answer() {
+    let errors = Errors { mispaired: 1, ..Errors::default() };
+    let row = play("fast", 10, answer(Summary { errors, ..summary(10, 40_000) }));
+    assert_eq!(failure(&row), "wrong answers: mispaired 1");
 }

@@ -17,11 +17,14 @@ use crate::experiment::{App, matrix};
 use crate::fault::{Unfit, usage};
 use crate::launch::pinning::Pinning;
 use crate::launch::process::{Binaries, Processes};
-use crate::launch::{Launcher, LoadPlan, ServerPlan, summary};
+use crate::launch::{Count, Launcher, LoadPlan, ServerPlan, summary};
 use crate::results::Scratch;
 
 /// Clients of a check.
 const CLIENTS: u64 = 8;
+
+/// Requests of each client of a proxy.
+const THROUGH_A_PROXY: u64 = 3;
 
 /// Sizes of a check, in octets: the default of the app, and one that no socket buffer takes whole.
 const SIZES: [Option<u64>; 2] = [None, Some(300_000)];
@@ -117,6 +120,8 @@ fn answered(
 }
 
 fn plan(model: &Model, app: App, size: Option<u64>) -> LoadPlan {
+    // Through a proxy on a busy host, a short time may be too short for any answer.
+    let count = app.is_proxy().then_some(Count { each: THROUGH_A_PROXY, sessions: None });
     LoadPlan {
         app,
         connections: model.at_once.fair_clients(CLIENTS),
@@ -130,7 +135,7 @@ fn plan(model: &Model, app: App, size: Option<u64>) -> LoadPlan {
         schedule: None,
         threads: None,
         stamps: false,
-        count: None,
+        count,
         message: None,
         samples: false,
     }

@@ -9,7 +9,25 @@ pub struct Published {
     /// Who, and what.
     pub study: String,
     /// Its columns, in its order.
+    #[serde(default)]
     pub series: Vec<Series>,
+    /// What it found out about an open loop.
+    #[serde(default)]
+    pub latency: Vec<OpenLoop>,
+}
+
+/// What a study found out about a server that was to answer so many requests a second.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct OpenLoop {
+    /// The name there.
+    pub name: String,
+    /// Requests a second that were to be sent.
+    pub rate: u64,
+    /// Those that were answered.
+    pub answered: u64,
+    /// Percentiles of response time: percent, and milliseconds.
+    pub percentiles_ms: Vec<(f64, f64)>,
 }
 
 /// What a study found out about one kind of server.

@@ -259,7 +259,7 @@ pub struct Serving {
     child: Child,
     address: SocketAddr,
     counters: PathBuf,
-    backends: Vec<Serving>,
+    backends: Vec<Self>,
 }
 
 impl Serving {

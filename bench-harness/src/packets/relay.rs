@@ -141,6 +141,7 @@ fn plan(load: Load, measure: Duration) -> LoadPlan {
         stamps: false,
         count: None,
         message: None,
+        samples: false,
     }
 }
 

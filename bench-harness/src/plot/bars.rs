@@ -65,13 +65,8 @@ impl Bars {
         canvas: &Canvas<'_, DB>,
         outer: Frame,
     ) -> Result<()> {
-<<<<<<< HEAD
         let room = LEFT.max(self.widest_label() + GAP);
         let (left, right) = (outer.left + room, outer.right - self.widest_text() - RIGHT);
-=======
-        let (left, right) =
-            (outer.left + self.widest_label(), outer.right - self.widest_text() - RIGHT);
->>>>>>> 26a73a0 (WIP)
         let further_lines = self.legend_lines(right - left).len() - 1;
         let frame = Frame {
             left,
@@ -88,16 +83,9 @@ impl Bars {
         canvas.line(&[(frame.left, frame.top), (frame.left, frame.bottom)], Pen::fine(GREY))
     }
 
-<<<<<<< HEAD
     fn widest_label(&self) -> f64 {
         let widths = self.bars.iter().map(|bar| Type::plain(TEXT, INK).width(&bar.label));
         widths.fold(0.0, f64::max)
-=======
-    /// Room for the longest name, and the same room as in other figures where that is enough.
-    fn widest_label(&self) -> f64 {
-        let widths = self.bars.iter().map(|bar| Type::plain(TEXT, INK).width(&bar.label) + 18.0);
-        widths.fold(LEFT, f64::max)
->>>>>>> 26a73a0 (WIP)
     }
 
     fn widest_text(&self) -> f64 {

@@ -7,6 +7,7 @@ use super::figure::{Body, Figure};
 use super::finding::{connections, contrast_times, notes, times_note};
 use super::lines::{Axis, Dot, Lines, Mark, Series};
 use super::scale::Scale;
+use crate::experiment::published::OpenLoop;
 use crate::report::number::{grouped, time};
 use crate::stats::cell::{Point, representative, representative_rate};
 use crate::stats::latency::pooled;
@@ -29,10 +30,11 @@ const TICKS: [(f64, &str); 6] = [
 pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
     let count = representative(&evidence.points)?;
     let points = chosen(evidence, count);
-    let series: Vec<_> = points.iter().filter_map(|point| series(evidence, point)).collect();
+    let mut series: Vec<_> = points.iter().filter_map(|point| series(evidence, point)).collect();
     if series.is_empty() {
         return None;
     }
+    series.extend(published(evidence, &points));
     let values = series.iter().flat_map(|series| series.dots.iter().map(|dot| dot.y));
     let last = series.iter().filter_map(|s| s.dots.last()).map(|dot| dot.x).fold(2.0, f64::max);
     let ticks =
@@ -80,6 +82,27 @@ pub(super) fn conditions(evidence: &Evidence<'_>, count: u64) -> String {
 pub(super) fn histogram(evidence: &Evidence<'_>, point: &Point<'_>) -> Option<Histogram<u64>> {
     let trials: Vec<_> = point.rows.iter().map(|row| row.trial).collect();
     pooled(evidence.histograms, &trials)
+}
+
+/// What others have published about the same rate, under the look that comes after those of all models.
+fn published(evidence: &Evidence<'_>, points: &[&Point<'_>]) -> Vec<Series> {
+    let rate = points.first().and_then(|point| point.rate_asked);
+    let studies = evidence.run.source.experiment.published.iter();
+    let same = studies.flat_map(|study| &study.latency).filter(|found| Some(found.rate) == rate);
+    let dot = |&(percent, ms): &(f64, f64)| Dot {
+        x: 100.0 / (100.0 - percent),
+        y: 1e3 * ms,
+        range: None,
+        mark: Mark::Full,
+        at_least: false,
+    };
+    let line = |found: &OpenLoop| Series {
+        label: format!("{}, as published: {}/s answered", found.name, found.answered),
+        style: evidence.run.manifest.models.len(),
+        dots: found.percentiles_ms.iter().map(dot).collect(),
+        shadow: Vec::new(),
+    };
+    same.map(line).collect()
 }
 
 fn series(evidence: &Evidence<'_>, point: &Point<'_>) -> Option<Series> {

@@ -102,7 +102,7 @@ fn group(points: &[&Point<'_>], policy: &str, models: &[&str], shown: &Shown) ->
     let column = |model: &&str| {
         let here = points.iter().find(|p| p.model == *model && p.policy == Some(policy));
         let value = here.and_then(|point| point.median(shown.column));
-        let place = value.map_or(Place::Word("no number".into()), Place::Bar);
+        let place = value.map_or_else(|| Place::Word("no number".into()), Place::Bar);
         Column { place, stroke: None }
     };
     Group { label: policy.to_owned(), columns: models.iter().map(column).collect() }

@@ -2,6 +2,7 @@
 
 pub mod markdown;
 pub mod number;
+mod open_loop;
 pub mod splice;
 mod study;
 pub mod table;

@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use super::number::{grouped, milliseconds, short, times};
+use super::open_loop;
 use super::table::{markdown, prose};
 use crate::experiment::condition::Condition;
 use crate::experiment::published::{Plateau, Published, implied_rate};
@@ -19,6 +20,7 @@ pub(super) fn section(run: &Run) -> String {
     let mut text = format!("## Beside what was published\n\nThe study: {}.\n\n", published.study);
     text += &raised(&run.manifest.raised);
     text += &cases(&run.source.experiment.case, &columns);
+    text += &open_loop::table(published, run);
     text += &response_times(&columns);
     text += &failures(&columns);
     text + &rates(published, &columns)
