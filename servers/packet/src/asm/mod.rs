@@ -10,8 +10,7 @@
 //! | register | what it is for |
 //! |---|---|
 //! | `R0` | the result of a helper, and of the program |
-//! | `R1` to `R5` | the arguments of a helper, which may destroy them; `R1` is the context at the
-//! start |
+//! | `R1` to `R5` | the arguments of a helper, which may destroy them; at first `R1` is the context |
 //! | `R6` to `R9` | kept across helpers |
 //! | `R10` | the end of the stack, which can't be written; variables lie below it |
 //!

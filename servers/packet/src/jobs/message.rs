@@ -11,8 +11,7 @@
 //! | kind | who says it | fields | what it means |
 //! |---|---|---|---|
 //! | `Submit` | a client | `id`, `work` | here is a job of `work` microseconds |
-//! | `Job` | the balancer, to a server | `id`, `work`, `incarnation`, `more` | do it; `more`:
-//! others wait |
+//! | `Job` | the balancer | `id`, `work`, `incarnation`, `more` | do it; `more`: others wait |
 //! | `Register` | a server | `free`, `incarnation` | I am here, with `free` idle threads |
 //! | `Done` | a server | `id`, `incarnation` | that job is done |
 //!
@@ -20,13 +19,8 @@
 //! server with that incarnation it says "I live" and nothing about threads, so it can be lost,
 //! doubled or late. A server picks another incarnation at each start; the balancer then forgets
 //! what it knew of the one before. A server ignores a job for an incarnation that it is not, and it
-//! answers a job with
-//! `more` set by one more `Register` while it has a free thread: so a queue is drained at the rate
-//! at which servers can take it, although each packet brings one job at most.
-//!
-//! The older protocol has no ids: a payload of 4 octets is a job in whole seconds, any other size
-//! comes from a server and says "one thread is free", and the first one registers. See
-//! [`Original`].
+//! answers a job with `more` set by one more `Register` while it has a free thread: so a queue is
+//! drained at the rate at which servers can take it, although each packet brings one job at most.
 
 /// Says that this is a message for the balancer of jobs, and its version: `JOB` and 1.
 pub const MAGIC: u32 = u32::from_le_bytes(*b"JOB\x01");
@@ -142,22 +136,6 @@ fn field<const N: usize>(octets: &[u8; SIZE], at: usize) -> [u8; N] {
     std::array::from_fn(|index| octets[at + index])
 }
 
-/// A payload of the older protocol, which tells clients and servers apart by its size alone.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Original {
-    /// From a client, or to a server: a job of so many seconds.
-    Seconds(u32),
-    /// From a server: it registers, or one of its threads is free.
-    Free,
-}
-
-impl Original {
-    /// What a payload says.
-    pub fn decode(payload: &[u8]) -> Self {
-        payload.try_into().map_or(Self::Free, |octets| Self::Seconds(u32::from_le_bytes(octets)))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,13 +162,5 @@ mod tests {
         }
         assert_eq!(Message::decode(&good[..23]), None);
         assert_eq!(Message::decode(&[&good[..], &[0]].concat()), None);
-    }
-
-    #[test]
-    fn four_octets_are_a_job_of_the_older_protocol_and_all_else_is_a_free_thread() {
-        assert_eq!(Original::decode(&[5, 0, 0, 0]), Original::Seconds(5));
-        for payload in [&[][..], &[1], &[1, 2, 3], &[1, 2, 3, 4, 5]] {
-            assert_eq!(Original::decode(payload), Original::Free);
-        }
     }
 }

@@ -102,6 +102,7 @@ fn pin(cpu: usize) {
 #[test]
 fn two_cpus_give_each_job_once_and_no_thread_twice() {
     let Some(keeper) = balancer(64, PATIENT, Trace::Off) else { return };
+    let _turn = TURN.lock();
     let (world, begin) = (World::default(), Barrier::new(CPUS));
     thread::scope(|scope| {
         for cpu in 0..CPUS {
@@ -121,4 +122,110 @@ fn two_cpus_give_each_job_once_and_no_thread_twice() {
         assert_eq!((server.free, server.given), (CAPACITY, server.done), "{server:?}");
     }
     assert!(counts.rejected > 0 && counts.queued > 1_000, "too easy: {counts:?}");
+}
+
+/// How often two CPUs say something at the same moment.
+const ROUNDS: u64 = 10_000;
+/// These tests want both CPUs for themselves.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// Both CPUs say something at the same moment, for each round; `between` runs on one of them before.
+fn together(
+    keeper: &Keeper,
+    between: impl Fn(&mut Trial<'_>, u64) + Sync,
+    say: impl Fn(&mut Trial<'_>, usize, u64) + Sync,
+) {
+    let _turn = TURN.lock();
+    let (ready, arrived) = (AtomicU64::new(0), AtomicU64::new(0));
+    thread::scope(|scope| {
+        for cpu in 0..CPUS {
+            let (ready, arrived, between, say) = (&ready, &arrived, &between, &say);
+            scope.spawn(move || {
+                pin(cpu);
+                let mut trial = Trial::of(&keeper.program);
+                for round in 1..=ROUNDS {
+                    if cpu == 0 {
+                        until(|| arrived.load(SeqCst) == CPUS as u64 * (round - 1));
+                        between(&mut trial, round);
+                        ready.store(round, SeqCst);
+                    }
+                    until(|| ready.load(SeqCst) == round);
+                    say(&mut trial, cpu, round);
+                    arrived.fetch_add(1, SeqCst);
+                }
+            });
+        }
+    });
+}
+
+/// Waits awake, so that both go on within nanoseconds; on one CPU it gives way after a while.
+fn until(condition: impl Fn() -> bool) {
+    for turn in 1_u32.. {
+        if condition() {
+            return;
+        }
+        if turn % 1_000 == 0 {
+            thread::yield_now();
+        }
+        std::hint::spin_loop();
+    }
+}
+
+#[test]
+fn a_done_that_comes_twice_at_the_same_moment_counts_once() {
+    let Some(keeper) = balancer(64, PATIENT, Trace::Off) else { return };
+    post::send(&mut Trial::of(&keeper.program), server(1), &Message::register(2, 1));
+    let submit = |trial: &mut Trial<'_>, round| {
+        post::send(trial, client(), &Message::submit(round, 1));
+    };
+    let done = |trial: &mut Trial<'_>, _, round| {
+        post::send(trial, server(1), &Message::done(round, 1));
+    };
+    together(&keeper, submit, done);
+    let counts = keeper.counts().unwrap();
+    assert_eq!((counts.done, counts.stray), (ROUNDS, ROUNDS));
+    assert_eq!(keeper.servers()[0].free, 2);
+}
+
+#[test]
+fn a_server_that_registers_twice_at_the_same_moment_is_welcome_once() {
+    let Some(keeper) = balancer(64, PATIENT, Trace::Off) else { return };
+    let register = |trial: &mut Trial<'_>, _, round| {
+        post::send(trial, server(1), &Message::register(2, round as u32));
+    };
+    together(&keeper, |_, _| {}, register);
+    let counts = keeper.counts().unwrap();
+    assert_eq!((counts.registered, counts.lost, counts.no_place), (ROUNDS, 0, 0));
+    assert_eq!(keeper.servers().len(), 1);
+}
+
+/// The one thread becomes free at the moment at which a client queues a job. Whoever is later has to see
+/// the other: there is no third packet.
+#[test]
+fn a_job_that_is_queued_when_a_thread_becomes_free_is_not_forgotten() {
+    let Some(keeper) = balancer(64, PATIENT, Trace::Off) else { return };
+    let mut first = Trial::of(&keeper.program);
+    post::send(&mut first, server(1), &Message::register(1, 1));
+    post::send(&mut first, client(), &Message::submit(0, 1)).unwrap();
+    let forgotten = AtomicU64::new(0);
+    let look = |trial: &mut Trial<'_>, _| {
+        if keeper.counts().unwrap().waiting > 0 {
+            forgotten.fetch_add(1, SeqCst);
+            post::send(trial, server(1), &Message::register(1, 1));
+        }
+    };
+    together(&keeper, look, |trial, cpu, round| {
+        // Now and then one of the two is a little later.
+        if cpu as u64 == round % 2 {
+            (0..round % 64).for_each(|_| std::hint::spin_loop());
+        }
+        match cpu {
+            0 => post::send(trial, server(1), &Message::done(round - 1, 1)),
+            _ => post::send(trial, client(), &Message::submit(round, 1)),
+        };
+    });
+    let counts = keeper.counts().unwrap();
+    assert_eq!((counts.done, counts.in_flight), (ROUNDS, 1));
+    eprintln!("{} of {ROUNDS} jobs were queued first", counts.queued);
+    assert_eq!(forgotten.into_inner(), 0);
 }
