@@ -42,7 +42,7 @@ fn follow(site: &Site, mode: &str, checks: &mut Checks<'_>) -> Result<()> {
         "packet generate live --to {address}:{PORT} --count {count} --rate {FOLLOWED_PER_S}"
     );
     let made: Generated = site::run(&stage, 0, &line, PATIENCE)?;
-    let (filtered, passed): (Counted, Counted) = (Counted::of(filter)?, ended(sink)?);
+    let (filtered, passed): (Counted, Counted) = (ended(filter)?, ended(sink)?);
     checks.same("every packet went out", count, made.sent);
     checks.same("even counters that were dropped", count / 2, filtered.even);
     checks.same("odd counters that were let pass", count / 2, filtered.odd);
@@ -60,7 +60,7 @@ fn flood(site: &Site, mode: &str, checks: &mut Checks<'_>) -> Result<()> {
     let count = site.effort.flood;
     let line = format!("packet generate live --to {address}:{PORT} --count {count}");
     let made: Generated = site::run(&stage, 0, &line, PATIENCE)?;
-    let (filtered, passed): (Counted, Counted) = (Counted::of(filter)?, ended(sink)?);
+    let (filtered, passed): (Counted, Counted) = (ended(filter)?, ended(sink)?);
     let per_s = made.sent as f64 / made.seconds.max(f64::MIN_POSITIVE);
     (made.sent > 0).then_some(()).context("no packet went out")?;
     checks.same("packets decided on, of those that went out", made.sent, filtered.all());

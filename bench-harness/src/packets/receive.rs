@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::Deserialize;
 
 use super::cpu::Used;
 use super::rate::{Outcome, Rate};
-use super::site::{self, PORT, Site, output, ready};
+use super::site::{self, PORT, Site, ended, ready};
 use super::way::{Generator, Way};
-use crate::launch::child::Child;
 
 /// The host that generates, and the one that is measured.
 const NEAR: usize = 0;
@@ -33,8 +32,10 @@ pub struct Generated {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Counted {
     /// Even counters, which are dropped.
+    #[serde(alias = "even_dropped")]
     pub even: u64,
     /// Odd counters, which pass.
+    #[serde(alias = "odd_passed")]
     pub odd: u64,
     /// Odd counters that came before.
     #[serde(default)]
@@ -42,26 +43,6 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// What a receiver that is to end has counted.
-    ///
-    /// # Errors
-    /// When it had ended before, failed, or says something else.
-    pub fn of(receiver: Child) -> Result<Self> {
-        let text = output(receiver)?;
-        Self::read(&text).with_context(|| format!("a receiver ended with `{text}`"))
-    }
-
-    /// A socket's line of JSON, or the table of the filter: `NUMBER  even, dropped`.
-    fn read(text: &str) -> Option<Self> {
-        if let Some(counted) = text.lines().last().and_then(|line| serde_json::from_str(line).ok())
-        {
-            return Some(counted);
-        }
-        let lines = || text.lines().filter_map(|line| line.trim().split_once("  "));
-        let number = |words: &str| lines().find(|(_, w)| w.trim() == words)?.0.parse().ok();
-        Some(Self { even: number("even, dropped")?, odd: number("odd, passed")?, duplicates: 0 })
-    }
-
     /// Both.
     #[must_use]
     pub fn all(self) -> u64 {
@@ -89,7 +70,7 @@ fn measure(site: &Site, way: &Way, generator: Generator, blank: Rate) -> Result<
     let line = generator.line(&format!("{address}:{PORT}"), site.effort.rate);
     let made: Generated = site::run(&stage, NEAR, &line, site.effort.rate)?;
     let used = Used::by(receiver.pid())?.since(before);
-    let counted = Counted::of(receiver)?;
+    let counted: Counted = ended(receiver)?;
     Ok(row(blank, &made, counted, used))
 }
 
@@ -128,12 +109,11 @@ mod tests {
 
     #[test]
     fn what_is_counted_is_read_from_either_kind_of_program() {
-        let socket = r#"{"packets":5,"odd":3,"even":2,"short":0,"duplicates":1,"seconds":1.0}"#;
-        assert_eq!(Counted::read(socket), Some(Counted { even: 2, odd: 3, duplicates: 1 }));
-        let program =
-            "           7  even, dropped\n           8  odd, passed\n  0  not ours, passed\n";
-        assert_eq!(Counted::read(program), Some(Counted { even: 7, odd: 8, duplicates: 0 }));
-        assert_eq!(Counted::read("filtering port 5"), None);
+        let read = |text| serde_json::from_str::<Counted>(text).unwrap();
+        let socket = read(r#"{"packets":5,"odd":3,"even":2,"short":0,"duplicates":1,"seconds":1}"#);
+        assert_eq!(socket, Counted { even: 2, odd: 3, duplicates: 1 });
+        let program = read(r#"{"even_dropped":7,"odd_passed":8,"not_ours":0,"malformed":0}"#);
+        assert_eq!(program, Counted { even: 7, odd: 8, duplicates: 0 });
     }
 
     #[test]

@@ -131,17 +131,9 @@ pub fn is_ready(child: &mut Child, line: &str) -> Result<()> {
 ///
 /// # Errors
 /// When it had ended before, failed, or says something else.
-pub fn ended<T: DeserializeOwned>(child: Child) -> Result<T> {
-    last_line(&output(child)?)
-}
-
-/// Asks a program to end, and reads what it printed since its first line.
-///
-/// # Errors
-/// When it had ended before, or failed.
-pub fn output(mut child: Child) -> Result<String> {
+pub fn ended<T: DeserializeOwned>(mut child: Child) -> Result<T> {
     child.terminate()?;
-    child.finish(END)
+    last_line(&child.finish(END)?)
 }
 
 /// Runs a program to its end, and reads the last line of what it prints.
