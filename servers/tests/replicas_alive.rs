@@ -24,11 +24,29 @@ fn kill_and_wait(balancer: &Balancer, name: &str) -> Duration {
     eventually("it is back", || balancer.count("RESPAWN", name) > before);
     assert_ne!(balancer.pid_of(name), pid);
     assert!(!lives(pid));
+    latest(balancer, name, "RESPAWN").duration_since(killed_at).unwrap()
+}
+
+/// Flags with which a frozen one is found within 200 ms: three heartbeats, and one to miss the last.
+const FORGIVING_AND_FAST: [&str; 6] =
+    ["--heartbeat-interval", "50ms", "--failures", "3", "--well-after", "1ms"];
+
+/// Freezes the process of a replica, and waits until another one is in service; says after how long
+/// it was out of service.
+fn freeze_and_wait(balancer: &Balancer, name: &str) -> Duration {
+    let before = balancer.count("RESPAWN", name);
+    let frozen_at = SystemTime::now();
+    kill(balancer.pid_of(name), Signal::SIGSTOP).unwrap();
+    eventually("it is back", || balancer.count("RESPAWN", name) > before);
+    latest(balancer, name, "FLATLINE").duration_since(frozen_at).unwrap()
+}
+
+/// When the latest event of that kind happened to a replica.
+fn latest(balancer: &Balancer, name: &str, tag: &str) -> SystemTime {
     let events = balancer.events();
-    let mut latest = events.iter().rev().filter(|event| event["replica"] == name);
-    let back = latest.find(|event| event["tag"] == "RESPAWN").unwrap();
-    let back_at = humantime::parse_rfc3339(back["at"].as_str().unwrap()).unwrap();
-    back_at.duration_since(killed_at).unwrap()
+    let mut of_name = events.iter().rev().filter(|event| event["replica"] == name);
+    let event = of_name.find(|event| event["tag"] == tag).unwrap();
+    humantime::parse_rfc3339(event["at"].as_str().unwrap()).unwrap()
 }
 
 /// Asks for /home and /rep until `done`; counts how often, and fails on any answer but 200.
@@ -62,6 +80,22 @@ fn whoever_is_killed_comes_back_and_no_request_notices() {
     });
     assert_eq!(balancer.replicas(), THREE);
     assert_eq!(balancer.children().len(), 3);
+}
+
+#[test]
+fn of_many_clients_at_once_none_notices_either() {
+    let balancer = Balancer::start(&FORGIVING);
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let readers = [(); 8].map(|()| scope.spawn(|| read_until(&balancer, &done)));
+        for round in 0..30 {
+            kill_and_wait(&balancer, THREE[round % 3]);
+        }
+        done.store(true, Ordering::Release);
+        for reader in readers {
+            assert!(reader.join().unwrap() > 0);
+        }
+    });
 }
 
 /// One process after the other has its own number, so an answer tells who gave it.
@@ -164,6 +198,24 @@ fn a_stop_drains_and_takes_all_replicas_along() {
         let words = events.iter().filter(stopped).map(|event| event["words"].as_str().unwrap());
         assert_eq!(words.collect::<Vec<_>>(), ["stopped: exit status: 0"; 5]);
     }
+}
+
+#[test]
+fn a_stop_does_not_wait_for_a_replica_that_is_slow_to_start() {
+    let mut balancer = Balancer::start_moody(&["--start-timeout", "10m"]);
+    balancer.set_mood("slow");
+    let address = balancer.address;
+    let add = move || change(address, "POST /add", r#"{"n": 1}"#);
+    let adding = thread::spawn(move || std::panic::catch_unwind(add));
+    eventually("it starts", || balancer.children().len() == 4);
+    let replicas = balancer.children();
+    // The first signal lets clients finish, the second one does not.
+    balancer.signal(Signal::SIGTERM);
+    balancer.signal(Signal::SIGINT);
+    assert!(balancer.wait().success());
+    assert!(!replicas.iter().any(|pid| lives(*pid)));
+    // It may have been told, or cut off.
+    let _ = adding.join().unwrap();
 }
 
 #[test]
@@ -309,6 +361,20 @@ fn many_come_and_go_at_the_same_time_and_the_lists_agree() {
     });
     assert_eq!(balancer.replicas().len() as u64, 3 + added.into_inner() / 2);
     assert_eq!(balancer.children().len(), balancer.replicas().len());
+}
+
+/// How long it takes until a frozen replica is found: a measurement, for a quiet machine.
+#[test]
+#[ignore = "it says something on a quiet machine only"]
+fn fifty_freezes() {
+    let (interval, failures) = (Duration::from_millis(50), 3);
+    let balancer = Balancer::start(&FORGIVING_AND_FAST);
+    let mut times = (0..50).map(|n| freeze_and_wait(&balancer, THREE[n % 3])).collect::<Vec<_>>();
+    times.sort_unstable();
+    println!("found after a freeze: p50 {:.1?}, max {:.1?}", times[25], times[49]);
+    // The last of the heartbeats that are missed takes an interval itself until it counts as missed.
+    let bound = interval * (failures + 1) + Duration::from_millis(50);
+    assert!(times[49] < bound, "{:?} is beyond {bound:?}", times[49]);
 }
 
 /// How long it takes until a killed replica is back: a measurement, for a quiet machine.

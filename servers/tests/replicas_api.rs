@@ -5,11 +5,13 @@
 mod balancer;
 
 use std::collections::HashSet;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::process::{Command, Output, Stdio};
 
 use balancer::{Balancer, SERVERS, ask, ask_for_text, change, names};
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
+use servers::models::MODELS;
 
 const THREE: [&str; 3] = ["Server-1", "Server-2", "Server-3"];
 
@@ -36,6 +38,40 @@ fn a_registered_path_is_answered_by_replicas_and_each_says_who_it_is() {
     let expected = (1..=3).map(|id| format!("Hello from Server: {id}")).collect::<HashSet<_>>();
     assert_eq!(seen, expected, "of 200 each gets some");
     assert_eq!(balancer.get("/bytes/7").0, 200);
+}
+
+#[test]
+fn on_every_model_the_front_leads_to_replicas_and_to_the_api() {
+    for model in MODELS {
+        let mut balancer = Balancer::start(&["--replicas", "2", "--model", model.name]);
+        for _ in 0..5 {
+            assert_eq!(balancer.get("/home").0, 200, "{}", model.name);
+            assert_eq!(balancer.replicas().len(), 2, "{}", model.name);
+        }
+        assert_eq!(balancer.add(r#"{"n": 1}"#).0, 200, "{}", model.name);
+        balancer.signal(Signal::SIGTERM);
+        assert!(balancer.wait().success(), "{}", model.name);
+    }
+}
+
+/// An answer comes from where its request has gone, whatever went over the same connection before.
+#[test]
+fn requests_of_one_connection_part_by_their_paths() {
+    let balancer = Balancer::start(&["--path", "/home", "--path", "/echo"]);
+    let mut stream = std::net::TcpStream::connect(balancer.address).unwrap();
+    for round in 0..50 {
+        let (path, words) =
+            [("/rep", "\"N\":3"), ("/home", "Hello from"), ("/x", "`/x`")][round % 3];
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+        let mut answer = [0; 1024];
+        let mut text = String::new();
+        while !text.trim_end().ends_with("\"}") {
+            let count = stream.read(&mut answer).unwrap();
+            assert!(count > 0, "{text}");
+            text.push_str(std::str::from_utf8(&answer[..count]).unwrap());
+        }
+        assert!(text.contains(words), "{path}: {text}");
+    }
 }
 
 #[test]

@@ -78,7 +78,7 @@ pub(crate) type First = Result<(), String>;
 #[derive(Debug)]
 pub(crate) struct Attendant {
     pub(crate) seat: Arc<Seat>,
-    leash: Arc<Leash>,
+    pub(crate) leash: Arc<Leash>,
     thread: JoinHandle<()>,
 }
 

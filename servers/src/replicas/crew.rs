@@ -5,10 +5,12 @@
 //! is out of the view before its process is told to stop.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::attendant::{Attendant, Routine};
+use super::leash::Leash;
 use super::membership::View;
 use super::name::Name;
 use super::wish::{Refusal, Wish};
@@ -18,19 +20,20 @@ use super::wish::{Refusal, Wish};
 pub(crate) struct Crew {
     routine: Arc<Routine>,
     /// Held for as long as a change takes. Who only looks does not need it.
-    hands: Mutex<Hands>,
+    attendants: Mutex<Attendants>,
+    /// Those whose replicas are on their way: a stop does not wait until they have come up.
+    joining: Mutex<Vec<Arc<Leash>>>,
+    closed: AtomicBool,
 }
 
-#[derive(Debug, Default)]
-struct Hands {
-    attendants: HashMap<Name, Attendant>,
-    closed: bool,
-}
+type Attendants = HashMap<Name, Attendant>;
 
 impl Crew {
     /// Nobody yet.
     pub(crate) fn new(routine: Routine) -> Self {
-        Self { routine: Arc::new(routine), hands: Mutex::default() }
+        let routine = Arc::new(routine);
+        let (attendants, joining) = Default::default();
+        Self { routine, attendants, joining, closed: AtomicBool::new(false) }
     }
 
     /// The replicas now.
@@ -54,7 +57,7 @@ impl Crew {
             return Err(Refusal::Slots(free));
         }
         let names = (1..=count).map(Name::numbered).collect::<Vec<_>>();
-        self.join(&mut self.hands(), &names)
+        self.join(&mut self.attendants(), &names)
     }
 
     /// Grants a wish for more.
@@ -62,12 +65,12 @@ impl Crew {
     /// # Errors
     /// When it can't be granted.
     pub(crate) fn add(&self, wish: &Wish) -> Result<(), Refusal> {
-        let mut hands = self.hands();
-        if hands.closed {
+        let mut attendants = self.attendants();
+        if self.closed.load(Ordering::Acquire) {
             return Err(Refusal::Closing);
         }
         let names = wish.joining(&self.view())?;
-        self.join(&mut hands, &names)
+        self.join(&mut attendants, &names)
     }
 
     /// Grants a wish for fewer.
@@ -75,25 +78,30 @@ impl Crew {
     /// # Errors
     /// When it can't be granted.
     pub(crate) fn remove(&self, wish: &Wish) -> Result<(), Refusal> {
-        let mut hands = self.hands();
+        let mut attendants = self.attendants();
         let names = wish.leaving(&self.view())?;
-        self.leave(&mut hands, &names);
+        self.leave(&mut attendants, &names);
         Ok(())
     }
 
     /// Stops all of them, for good.
     pub(crate) fn close(&self) {
-        let mut hands = self.hands();
-        hands.closed = true;
-        let names = hands.attendants.keys().cloned().collect::<Vec<_>>();
-        self.leave(&mut hands, &names);
+        self.closed.store(true, Ordering::Release);
+        self.joining().iter().for_each(|leash| leash.pull());
+        let mut attendants = self.attendants();
+        let names = attendants.keys().cloned().collect::<Vec<_>>();
+        self.leave(&mut attendants, &names);
     }
 
-    fn hands(&self) -> MutexGuard<'_, Hands> {
-        self.hands.lock().unwrap_or_else(PoisonError::into_inner)
+    fn attendants(&self) -> MutexGuard<'_, Attendants> {
+        self.attendants.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn join(&self, hands: &mut Hands, names: &[Name]) -> Result<(), Refusal> {
+    fn joining(&self) -> MutexGuard<'_, Vec<Arc<Leash>>> {
+        self.joining.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn join(&self, attendants: &mut Attendants, names: &[Name]) -> Result<(), Refusal> {
         let mut joining = Vec::with_capacity(names.len());
         if let Err(refusal) = self.engage(names, &mut joining) {
             dismiss(joining);
@@ -107,7 +115,7 @@ impl Crew {
                 return Err(Refusal::NotStarted(refused.to_string()));
             }
         }
-        hands.attendants.extend(joining.into_iter().map(|each| (each.seat.name.clone(), each)));
+        attendants.extend(joining.into_iter().map(|each| (each.seat.name.clone(), each)));
         Ok(())
     }
 
@@ -121,13 +129,19 @@ impl Crew {
             })?);
         }
         drop(told);
-        firsts.iter().collect::<Result<Vec<_>, _>>().map_err(Refusal::NotStarted)?;
-        Ok(())
+        *self.joining() = joining.iter().map(|each| Arc::clone(&each.leash)).collect();
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Refusal::Closing);
+        }
+        let firsts = firsts.iter().collect::<Result<Vec<_>, _>>().map_err(Refusal::NotStarted)?;
+        self.joining().clear();
+        // One who was told to stop says nothing.
+        if firsts.len() == names.len() { Ok(()) } else { Err(Refusal::Closing) }
     }
 
-    fn leave(&self, hands: &mut Hands, names: &[Name]) {
+    fn leave(&self, attendants: &mut Attendants, names: &[Name]) {
         self.replace(self.view().without(names));
-        dismiss(names.iter().filter_map(|name| hands.attendants.remove(name)).collect());
+        dismiss(names.iter().filter_map(|name| attendants.remove(name)).collect());
     }
 }
 

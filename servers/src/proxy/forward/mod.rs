@@ -13,7 +13,7 @@
 //!
 //! A head that has been heard stays in the client's buffer until the backend has begun to answer: if a
 //! connection turns out to be dead, or a backend refuses, it is written again for the next one. What
-//! could be done twice by that never is: see [`attempt`].
+//! could be done twice by that never is: see `attempt`.
 
 pub(super) mod attempt;
 mod exchange;
