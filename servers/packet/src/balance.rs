@@ -166,7 +166,10 @@ fn print_events(ring: &mut Ring<'_>, out: &mut impl Write) -> Result<()> {
 
 fn print(event: &Event, out: &mut impl Write) -> std::io::Result<()> {
     let seconds = Duration::from_nanos(event.time).as_secs_f64();
-    write!(out, "{seconds:.6} {} job {:#x}", event.outcome.words(), event.id)?;
+    write!(out, "{seconds:.6} {}", event.outcome.words())?;
+    if event.outcome.has_job() {
+        write!(out, ", job {:#x}", event.id)?;
+    }
     match event.server {
         Some((number, free)) => writeln!(out, ", server {number} has {free} free"),
         None => writeln!(out),

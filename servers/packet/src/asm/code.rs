@@ -90,8 +90,14 @@ impl Code {
         self.slots[instruction]
     }
 
-    pub(super) fn name(&self, label: Label) -> &'static str {
-        self.targets[label.0].name
+    /// A label's name. The second one of a name, as a part of a program that is written twice has, gets
+    /// a 2.
+    pub(super) fn name(&self, label: Label) -> String {
+        let name = self.targets[label.0].name;
+        match self.targets[..label.0].iter().filter(|earlier| earlier.name == name).count() {
+            0 => name.to_owned(),
+            before => format!("{name}_{}", before + 1),
+        }
     }
 }
 
@@ -180,6 +186,20 @@ mod tests {
             (0..40_000).for_each(|_| a.mov(R0, 0));
             a.bind(far);
         });
+    }
+
+    #[test]
+    fn two_labels_of_one_name_can_be_told_apart() {
+        let mut a = Assembler::new();
+        for _ in 0..2 {
+            let again = a.here("again");
+            a.jump_if(R1, Above, 4096, again);
+        }
+        let expected = "again:\n\
+            \u{20}  0  if r1 > 0x1000 goto again\n\
+            again_2:\n\
+            \u{20}  1  if r1 > 0x1000 goto again_2\n";
+        assert_eq!(a.finish().to_string(), expected);
     }
 
     #[test]

@@ -3,14 +3,17 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::{
-    Atomic, Code, Condition, Instruction, Operand, Operation, Order, Place, Register, Size, Width,
+    Atomic, Code, Condition, Instruction, Label, Operand, Operation, Order, Place, Register, Size,
+    Width,
 };
 
 impl Display for Code {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for (index, instruction) in self.instructions.iter().enumerate() {
-            for target in self.targets.iter().filter(|it| it.instruction == Some(index)) {
-                writeln!(f, "{}:", target.name)?;
+            for (label, target) in self.targets.iter().enumerate() {
+                if target.instruction == Some(index) {
+                    writeln!(f, "{}:", self.name(Label(label)))?;
+                }
             }
             for (_, note) in self.notes.iter().filter(|(at, _)| *at == index) {
                 writeln!(f, "; {note}")?;
@@ -75,6 +78,8 @@ impl Display for Second {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self.1 {
             Operand::Register(register) => write!(f, "{}", Seen(self.0, register)),
+            // What is larger than an octet is rather a pattern of bits than a number of things.
+            Operand::Number(number) if number > 0xff => write!(f, "{number:#x}"),
             Operand::Number(number) => write!(f, "{number}"),
         }
     }

@@ -49,6 +49,11 @@ impl Outcome {
         Self::Nonsense,
     ];
 
+    /// Whether it is about a job; if not, there is no id.
+    pub const fn has_job(self) -> bool {
+        !matches!(self, Self::Registered | Self::Alive | Self::NoPlace | Self::Nonsense)
+    }
+
     /// What people read.
     pub const fn words(self) -> &'static str {
         match self {
