@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use packet::bed::{Bed, Fault, Host};
 use packet::bpf::{self, ModeWanted};
+use packet::generate::{Amount, Live};
 use packet::stop::Stop;
 use packet::udp::{Wait, echo, sink};
 use packet::xsk::serve;
@@ -104,6 +105,37 @@ fn frames_come_round_more_often_than_there_are_frames() {
         assert_eq!(came, end);
     }
     assert_eq!(tap.socket.statistics().unwrap(), Statistics { dropped: 0, invalid: 0 });
+}
+
+#[test]
+fn at_the_full_rate_every_frame_is_counted_once_or_said_to_be_dropped() {
+    let Some(bed) = bed() else { return };
+    let [near, far] = &bed.hosts[..] else { panic!("{} hosts", bed.hosts.len()) };
+    let (tap, stop) = (tap(far, ModeWanted::Native), patience());
+    let asked = stop.clone();
+    let counting = thread::spawn(move || serve::filter(tap, (Wait::Poll, 64), None, &asked));
+    let live = Live {
+        interface: "eth0".into(),
+        to: SocketAddr::from((far.address, PORT)),
+        from_port: 4_000,
+        size: 18,
+        amount: Amount {
+            count: Some(1 << 17),
+            duration: Duration::ZERO,
+            rate: None,
+            first: 0,
+            step: 1,
+        },
+    };
+    let made = near.namespace.within(|| live.generate().map_err(std::io::Error::other)).unwrap();
+    // The receiver's queue is empty a moment after the last frame.
+    thread::sleep(Duration::from_secs(1));
+    stop.ask();
+    let report = counting.join().unwrap().unwrap();
+    let dropped = report.overflowed.unwrap();
+    assert!(report.tally.packets > 0);
+    assert_eq!(report.tally.packets + dropped, made.sent, "{report:?}");
+    assert_eq!((report.tally.duplicates, report.tally.short), (0, 0), "{report:?}");
 }
 
 #[test]
