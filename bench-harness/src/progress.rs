@@ -109,7 +109,11 @@ struct Line<'a>(&'a Row);
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let row = self.0;
-        write!(f, "{:<13} {:<4} c={:<5}", row.model, row.app, row.connections)?;
+        write!(f, "{:<13} {:<4}", row.model, row.app)?;
+        if let Some(policy) = &row.policy {
+            write!(f, " {policy:<17}")?;
+        }
+        write!(f, " c={:<5}", row.connections)?;
         if row.idle > 0 {
             write!(f, " idle={:<6}", row.idle)?;
         }
