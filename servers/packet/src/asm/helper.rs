@@ -35,6 +35,8 @@ pub enum Helper {
     RingReserve = 131,
     /// `(room, flags)` shows the reader what was written.
     RingSubmit = 132,
+    /// `(context)` gives the length of a frame.
+    XdpLength = 188,
 }
 
 impl Helper {
@@ -55,6 +57,7 @@ impl Helper {
             Self::MapPeek => "bpf_map_peek_elem",
             Self::RingReserve => "bpf_ringbuf_reserve",
             Self::RingSubmit => "bpf_ringbuf_submit",
+            Self::XdpLength => "bpf_xdp_get_buff_len",
         }
     }
 }

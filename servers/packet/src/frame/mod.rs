@@ -253,6 +253,12 @@ fn ipv6(octets: &[u8], at: usize) -> Result<Packet<'_>, Malformed> {
     if fixed[0] >> 4 != 6 {
         return Err(Malformed::Ipv6);
     }
+    // With hop-by-hop options 0 means that one of them says the length (RFC 2675); Linux takes it for all
+    // there is, whether one does or not.
+    let length = match (length, fixed[6]) {
+        (0, number::HOP_BY_HOP) => rest.len(),
+        _ => length,
+    };
     let payload = rest.get(..length).ok_or(Malformed::Ipv6)?;
     let end = at + 40 + length;
     let (protocol, segment) = behind_extensions(fixed[6], payload)?;

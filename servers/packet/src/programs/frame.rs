@@ -58,15 +58,16 @@ pub(super) mod ipv4 {
 
 /// Offsets in an IPv6 header (RFC 8200, section 3).
 pub(super) mod ipv6 {
-    use crate::frame::number::{DESTINATION_OPTIONS, HOP_BY_HOP, ROUTING};
+    use crate::frame::number::{DESTINATION_OPTIONS, ROUTING};
 
     pub(in super::super) const VERSION: i16 = 0;
     pub(in super::super) const LENGTH: i16 = 4;
     pub(in super::super) const NEXT: i16 = 6;
     pub(in super::super) const SIZE: i16 = 40;
+    pub(in super::super) const HOP_BY_HOP: i32 = crate::frame::number::HOP_BY_HOP as i32;
     /// Extension headers that say their length.
     pub(in super::super) const OPTIONS: [i32; 3] =
-        [HOP_BY_HOP as i32, ROUTING as i32, DESTINATION_OPTIONS as i32];
+        [HOP_BY_HOP, ROUTING as i32, DESTINATION_OPTIONS as i32];
     pub(in super::super) const FRAGMENT: i32 = crate::frame::number::FRAGMENT as i32;
     /// In the second half of a fragment header, turned to the order of this machine.
     pub(in super::super) const OFFSET: i32 = 0xfff8;

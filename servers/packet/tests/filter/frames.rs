@@ -101,7 +101,9 @@ impl Maker {
         let next = kinds.iter().copied().skip(1).chain([protocol]);
         let extensions: Vec<u8> =
             kinds.iter().zip(next).flat_map(|(kind, next)| self.extension(*kind, next)).collect();
-        let length = (extensions.len() + segment.len()) as u16;
+        let all = (extensions.len() + segment.len()) as u16;
+        let unsaid = kinds.first() == Some(&0) && self.one_in(4);
+        let length = if unsaid { 0 } else { all };
         let mut packet = vec![0x60, 0, 0, 0];
         packet.extend(length.to_be_bytes());
         packet.extend([kinds.first().copied().unwrap_or(protocol), 64]);

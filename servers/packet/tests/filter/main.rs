@@ -9,7 +9,7 @@ mod reference;
 
 use frames::Maker;
 use packet::bpf::{self, Action, Program, Ring, Trial, Type};
-use packet::frame::{self, Route, tagged};
+use packet::frame::{self, Route, number, tagged};
 use packet::programs::filter::{self, Counter, Decision, Event, Maps, Parameters, Trace};
 
 const PORT: u16 = 50_001;
@@ -80,6 +80,24 @@ fn padding_is_no_payload() {
     frame.resize(60, 0);
     assert_eq!(Trial::of(&filter.program).action(&frame).unwrap(), Action::Pass);
     assert_eq!(filter.maps.counts().unwrap()[Decision::NoCounter as usize], 1);
+}
+
+/// Linux hands such a packet to a socket.
+#[test]
+fn a_length_that_is_left_to_an_option_is_no_way_past_the_filter() {
+    let Some(filter) = filter(Counter::UdpPayload, Trace::Off) else { return };
+    let addresses = ("[fd00::1]:1000".parse().unwrap(), "[fd00::2]:50001".parse().unwrap());
+    let route = Route { source: addresses.0, destination: addresses.1, ..route() };
+    for (counter, expected) in [(4_u32, Action::Drop), (5, Action::Pass)] {
+        let mut frame = route.udp(&counter.to_le_bytes()).unwrap();
+        // The length, hop-by-hop options as what comes next, and eight octets of them.
+        frame[18..20].fill(0);
+        frame[20] = number::HOP_BY_HOP;
+        frame.splice(54..54, [number::UDP, 0, 1, 4, 0, 0, 0, 0]);
+        assert_eq!(Trial::of(&filter.program).action(&frame).unwrap(), expected);
+        frame.truncate(68);
+        assert_eq!(Trial::of(&filter.program).action(&frame).unwrap(), Action::Pass, "cut off");
+    }
 }
 
 #[test]

@@ -64,7 +64,12 @@ fn version_4(octets: &[u8]) -> Option<Packet<'_>> {
 
 fn version_6(octets: &[u8]) -> Option<Packet<'_>> {
     let header = octets.get(..40).filter(|header| header[0] >> 4 == 6)?;
-    let mut payload = octets.get(40..)?.get(..usize::from(number(header, 4)?))?;
+    let all = octets.get(40..)?;
+    let length = match usize::from(number(header, 4)?) {
+        0 if header[6] == 0 => all.len(),
+        length => length,
+    };
+    let mut payload = all.get(..length)?;
     let (mut protocol, mut part) = (header[6], Part::Whole);
     for _ in 0..EXTENSIONS_MAX {
         let length = match protocol {

@@ -2,9 +2,9 @@
 //!
 //! From here on `CURSOR` points to the header that is read next, and `CARRIED` is its protocol.
 
-use super::{Decision, Exits, network};
+use super::{Decision, Exits, network, variable};
 use crate::asm::Condition::{Equal, NotEqual};
-use crate::asm::Size::Half;
+use crate::asm::Size::{Double, Half};
 use crate::asm::{Assembler, Register, Register::*};
 use crate::programs::frame::{START, big, ethernet, within};
 
@@ -14,7 +14,7 @@ pub(super) const CURSOR: Register = START;
 pub(super) const CARRIED: Register = R9;
 
 /// Tags that are looked behind.
-const TAGS: usize = crate::frame::TAGS_MAX;
+const TAGS: i16 = crate::frame::TAGS_MAX as i16;
 /// A tag, with the type of what follows (IEEE 802.1Q).
 const TAG_SIZE: i16 = 4;
 const TAG_TYPE: i16 = 2;
@@ -25,8 +25,9 @@ pub(super) fn write(a: &mut Assembler, exits: &Exits) {
     within(a, CURSOR, ethernet::SIZE, R2, malformed);
     a.load(Half, CARRIED, CURSOR.at(ethernet::TYPE));
     a.add(CURSOR, i32::from(ethernet::SIZE));
+    a.store(Double, variable::BEFORE, i32::from(ethernet::SIZE));
     let untagged = a.label("untagged");
-    for _ in 0..TAGS {
+    for tags in 1..=TAGS {
         let tagged = a.label("tagged");
         a.note("A VLAN tag, inner or outer: what is behind it?");
         a.jump_if(CARRIED, Equal, big(ethernet::VLAN), tagged);
@@ -35,6 +36,7 @@ pub(super) fn write(a: &mut Assembler, exits: &Exits) {
         within(a, CURSOR, TAG_SIZE, R2, malformed);
         a.load(Half, CARRIED, CURSOR.at(TAG_TYPE));
         a.add(CURSOR, i32::from(TAG_SIZE));
+        a.store(Double, variable::BEFORE, i32::from(ethernet::SIZE + tags * TAG_SIZE));
     }
     a.bind(untagged);
     network::write(a, exits);

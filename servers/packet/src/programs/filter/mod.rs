@@ -132,6 +132,8 @@ mod variable {
     pub(super) const PART: Place = R10.at(-16);
     /// The version of IP, as 64 bits.
     pub(super) const VERSION: Place = R10.at(-24);
+    /// How many octets of the frame are before the IP header, as 64 bits.
+    pub(super) const BEFORE: Place = R10.at(-48);
     /// The counter, as 64 bits.
     pub(super) const COUNTER: Place = R10.at(-32);
     /// The key of a map.

@@ -4,9 +4,12 @@ use super::link::{CARRIED, CURSOR};
 use super::{Decision, Exits, variable};
 use crate::asm::Condition::{Above, AnyBit, Below, Equal, NotEqual};
 use crate::asm::Size::{Byte, Double, Half};
-use crate::asm::{Assembler, Label, Order, Register::*};
+use crate::asm::{Assembler, Helper, Label, Order, Register::*};
 use crate::frame::EXTENSIONS_MAX;
-use crate::programs::frame::{END, big, ethernet, ipv4, ipv6, within};
+use crate::programs::frame::{CONTEXT, END, big, ethernet, ipv4, ipv6, within};
+
+/// More than any frame: the verifier wants to know how far a pointer can go.
+const LONGEST: i32 = 0xffff;
 
 pub(super) fn write(a: &mut Assembler, exits: &Exits) {
     let (six, known) = (a.label("ipv6"), a.label("transport"));
@@ -64,13 +67,32 @@ fn version_6(a: &mut Assembler, exits: &Exits) {
     a.store(Double, variable::VERSION, R2);
     a.load(Half, R1, CURSOR.at(ipv6::LENGTH));
     a.swap(Order::Big, 16, R1);
-    a.store(Double, variable::LEFT, R1);
     a.load(Byte, CARRIED, CURSOR.at(ipv6::NEXT));
+    length_or_all(a, malformed);
+    a.store(Double, variable::LEFT, R1);
     a.add(CURSOR, i32::from(ipv6::SIZE));
     a.mov(R3, CURSOR);
     a.add(R3, R1);
     a.jump_if(R3, Above, END, malformed);
     extensions(a, exits);
+}
+
+/// A length of 0 with a hop-by-hop header is that of a packet whose length is an option (RFC 2675).
+/// Linux takes it for all of the frame even if there is no such option, and so do we: it would be a way
+/// past the filter.
+fn length_or_all(a: &mut Assembler, malformed: Label) {
+    let given = a.label("ipv6_length_given");
+    a.note("A length of 0 means all of the frame, if there are hop-by-hop options.");
+    a.jump_if(R1, NotEqual, 0, given);
+    a.jump_if(CARRIED, NotEqual, ipv6::HOP_BY_HOP, given);
+    a.mov(R1, CONTEXT);
+    a.call(Helper::XdpLength);
+    a.load(Double, R1, variable::BEFORE);
+    a.sub(R0, R1);
+    a.sub(R0, i32::from(ipv6::SIZE));
+    a.mov(R1, R0);
+    a.jump_if(R1, Above, LONGEST, malformed);
+    a.bind(given);
 }
 
 /// Goes from extension header to extension header until something else is carried.
