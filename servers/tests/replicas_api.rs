@@ -5,7 +5,7 @@
 mod balancer;
 
 use std::collections::HashSet;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Output, Stdio};
 
 use balancer::{Balancer, SERVERS, ask, ask_for_text, change, names};
@@ -38,6 +38,34 @@ fn a_registered_path_is_answered_by_replicas_and_each_says_who_it_is() {
     let expected = (1..=3).map(|id| format!("Hello from Server: {id}")).collect::<HashSet<_>>();
     assert_eq!(seen, expected, "of 200 each gets some");
     assert_eq!(balancer.get("/bytes/7").0, 200);
+}
+
+#[test]
+fn a_server_says_who_it_is_and_that_it_is_alive() {
+    for (flags, variable, id) in [
+        (&["--server-id", "7"][..], "8", "7"),
+        (&[], "8", "8"),
+        (&["--server-id", "x\"y"], "8", "x\"y"),
+    ] {
+        let mut child = Command::new(SERVERS)
+            .args(["run", "--model", "epoll-level", "--app", "http", "--listen", "127.0.0.1:0"])
+            .args(flags)
+            .env("SERVER_ID", variable)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening ").unwrap().parse().unwrap();
+        let get = |path| format!("GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+        let home = ask(address, &get("/home"));
+        let (head, body) = ask_for_text(address, &get("/heartbeat"));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let message = format!("Hello from Server: {id}");
+        assert_eq!(home, (200, json!({ "message": message, "status": "successful" })));
+        assert!(head.starts_with("HTTP/1.1 200 ") && body.is_empty(), "{head}");
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -234,7 +235,7 @@ impl Shift {
     }
 
     /// Waits for one of these to be ready, on the way to the first heartbeat.
-    fn wait(&self, watched: &[std::os::fd::BorrowedFd<'_>], until: Instant) -> Result<(), End> {
+    fn wait(&self, watched: &[BorrowedFd<'_>], until: Instant) -> Result<(), End> {
         match self.leash.watch(watched, until) {
             Waited::Ready(_) => Ok(()),
             Waited::Late => Err(End::Late(self.routine.care.start)),

@@ -44,8 +44,8 @@ pub struct Balance {
     /// Replicas to begin with: Server-1, Server-2 and so on
     #[arg(long, value_name = "N", default_value = "3")]
     pub replicas: u16,
-    /// A path that replicas answer; name the flag again for more. One that ends with / stands for all
-    /// that begin with it
+    /// A path that replicas answer, whatever the method; name the flag again for more. One that ends
+    /// with / stands for all that begin with it
     #[arg(long, value_name = "PATH", default_value = "/home", value_parser = parse_path)]
     pub path: Vec<String>,
     /// Show events on standard error, in colour on a terminal
@@ -94,7 +94,8 @@ pub struct Health {
     #[arg(long, value_name = "N", default_value = "5",
           value_parser = clap::value_parser!(u32).range(1..))]
     pub failures: u32,
-    /// For a whole exchange with a replica, from connecting to the last octet
+    /// For a heartbeat, from connecting to its last octet; and, of a request that is sent on, for the
+    /// connection, for the beginning of the answer, and between two pieces of it
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_time)]
     pub request_timeout: Duration,
     /// From the start of a process to its first heartbeat
