@@ -77,6 +77,7 @@ struct Session {
 impl Session {
     fn measure(&mut self) -> Result<()> {
         if let Err(error) = self.site.pair() {
+            self.unless_interrupted()?;
             self.skip(&format!("{error:#}"));
             return Err(error);
         }
@@ -115,15 +116,17 @@ impl Session {
         for mode in filtered::MODES {
             say(&format!("filter, {mode}: correctness"));
             let checks = filtered::checks(&self.site, mode);
+            self.unless_interrupted()?;
             self.run.checks.extend(checks);
-            self.between()?;
+            self.run.keep()?;
         }
         for balancer in jobs::BALANCERS {
             say(&format!("jobs, {}", balancer.name));
             let (row, checks) = jobs::jobs(&self.site, balancer);
+            self.unless_interrupted()?;
             self.run.jobs.push(row);
             self.run.checks.extend(checks);
-            self.between()?;
+            self.run.keep()?;
         }
         Ok(())
     }
@@ -153,6 +156,7 @@ impl Session {
         others: Option<f64>,
     ) -> Result<()> {
         let mut rate = receive::rate(&self.site, way, generator, pass);
+        self.unless_interrupted()?;
         rate.others_cpus = others;
         let found = match rate.outcome {
             Outcome::Ok => {
@@ -162,18 +166,19 @@ impl Session {
         };
         say(&format!("{pass}: {}, {}: {found}", way.name, generator.name()));
         self.run.rates.push(rate);
-        self.between()
+        self.run.keep()
     }
 
     fn trip(&mut self, way: &Way, pass: u32, others: Option<f64>) -> Result<()> {
         let Some(trip) = send_back::trip(&self.site, way, pass, others) else { return Ok(()) };
+        self.unless_interrupted()?;
         let found = match trip.outcome {
             Outcome::Ok => format!("{} to and fro", time(trip.p50_ns as f64 / 1e3)),
             _ => trip.reason.clone(),
         };
         say(&format!("{pass}: {}: {found}", way.echo_name()));
         self.run.trips.push(trip);
-        self.between()
+        self.run.keep()
     }
 
     fn relays(&mut self, pass: u32) -> Result<()> {
@@ -184,17 +189,17 @@ impl Session {
                     true => relay::relay(&self.site, way, load, pass),
                     false => relay::skipped(way, load),
                 };
+                self.unless_interrupted()?;
                 say(&format!("{pass}: relay, {way}, {}: {}", load.name, words(&row)));
                 self.run.relays.push(row);
-                self.between()?;
+                self.run.keep()?;
             }
         }
         Ok(())
     }
 
-    /// Between two trials: what there is is kept, and a run that is to end ends.
-    fn between(&self) -> Result<()> {
-        self.run.keep()?;
+    /// A trial that was cut short says nothing, and is no row.
+    fn unless_interrupted(&self) -> Result<()> {
         if interrupt::requested() {
             bail!("interrupted; what was done is kept in {}", self.run.path.display());
         }
