@@ -97,6 +97,9 @@ impl From<CounterWanted> for Counter {
 /// # Errors
 /// What is missing for XDP, or why the program can't be attached.
 pub fn run(options: &Filter, out: &mut impl Write) -> Result<()> {
+    if let Some(missing) = bpf::missing() {
+        return Err(missing.into());
+    }
     let stop = Stop::at_signals(options.duration).context("cannot watch for signals")?;
     let maps = Maps::new()?;
     let _attached = attach(options, &maps, out)?;
@@ -112,9 +115,6 @@ pub fn run(options: &Filter, out: &mut impl Write) -> Result<()> {
 }
 
 fn attach(options: &Filter, maps: &Maps, out: &mut impl Write) -> Result<Attachment> {
-    if let Some(missing) = bpf::missing() {
-        return Err(missing.into());
-    }
     let (port, interface) = (options.port, options.interface.as_str());
     let trace = if options.trace { Trace::On } else { Trace::Off };
     let code = filter::code(&Parameters { port, counter: options.counter.into(), trace });
@@ -136,8 +136,8 @@ pub(crate) fn attach_to(
     let index = if_nametoindex(interface)
         .with_context(|| format!("there is no interface {interface}; `ip link` lists them"))?;
     let attached = Attachment::wanted(program, index, mode)?;
-    if let Some(why) = attached.fallback() {
-        writeln!(out, "generic mode instead of native: {why}")?;
+    if let Some(why) = attached.fallback().and_then(bpf::Error::cause) {
+        writeln!(out, "generic mode: the driver of {interface} has no native one ({why})")?;
     }
     writeln!(out, "ready {interface} {}", attached.mode().name())?;
     out.flush()?;
