@@ -298,7 +298,8 @@ fn policies_are_compared_with_each_other_and_so_are_the_shares_of_backends() {
          and 2.0 × as much with hash, on fast",
         "proxy: at 100 connections, the 99th percentile of response time differs by at most 0 % \
          between policies, on fast",
-        "proxy: the busiest of 2 backends had 1.00 times an even share with turns, 1.80 with hash",
+        "proxy: the busiest of 2 backends had 1.00 times an even share with slow, turns, 1.80 with \
+         fast, hash",
     ];
     assert_eq!(findings, expected);
 }

@@ -50,10 +50,6 @@ impl Shares<'_> {
         let most = self.percent.iter().copied().fold(0.0, f64::max);
         most * self.percent.len() as f64 / 100.0
     }
-
-    fn name(&self) -> &str {
-        self.point.policy.unwrap_or(self.point.model)
-    }
 }
 
 pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
@@ -101,8 +97,8 @@ fn finding(evidence: &Evidence<'_>, shares: &[Shares<'_>], backends: usize) -> S
         "{}: the busiest of {backends} backends had {:.2} times an even share with {}, {:.2} with {}",
         evidence.app,
         least.peak(),
-        least.name(),
+        least.point.name(),
         most.peak(),
-        most.name()
+        most.point.name()
     )
 }
