@@ -1,7 +1,7 @@
 //! What stands behind a proxy: what it did, and whether it, rather than the proxy, was the limit.
 //!
-//! The CPU time of a backend is known for its whole life, and so are its answers. Their ratio times the rate of
-//! the measuring phase is what it used then: the warm-up is load of the same kind.
+//! The CPU time of a backend is known for its whole life, and so are its answers. Their ratio times
+//! the rate of the measuring phase is what it used then: the warm-up is load of the same kind.
 
 use crate::launch::Backend;
 use crate::launch::pinning::Pinning;

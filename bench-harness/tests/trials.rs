@@ -237,7 +237,8 @@ fn a_proxy_is_started_before_its_backends_with_its_policy_and_its_row_says_so() 
     );
     assert_eq!(row.answered_by_backend(), [30_000, 10_000]);
     assert_eq!(row.backend_accepted.as_deref(), Some("3; 3"));
-    // 200 ms for 40,000 answers; of 20,000 a second the busier one has three quarters, at 5 µs each.
+    // 200 ms for 40,000 answers; of 20,000 a second the busier one has three quarters, at 5 µs
+    // each.
     assert_eq!(row.backend_us_per_request, Some(5.0));
     assert_eq!(row.backend_busiest_cpu_share, Some(0.075));
     assert_eq!((row.outcome, row.limited_by), (Outcome::Ok, Some(Limit::Neither)));

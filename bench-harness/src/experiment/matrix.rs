@@ -57,7 +57,8 @@ fn combinations(matrix: &Matrix, load: &Load, offered: &[Model]) -> Vec<Cell> {
     cells
 }
 
-/// The cell with each policy. What is no proxy has none, and a proxy without the axis keeps its own.
+/// The cell with each policy. What is no proxy has none, and a proxy without the axis keeps its
+/// own.
 fn by_policy(cell: Cell, policies: &[String]) -> Vec<Cell> {
     if policies.is_empty() || !cell.app.is_proxy() {
         return vec![cell];

@@ -77,8 +77,8 @@ pub struct Matrix {
     /// What the servers are for.
     #[serde(deserialize_with = "load::filled")]
     pub app: Vec<App>,
-    /// How a proxy chooses among its backends: names that `servers list --policies` knows. Without this
-    /// axis it has its default.
+    /// How a proxy chooses among its backends: names that `servers list --policies` knows. Without
+    /// this axis it has its default.
     #[serde(default, deserialize_with = "load::filled")]
     pub policy: Vec<String>,
     /// Active client connections.
@@ -110,8 +110,8 @@ pub struct Load {
     /// The measuring phase; with [`Load::count`], how long that may take at most.
     #[serde(deserialize_with = "span::deserialize")]
     pub measure: Duration,
-    /// Requests of each connection, in place of a time. No connection is replaced then, and a trial in
-    /// which not every client had all its answers has failed.
+    /// Requests of each connection, in place of a time. No connection is replaced then, and a trial
+    /// in which not every client had all its answers has failed.
     pub count: Option<NonZeroU64>,
     /// Where a smaller number of requests is enough.
     #[serde(default)]
@@ -251,7 +251,8 @@ pub enum Chart {
     LatencyUnderLoad,
     /// What response times are made of, by the stamps of the kernel.
     WhereTimeGoes,
-    /// Mean response time over clients, in bars beside each other, beside what others have published.
+    /// Mean response time over clients, in bars beside each other, beside what others have
+    /// published.
     ResponseTimes,
     /// Clients over response time, which is the rate in a closed loop, here and as published.
     ImpliedRate,

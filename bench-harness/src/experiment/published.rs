@@ -75,7 +75,8 @@ pub struct Plateau {
 const CROWD: u64 = 100;
 
 impl Published {
-    /// The rates that the response times with a crowd of clients imply; `None` when there are no two.
+    /// The rates that the response times with a crowd of clients imply; `None` when there are no
+    /// two.
     #[must_use]
     pub fn plateau(&self) -> Option<Plateau> {
         let all = self.series.iter().flat_map(|series| &series.response_ms);

@@ -277,8 +277,8 @@ pub trait Launcher {
     /// When it does not end, or ends with a failure.
     fn load(&mut self, plan: &LoadPlan, server: &dyn Server) -> Result<String>;
 
-    /// The CPU time of each process and of the host in each second of the last load, if its plan asked for
-    /// that.
+    /// The CPU time of each process and of the host in each second of the last load, if its plan
+    /// asked for that.
     fn samples(&mut self) -> Vec<Sample> {
         Vec::new()
     }

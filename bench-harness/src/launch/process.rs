@@ -167,7 +167,8 @@ impl Processes {
         Ok(Serving { backends, ..serving })
     }
 
-    /// Starts the backends of a proxy. They are under no limits, so that the proxy alone meets them.
+    /// Starts the backends of a proxy. They are under no limits, so that the proxy alone meets
+    /// them.
     fn backends(&self, behind: Option<&Behind>) -> Result<Vec<Serving>> {
         let Some(Behind { backends, backend, .. }) = behind else { return Ok(Vec::new()) };
         let start = |number| {

@@ -1,8 +1,8 @@
 //! CPU time once a second: of each process of a trial, and of the host.
 //!
-//! The other figures of a trial are totals of its measuring phase. A sample shows what they hide: a server
-//! that stood still for a second, a backend that had nothing to do, a host that was busy with something
-//! else.
+//! The other figures of a trial are totals of its measuring phase. A sample shows what they hide: a
+//! server that stood still for a second, a backend that had nothing to do, a host that was busy
+//! with something else.
 
 use std::fs;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -123,7 +123,8 @@ pub(super) fn cpu_of(pid: u32) -> Option<Duration> {
     Source::Process(clock_getcpuclockid(Pid::from_raw(pid.cast_signed())).ok()?).read()
 }
 
-/// What all CPUs did together, in and out of the kernel: proc_stat(5), without idle, iowait and steal.
+/// What all CPUs did together, in and out of the kernel: proc_stat(5), without idle, iowait and
+/// steal.
 fn busy(stat: &str) -> Option<Duration> {
     let line = stat.lines().next()?.strip_prefix("cpu ")?;
     let ticks: Vec<u64> = line.split_whitespace().map_while(|tick| tick.parse().ok()).collect();

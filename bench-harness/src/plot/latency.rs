@@ -84,7 +84,8 @@ pub(super) fn histogram(evidence: &Evidence<'_>, point: &Point<'_>) -> Option<Hi
     pooled(evidence.histograms, &trials)
 }
 
-/// What others have published about the same rate, under the look that comes after those of all models.
+/// What others have published about the same rate, under the look that comes after those of all
+/// models.
 fn published(evidence: &Evidence<'_>, points: &[&Point<'_>]) -> Vec<Series> {
     let rate = points.first().and_then(|point| point.rate_asked);
     let studies = evidence.run.source.experiment.published.iter();

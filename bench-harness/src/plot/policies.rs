@@ -1,5 +1,5 @@
-//! What a policy costs: CPU time of the proxy for one request, and the 99th percentile of response time, by
-//! policy, with each model.
+//! What a policy costs: CPU time of the proxy for one request, and the 99th percentile of response
+//! time, by policy, with each model.
 
 use super::Evidence;
 use super::cpu::both;

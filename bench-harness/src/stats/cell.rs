@@ -101,8 +101,8 @@ impl<'a> Point<'a> {
     }
 }
 
-/// The cells of one app, by model in the order given, then by policy, connections, idle ones and size.
-/// Models that the order does not know come last.
+/// The cells of one app, by model in the order given, then by policy, connections, idle ones and
+/// size. Models that the order does not know come last.
 #[must_use]
 pub fn points<'a>(rows: &'a [Row], app: App, order: &[String]) -> Vec<Point<'a>> {
     let mut points: Vec<Point<'a>> = Vec::new();

@@ -85,7 +85,8 @@ pub struct RunArguments {
     /// A process, the server as a rule, whose use of CPU and memory is taken while measuring
     #[arg(long, value_name = "PID")]
     watch: Option<i32>,
-    /// Compare with what the server counts, as JSON with a number `answered`: http://HOST:PORT/stats
+    /// Compare with what the server counts, as JSON with a number `answered`:
+    /// http://HOST:PORT/stats
     #[arg(long, value_name = "URL")]
     server_stats: Option<Target>,
     /// Ask the kernel when each request left and when its reply came: where the time goes
@@ -100,7 +101,8 @@ pub struct RunArguments {
     /// With --out: also write down every request, in requests.log
     #[arg(long, requires = "out")]
     pub log: bool,
-    /// Write down what each connection did, as the table `client data - N.csv` of --out, into a new file
+    /// Write down what each connection did, as the table `client data - N.csv` of --out, into a new
+    /// file
     #[arg(long, value_name = "FILE")]
     pub sessions: Option<PathBuf>,
     /// Search for the highest rate that holds an objective: 'p99<5ms', 'p99.9<20ms,errors<0.1%'

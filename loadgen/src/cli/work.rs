@@ -38,8 +38,8 @@ pub(super) struct WorkArguments {
     /// HTTP: the file whose octets every reply has to consist of
     #[arg(long, value_name = "FILE")]
     expect_file: Option<PathBuf>,
-    /// HTTP: give each request an id, as X-Request-Id and at the beginning of its body; the content of
-    /// its reply has to contain it, as that of /echo does
+    /// HTTP: give each request an id, as X-Request-Id and at the beginning of its body; the content
+    /// of its reply has to contain it, as that of /echo does
     #[arg(long, conflicts_with = "expect_file")]
     pub(super) request_ids: bool,
 }

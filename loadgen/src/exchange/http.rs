@@ -1,8 +1,8 @@
-//! HTTP/1.1: the request is the same each time and built once; every reply is parsed to its end, and its
-//! content is held against what it has to be.
+//! HTTP/1.1: the request is the same each time and built once; every reply is parsed to its end,
+//! and its content is held against what it has to be.
 //!
-//! Where requests have ids, only the id differs: each connection has a copy of the request of its own,
-//! into which the id is written before it is sent.
+//! Where requests have ids, only the id differs: each connection has a copy of the request of its
+//! own, into which the id is written before it is sent.
 
 use wire::Buffer;
 use wire::http1::{Client, Limits, RequestMethod};
@@ -92,8 +92,8 @@ impl Template {
         }
     }
 
-    /// A field has the id, and so has the body where there is room: a server that sends either of them
-    /// back is good for a check.
+    /// A field has the id, and so has the body where there is room: a server that sends either of
+    /// them back is good for a check.
     fn with_ids(request: &Request, connection: &str) -> Self {
         let field = format!("X-Request-Id: {}\r\n{connection}", Id::default());
         let octets = octets_of(request, &field);

@@ -1,8 +1,9 @@
 //! The name of a request: whoever gets the reply to another one can see it.
 //!
 //! `r00000000-0000001f-000003e8` is the 1,000th request of connection 31 of agent 0. All names are
-//! equally long, so that a request can be made once and then only has its name written into it. The letter
-//! `r` is nowhere else in a name, which makes it easy to find one in content that comes in pieces.
+//! equally long, so that a request can be made once and then only has its name written into it. The
+//! letter `r` is nowhere else in a name, which makes it easy to find one in content that comes in
+//! pieces.
 
 use std::fmt::{self, Write};
 

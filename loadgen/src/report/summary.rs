@@ -195,12 +195,14 @@ pub struct Requests {
     pub answered: u64,
     /// Lost to an error; each is counted in [`Errors`] too.
     pub failed: u64,
-    /// Still without an answer at the end: of measuring in a closed loop, of draining in an open one.
+    /// Still without an answer at the end: of measuring in a closed loop, of draining in an open
+    /// one.
     pub outstanding: u64,
     /// Of those, the ones that had no answer while draining either.
     #[serde(default)]
     pub lost: u64,
-    /// Open loop: planned, but never sent, since no connection became free. These are not in `sent`.
+    /// Open loop: planned, but never sent, since no connection became free. These are not in
+    /// `sent`.
     #[serde(default)]
     pub unsent: u64,
     /// Open loop: of the answered ones, those that were planned in the measuring phase and answered

@@ -1,8 +1,8 @@
 //! A fixed reply: whatever a client says, it hears the same.
 //!
 //! It is the smallest server that can stand behind a relay, and the one to count correct replies
-//! with. TCP keeps no boundaries between messages, so a message is a number of octets: then it does not matter
-//! into how many segments a client, or a relay between the two, has cut it.
+//! with. TCP keeps no boundaries between messages, so a message is a number of octets: then it does
+//! not matter into how many segments a client, or a relay between the two, has cut it.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
