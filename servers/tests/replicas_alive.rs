@@ -27,8 +27,8 @@ fn kill_and_wait(balancer: &Balancer, name: &str) -> Duration {
     latest(balancer, name, "RESPAWN").duration_since(killed_at).unwrap()
 }
 
-/// The same, for measurements: a frozen one is found within 200 ms, which is three heartbeats and the
-/// time to miss the last of them.
+/// The same, for measurements: a frozen one is found within 200 ms, which is three heartbeats and
+/// the time to miss the last of them.
 const FAST: [&str; 6] = ["--well-after", "1ms", "--heartbeat-interval", "50ms", "--failures", "3"];
 
 /// Freezes the process of a replica, and waits until another one is in service; says after how long
@@ -375,7 +375,8 @@ fn fifty_freezes() {
     let mut times = (0..50).map(|n| freeze_and_wait(&balancer, THREE[n % 3])).collect::<Vec<_>>();
     times.sort_unstable();
     println!("found after a freeze: p50 {:.1?}, max {:.1?}", times[25], times[49]);
-    // The last of the heartbeats that are missed takes an interval itself until it counts as missed.
+    // The last of the heartbeats that are missed takes an interval itself until it counts as
+    // missed.
     let bound = interval * (failures + 1) + Duration::from_millis(50);
     assert!(times[49] < bound, "{:?} is beyond {bound:?}", times[49]);
 }

@@ -1,18 +1,36 @@
 //! The API over HTTP: what clients may ask of the balancer itself.
 //!
-//! | request              | answer                                                                 |
-//! |----------------------|------------------------------------------------------------------------|
-//! | `GET /rep`           | 200, how many replicas there are, and their names                      |
-//! | `POST /add`          | 200 and the same, when the new ones are in service                     |
-//! | `DELETE /rm`         | 200 and the same, when those that had to go have gone                  |
-//! | `GET` of a path that is registered | 400: the front sends it here when no replica is alive   |
-//! | `GET` of another     | 400, the path does not exist                                           |
-//! | `GET /`              | 404                                                                    |
-//! | any other method     | 405, with `Allow`                                                      |
+//! | request                    | answer                                                          |
+//! |----------------------------|-----------------------------------------------------------------|
+//! | `GET /rep`                 | 200, how many replicas there are, and their names               |
+//! | `POST /add`                | 200 and the same, when the new ones are in service              |
+//! | `DELETE /rm`               | 200 and the same, when those that had to go have gone           |
+//! | `GET` of a registered path | 400: the front sends it here when no replica is alive           |
+//! | `GET` of another           | 400, the path does not exist                                    |
+//! | `GET /`                    | 404                                                             |
+//! | any other method           | 405, with `Allow`                                               |
 //!
 //! Every answer is a JSON object of a `message` and a `status`, `successful` or `failure`. By the
 //! contract of this API a refusal is a 400, even where no replica is to be had. A refusal
 //! says which check of the [wish](super::wish) has failed.
+//!
+//! The API has a published specification and a published implementation. Where they differ:
+//!
+//! | about                 | specification          | implementation         | here             |
+//! |-----------------------|------------------------|------------------------|------------------|
+//! | `status` of a change  | `successful`           | `success`              | as specified     |
+//! | too many names, add   | than "newly added      | than "instances to     | as specified     |
+//! |                       | instances"             | add"                   |                  |
+//! | too many names, rm    | than "removable        | than "instances to     | as specified     |
+//! |                       | instances"             | delete"                |                  |
+//! | paths of replicas     | any that they have     | `/home` only           | those registered |
+//! | the name of one that  | another, by chance     | the same               | the same         |
+//! | is replaced           |                        |                        |                  |
+//!
+//! The last is the one place where the specification is not followed: the name is what `/rm` takes,
+//! so it must stay true for as long as the place on the ring does. That the process is another one
+//! shows in its number, which is new. Names are listed one after the other, a name that is there
+//! twice is refused for `/rm` as well, and every error is JSON, 404 and 405 too.
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;

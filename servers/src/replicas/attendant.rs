@@ -2,13 +2,13 @@
 //!
 //! ```text
 //!   start ──▶ said where it listens ──▶ answered a heartbeat ──▶ in service
-//!     ▲                                                              │ ended, or silent for too long
+//!     ▲                                                              │ ended, or long silent
 //!     └──── pause ◀───────────── killed, reaped ◀── out of service ◀─┘
 //! ```
 //!
-//! It is a thread for each replica because the story is one that is told from start to end, by calls that
-//! wait. A replica that hangs holds up its own attendant and nobody else; and the thread that has
-//! started a process outlives it, which the [process](super::process) asks for.
+//! It is a thread for each replica because the story is one that is told from start to end, by
+//! calls that wait. A replica that hangs holds up its own attendant and nobody else; and the thread
+//! that has started a process outlives it, which the [process](super::process) asks for.
 
 use std::fmt;
 use std::io;
@@ -31,8 +31,8 @@ use super::restarts::{Next, Pace, Restarts};
 use super::seat::Seat;
 use super::turns::Turns;
 
-/// What is asked to see whether a replica is alive. The loop that serves clients answers it: a thread
-/// of its own would go on telling that all is well when that loop hangs.
+/// What is asked to see whether a replica is alive. The loop that serves clients answers it: a
+/// thread of its own would go on telling that all is well when that loop hangs.
 const HEARTBEAT: Question<'_> = Question::get("/heartbeat");
 /// Between two tries to get the first heartbeat of a process.
 const FIRST_BEATS: Duration = Duration::from_millis(10);
@@ -62,7 +62,8 @@ pub(crate) struct Routine {
     /// Who must know when a replica comes into service, or goes.
     pub(crate) lineup: Arc<Lineup>,
     pub(crate) turns: Turns,
-    /// Numbers the processes. No two have the same one, so it tells the incarnations of a replica apart.
+    /// Numbers the processes. No two have the same one, so it tells the incarnations of a replica
+    /// apart.
     pub(crate) id_next: AtomicU64,
 }
 
@@ -84,8 +85,8 @@ pub(crate) struct Attendant {
 }
 
 impl Attendant {
-    /// Starts a replica and looks after it. How the first start went is told to `first`; after a bad one
-    /// the attendant leaves.
+    /// Starts a replica and looks after it. How the first start went is told to `first`; after a
+    /// bad one the attendant leaves.
     ///
     /// # Errors
     /// When there is no descriptor or no thread left for it.

@@ -44,8 +44,8 @@ pub struct Balance {
     /// Replicas to begin with: Server-1, Server-2 and so on
     #[arg(long, value_name = "N", default_value = "3")]
     pub replicas: u16,
-    /// A path that replicas answer, whatever the method; name the flag again for more. One that ends
-    /// with / stands for all that begin with it
+    /// A path that replicas answer, whatever the method; name the flag again for more. One that
+    /// ends with / stands for all that begin with it
     #[arg(long, value_name = "PATH", default_value = "/home", value_parser = parse_path)]
     pub path: Vec<String>,
     /// Show events on standard error, in colour on a terminal
@@ -89,13 +89,13 @@ pub struct Health {
     /// From one heartbeat to the next
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_time)]
     pub heartbeat_interval: Duration,
-    /// So many missed in a row, and the replica is killed and started again. One whose process ends is
-    /// started again at once
+    /// So many missed in a row, and the replica is killed and started again. One whose process ends
+    /// is started again at once
     #[arg(long, value_name = "N", default_value = "5",
           value_parser = clap::value_parser!(u32).range(1..))]
     pub failures: u32,
-    /// For a heartbeat, from connecting to its last octet; and, of a request that is sent on, for the
-    /// connection, for the beginning of the answer, and between two pieces of it
+    /// For a heartbeat, from connecting to its last octet; and, of a request that is sent on, for
+    /// the connection, for the beginning of the answer, and between two pieces of it
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_time)]
     pub request_timeout: Duration,
     /// From the start of a process to its first heartbeat
@@ -114,8 +114,8 @@ pub struct Health {
     /// The longest pause
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_time)]
     pub pause_max: Duration,
-    /// So many starts within --starts-within, and the replica counts as failed: it is tried again after
-    /// the longest pause only
+    /// So many starts within --starts-within, and the replica counts as failed: it is tried again
+    /// after the longest pause only
     #[arg(long, value_name = "N", default_value = "5",
           value_parser = clap::value_parser!(u16).range(1..))]
     pub starts: u16,
@@ -146,7 +146,8 @@ pub struct Start {
 pub fn run(options: &Balance) -> anyhow::Result<()> {
     tables::raise_limit();
     let keeper = Keeper::new(None, Hangups::End).context("cannot watch for signals")?;
-    // First of all, so that a second balancer on the same port is refused before it starts anything.
+    // First of all, so that a second balancer on the same port is refused before it starts
+    // anything.
     let count = match options.model.listeners {
         Listeners::One => 1,
         Listeners::PerWorker => workers(options),

@@ -1,8 +1,8 @@
 //! All replicas: takes some in, lets some go, one change at a time.
 //!
-//! A change is granted as a whole or not at all. New replicas are put into the view together, when each
-//! of them has answered a heartbeat; if one does not come up, all of them are stopped again. Who leaves
-//! is out of the view before its process is told to stop.
+//! A change is granted as a whole or not at all. New replicas are put into the view together, when
+//! each of them has answered a heartbeat; if one does not come up, all of them are stopped again.
+//! Who leaves is out of the view before its process is told to stop.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};

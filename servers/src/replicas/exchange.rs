@@ -1,7 +1,8 @@
 //! One HTTP exchange by blocking calls: a connection, a question, a reply.
 //!
-//! There is one deadline for all of it. A time-out for each call alone would let a replica that accepts
-//! and says nothing, or says one octet at a time, hold whoever asks for as long as it likes.
+//! There is one deadline for all of it. A time-out for each call alone would let a replica that
+//! accepts and says nothing, or says one octet at a time, hold whoever asks for as long as it
+//! likes.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -1,7 +1,7 @@
 //! What clients talk to: a proxy on any of the models, with two sites behind it.
 //!
-//! Requests for registered paths go to a replica, by the [lineup](super::lineup). All others go to the
-//! admin API, and so do those that no replica could answer: it has the words for that.
+//! Requests for registered paths go to a replica, by the [lineup](super::lineup). All others go to
+//! the admin API, and so do those that no replica could answer: it has the words for that.
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -54,8 +54,8 @@ struct Switch {
 }
 
 impl Front {
-    /// A front of these replicas, each exchange with one of them within `patience`, and of the admin
-    /// API at that address.
+    /// A front of these replicas, each exchange with one of them within `patience`, and of the
+    /// admin API at that address.
     ///
     /// # Errors
     /// When the proxy has no policy of the name that it takes for the one API.
@@ -116,8 +116,8 @@ impl Routes for Switch {
     }
 }
 
-/// What the API says of a request that replicas have not answered. That it is a 400 is the contract: see
-/// [`super::admin`].
+/// What the API says of a request that replicas have not answered. That it is a 400 is the
+/// contract: see [`super::admin`].
 fn unanswered(last: Option<Outcome>) -> Answer {
     let words: &[u8] = match last {
         None => b"{\"message\":\"<Error> No servers alive\",\"status\":\"failure\"}\n",

@@ -1,8 +1,8 @@
 //! The replicas in service, as the front knows them, and the policy that chooses among them.
 //!
-//! The front is a proxy whose backends are the processes that serve now. Whenever one comes or goes they
-//! are listed anew. Between that and the moment when it happens the policy keeps the front from asking
-//! the wrong one: it looks at the seats, which know first.
+//! The front is a proxy whose backends are the processes that serve now. Whenever one comes or goes
+//! they are listed anew. Between that and the moment when it happens the policy keeps the front
+//! from asking the wrong one: it looks at the seats, which know first.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -63,8 +63,9 @@ impl Lineup {
     }
 }
 
-/// Gives each request an id, and takes the replica whose turn that is; or the next in the order of
-/// succession that is in service, fit, and has not been tried.
+/// Gives each attempt an id, and takes the replica whose turn that is; or the next in the order of
+/// succession that is in service, fit, and has not been tried. A second attempt draws another id:
+/// all that are left share the requests of one that has just failed.
 #[derive(Debug)]
 struct ByPlacement {
     membership: Arc<Membership>,
@@ -117,8 +118,8 @@ mod tests {
         let _services =
             seats.iter().map(|(seat, port)| seat.serve(address(*port))).collect::<Vec<_>>();
         lineup.refresh();
-        // The exact shares of these three, by the slots before each: 2500, 4297 and 3203 of 10,000. The
-        // limits are more than six standard deviations away.
+        // The exact shares of these three, by the slots before each: 2500, 4297 and 3203 of 10,000.
+        // The limits are more than six standard deviations away.
         let shares = shares(&lineup, 10_000);
         for (port, share) in [(1, 2_500), (2, 4_297), (3, 3_203)] {
             assert!(shares[&port].abs_diff(share) < 310, "{shares:?}");

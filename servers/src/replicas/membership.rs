@@ -1,7 +1,8 @@
 //! Which replicas there are, and whose turn it is for a request.
 //!
-//! A [`View`] never changes but for the addresses in its seats, which are single words. Whoever makes a
-//! change prepares another view, however long that takes, and puts it in place by one store.
+//! A [`View`] never changes but for the addresses in its seats, which are single words. Whoever
+//! makes a change prepares another view, however long that takes, and puts it in place by one
+//! store.
 
 use std::net::SocketAddr;
 use std::ops::ControlFlow;

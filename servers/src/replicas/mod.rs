@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   clients ──▶ front ── registered paths ──▶ replicas ◀── starts, watches, stops ── crew
-//!                 │  └── whose turn is it? ──▶ lineup, view ◀── who serves? ──────────┘ ▲
-//!                 └───── everything else ────▶ admin ──────── more, fewer ─────────────┘
+//!                │ └──── whose turn is it? ──▶ lineup, view ◀── who serves now? ───────┘ ▲
+//!                └────── everything else ────▶ admin ──────── more, fewer ───────────────┘
 //! ```
 //!
 //! | module         | what lives there                                                          |
@@ -28,14 +28,14 @@
 //!
 //! Invariants:
 //!
-//! - **The ring and the process table cannot disagree**: both hold the same seats. A replica
-//!   that has none is stopped; one that has a seat is started until it serves.
+//! - **The ring and the process table cannot disagree**: both hold the same seats. A replica that has
+//!   none is stopped; one that has a seat is started until it serves.
 //! - **Nobody waits for a change.** Whoever chooses a replica takes the view as it is; a change makes
 //!   another view, and puts it in place when all replicas in it have answered a heartbeat.
-//! - **A seat keeps its place.** While a replica is out of service its seat is passed over, and the keys
-//!   of all others stay where they are.
-//! - **Only the attendant of a replica says that it serves**, and it says so of a process that it has
-//!   just heard from. A late heartbeat brings nobody back.
+//! - **A seat keeps its place.** While a replica is out of service its seat is passed over, and the
+//!   keys of all others stay where they are.
+//! - **Only the attendant of a replica says that it serves**, and it says so of a process that it
+//!   has just heard from. A late heartbeat brings nobody back.
 
 mod admin;
 mod attendant;

@@ -14,8 +14,8 @@ const OCTETS_MAX: usize = 63;
 pub(crate) struct Name(Arc<str>);
 
 impl Name {
-    /// A name that a client has chosen: letters, digits, `-`, `_` and `.`, so that it can stand in a
-    /// log, in an URI and on a command line as it is.
+    /// A name that a client has chosen: letters, digits, `-`, `_` and `.`, so that it can stand in
+    /// a log, in an URI and on a command line as it is.
     pub(crate) fn chosen(text: &str) -> Option<Self> {
         let fits = |octet: u8| octet.is_ascii_alphanumeric() || b"-_.".contains(&octet);
         let good = (1..=OCTETS_MAX).contains(&text.len()) && text.bytes().all(fits);

@@ -1,11 +1,12 @@
 //! A child process that ends with us.
 //!
-//! Its end is seen through a pidfd (pidfd_open(2)): a descriptor that becomes readable when the process
-//! ends, and that means this process for ever. A pid would mean another one after a while, and a signal
-//! sent to it would hit that.
+//! Its end is seen through a pidfd (pidfd_open(2)): a descriptor that becomes readable when the
+//! process ends, and that means this process for ever. A pid would mean another one after a while,
+//! and a signal sent to it would hit that.
 //!
-//! Who is started here dies with us even when we are killed by SIGKILL: PR_SET_PDEATHSIG (prctl(2)).
-//! *Us* is the **thread** that starts it; so that thread must not end before its process has.
+//! Who is started here dies with us even when we are killed by SIGKILL: PR_SET_PDEATHSIG
+//! (prctl(2)). *Us* is the **thread** that starts it; so that thread must not end before its
+//! process has.
 
 use std::io::{self, Read};
 use std::net::SocketAddr;

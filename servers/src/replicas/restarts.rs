@@ -1,9 +1,9 @@
 //! When to start again what has ended.
 //!
-//! The first time at once: a replica that was killed shall be back before anyone notices. Then after a
-//! pause that doubles, for what ends again right away will do so once more, and others need the CPU.
-//! After too many starts in a short time it counts as *failed*: it is tried again only once every
-//! longest pause. All is forgotten when it has served for a while.
+//! The first time at once: a replica that was killed shall be back before anyone notices. Then
+//! after a pause that doubles, for what ends again right away will do so once more, and others need
+//! the CPU. After too many starts in a short time it counts as *failed*: it is tried again only
+//! once every longest pause. All is forgotten when it has served for a while.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -60,8 +60,9 @@ impl Restarts {
         self.starts.push_back(now);
     }
 
-    /// It has ended at `now` after it had `served`, perhaps not at all. `jitter`, from 0 to 1, makes the
-    /// pause shorter by up to a half, so that replicas that ended together do not start together.
+    /// It has ended at `now` after it had `served`, perhaps not at all. `jitter`, from 0 to 1,
+    /// makes the pause shorter by up to a half, so that replicas that ended together do not start
+    /// together.
     pub(crate) fn ended(&mut self, served: Duration, now: Instant, jitter: f64) -> Next {
         if !served.is_zero() && served >= self.pace.well_after {
             self.starts.clear();

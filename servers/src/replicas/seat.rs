@@ -1,8 +1,8 @@
 //! The place of one replica.
 //!
-//! A seat is on the ring, where whoever chooses a replica finds it, and in the crew's list, where its
-//! process is. It is the same seat: that is why the two can't disagree. The process in it changes; the
-//! seat, its name and its place on the ring stay.
+//! A seat is on the ring, where whoever chooses a replica finds it, and in the crew's list, where
+//! its process is. It is the same seat: that is why the two can't disagree. The process in it
+//! changes; the seat, its name and its place on the ring stay.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -35,7 +35,8 @@ impl Seat {
         }
     }
 
-    /// Puts a process that has answered a heartbeat into service, until the returned value is dropped.
+    /// Puts a process that has answered a heartbeat into service, until the returned value is
+    /// dropped.
     pub(crate) fn serve(&self, address: SocketAddr) -> InService<'_> {
         self.port.store(address.port(), Ordering::Release);
         InService(self)

@@ -1,5 +1,5 @@
-//! So many at a time: starts and stops come in batches, so that fifty replicas that are added or lost at
-//! once do not all start at the same moment.
+//! So many at a time: starts and stops come in batches, so that fifty replicas that are added or
+//! lost at once do not all start at the same moment.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 
