@@ -8,6 +8,7 @@ use plotters::prelude::*;
 use super::Drawn;
 use super::bars::Bars;
 use super::canvas::{Canvas, Place, Side, Type};
+use super::circles::Circles;
 use super::groups::Groups;
 use super::lines::Lines;
 use super::pairs::Pairs;
@@ -56,6 +57,8 @@ pub(super) enum Body {
     Spreads(Spreads),
     /// Bars side by side.
     Groups(Groups),
+    /// Rings of slots.
+    Circles(Circles),
 }
 
 /// The part of the sheet that is left for the body.
@@ -116,6 +119,7 @@ impl Figure {
             Body::Pairs(pairs) => pairs.draw(&canvas, frame),
             Body::Spreads(spreads) => spreads.draw(&canvas, frame),
             Body::Groups(groups) => groups.draw(&canvas, frame),
+            Body::Circles(circles) => circles.draw(&canvas, frame),
         }
     }
 

@@ -4,9 +4,11 @@
 //! So a test can ask whether the title is right, and SVG and PNG come from one drawing function.
 
 mod backends;
+pub mod balance;
 mod bars;
 mod canvas;
 mod churn;
+mod circles;
 mod cpu;
 mod distribution;
 mod figure;

@@ -1,0 +1,341 @@
+//! What the numbers say, in sentences that are computed from them.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::chi_square::ChiSquare;
+use super::measure::Run;
+use super::published;
+use super::row::{Move, Share, Slot, cell, methods};
+use super::spread::{Origin, Spread, spreads};
+use crate::report::number::{grouped, three};
+
+/// Less often than this by chance alone, and it is taken for none.
+const LEVEL: f64 = 0.001;
+
+/// Whether the counts of a method are a sample of its exact shares.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Fit {
+    /// The method.
+    pub method: String,
+    /// Whose counts.
+    pub origin: Origin,
+    /// How many nodes; none for all numbers of nodes together.
+    pub nodes: Option<u32>,
+    /// Pearson's statistic.
+    pub chi_square: f64,
+    /// Its degrees of freedom.
+    pub freedom: u32,
+    /// How often chance alone gives as much or more.
+    pub chance: f64,
+}
+
+impl Fit {
+    fn new(method: &str, origin: Origin, nodes: Option<u32>, test: ChiSquare) -> Self {
+        let ChiSquare { statistic, freedom } = test;
+        let chance = test.chance();
+        Self { method: method.into(), origin, nodes, chi_square: statistic, freedom, chance }
+    }
+
+    /// Whether chance explains the difference.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.chance >= LEVEL
+    }
+}
+
+/// Keys that move when a node goes, on average over the nodes, in shares of all keys.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Moved {
+    /// The method.
+    pub method: String,
+    /// Those that must.
+    pub must: f64,
+    /// Those that need not.
+    pub need_not: f64,
+}
+
+/// A ring in a few numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Anatomy {
+    /// The method.
+    pub method: String,
+    /// Slots.
+    pub slots: usize,
+    /// Slots that any id meets.
+    pub met: usize,
+    /// The largest share of all ids that meets one slot.
+    pub most: f64,
+    /// Copies of servers.
+    pub copies: usize,
+    /// Those that stand on another slot than they would have liked.
+    pub collisions: usize,
+}
+
+/// What a run says.
+#[derive(Clone, Debug)]
+pub struct Findings {
+    /// Of each method, number of nodes and origin.
+    pub spreads: Vec<Spread>,
+    /// Of each method, and of each of its numbers of nodes.
+    pub fits: Vec<Fit>,
+    /// With the most nodes.
+    pub moved: Vec<Moved>,
+    /// Of the rings.
+    pub rings: Vec<Anatomy>,
+    /// The most nodes.
+    pub most: u32,
+}
+
+impl Findings {
+    /// Of what was measured.
+    #[must_use]
+    pub fn of(run: &Run) -> Self {
+        let most = run.manifest.extent.most;
+        let names = methods(&run.shares);
+        let moved = |method: &&str| moved(&run.moves, method, most);
+        let ring = |method: &&str| anatomy(&run.slots, method);
+        Self {
+            spreads: spreads(&run.shares),
+            fits: fits(&run.shares),
+            moved: names.iter().filter_map(moved).collect(),
+            rings: names.iter().filter_map(ring).collect(),
+            most,
+        }
+    }
+
+    /// One spread.
+    #[must_use]
+    pub fn spread(&self, method: &str, origin: Origin, nodes: u32) -> Option<&Spread> {
+        let wanted = |s: &&Spread| s.method == method && s.origin == origin && s.nodes == nodes;
+        self.spreads.iter().find(wanted)
+    }
+
+    /// What is exact, or what was counted where nothing is.
+    #[must_use]
+    pub fn true_spread(&self, method: &str, nodes: u32) -> Option<&Spread> {
+        let exact = self.spread(method, Origin::Exact, nodes);
+        exact.or_else(|| self.spread(method, Origin::Counted, nodes))
+    }
+
+    /// What the shares of a ring come from.
+    #[must_use]
+    pub fn ring(&self, method: &str) -> Option<String> {
+        let ring = self.rings.iter().find(|ring| ring.method == method)?;
+        let peak = self.spread(method, Origin::Exact, self.most)?.peak_to_average;
+        let nodes = f64::from(self.most);
+        Some(format!(
+            "{method}: ids meet {} of {} slots, and the busiest of {} servers gets {:.0} % of them",
+            ring.met,
+            ring.slots,
+            self.most,
+            100.0 * peak / nodes
+        ))
+    }
+
+    /// Whether the exact shares explain the counts of this origin.
+    #[must_use]
+    pub fn explained(&self, origin: Origin) -> Option<String> {
+        let whole = |fit: &&Fit| fit.origin == origin && fit.nodes.is_none();
+        let (held, failed): (Vec<_>, Vec<_>) =
+            self.fits.iter().filter(whole).partition(|fit| fit.holds());
+        let least = held.iter().chain(&failed).map(|fit| fit.chance).reduce(f64::min)?;
+        let whose = if origin == Origin::Published { "the published counts" } else { "the counts" };
+        let names = |fits: &[&Fit]| {
+            fits.iter().map(|fit| fit.method.as_str()).collect::<Vec<_>>().join(", ")
+        };
+        if failed.is_empty() {
+            let p = three(least);
+            return Some(format!(
+                "the exact shares explain {whose} of {}: what is left is chance (χ², p ≥ {p})",
+                names(&held)
+            ));
+        }
+        Some(format!("the exact shares do not explain {whose} of {} (χ²)", names(&failed)))
+    }
+
+    /// Who shares best, and who worst.
+    #[must_use]
+    pub fn peak(&self) -> Option<String> {
+        let mut names: Vec<_> = self.spreads.iter().map(|spread| spread.method.as_str()).collect();
+        names.dedup();
+        let spreads = names.iter().filter_map(|method| self.true_spread(method, self.most));
+        let by =
+            |one: &&Spread, other: &&Spread| one.peak_to_average.total_cmp(&other.peak_to_average);
+        let (best, worst) = (spreads.clone().min_by(by)?, spreads.max_by(by)?);
+        Some(format!(
+            "The busiest of {} servers has {:.2} times the average load under {}, and {:.3} times \
+             under {}",
+            self.most, worst.peak_to_average, worst.method, best.peak_to_average, best.method
+        ))
+    }
+
+    /// Who moves keys that need not move.
+    #[must_use]
+    pub fn needless(&self) -> Option<String> {
+        let (few, more): (Vec<_>, Vec<_>) =
+            self.moved.iter().partition(|moved| moved.need_not <= 0.0);
+        let list = |moved: &Moved| format!("{} {} %", moved.method, three(100.0 * moved.need_not));
+        let more = more.into_iter().map(list).collect::<Vec<_>>().join(", ");
+        match (few.len(), more.is_empty()) {
+            (0, true) => None,
+            (_, true) => Some("When a server goes, no method moves more keys than it must".into()),
+            (count, false) => Some(format!(
+                "When one of {} servers goes, {count} methods move its keys only; others also move \
+                 keys that need not: {more} of all",
+                self.most
+            )),
+        }
+    }
+}
+
+fn fits(shares: &[Share]) -> Vec<Fit> {
+    let sizes: BTreeSet<_> = shares.iter().map(|share| share.nodes).collect();
+    let mut all = Vec::new();
+    for method in methods(shares) {
+        for origin in [Origin::Counted, Origin::Published] {
+            let test = |&nodes: &u32| Some((nodes, test(shares, method, origin, nodes)?));
+            let tests: Vec<_> = sizes.iter().filter_map(test).collect();
+            let fit = |&(nodes, test): &(u32, _)| Fit::new(method, origin, Some(nodes), test);
+            all.extend(tests.iter().map(fit));
+            let whole = tests.into_iter().map(|(_, test)| test).reduce(ChiSquare::and);
+            all.extend(whole.map(|test| Fit::new(method, origin, None, test)));
+        }
+    }
+    all
+}
+
+/// None where there are no counts, or nothing exact to compare them with.
+fn test(shares: &[Share], method: &str, origin: Origin, nodes: u32) -> Option<ChiSquare> {
+    let cell = cell(shares, method, nodes);
+    let counts = match origin {
+        Origin::Published => published::counts(method, nodes),
+        Origin::Counted | Origin::Exact => cell.iter().map(|share| share.count).collect(),
+    };
+    let shares: Vec<_> =
+        cell.iter().map(|s| Some(s.expected? / f64::from(s.keys))).collect::<Option<_>>()?;
+    let total = counts.iter().sum::<u64>() as f64;
+    let expected: Vec<_> = shares.iter().map(|share| share * total).collect();
+    (!counts.is_empty() && counts.len() == expected.len())
+        .then(|| ChiSquare::of(&counts, &expected))
+}
+
+fn moved(moves: &[Move], method: &str, nodes: u32) -> Option<Moved> {
+    let gone: Vec<_> = moves
+        .iter()
+        .filter(|row| row.method == method && row.nodes == nodes && row.change == "remove")
+        .collect();
+    let keys = gone.iter().map(|row| f64::from(row.keys)).reduce(|one, other| one + other)?;
+    let must = gone.iter().map(|row| row.unavoidable).sum::<u64>() as f64;
+    let moved = gone.iter().map(|row| row.moved).sum::<u64>() as f64;
+    Some(Moved { method: method.into(), must: must / keys, need_not: (moved - must) / keys })
+}
+
+fn anatomy(slots: &[Slot], method: &str) -> Option<Anatomy> {
+    let slots: Vec<_> = slots.iter().filter(|slot| slot.method == method).collect();
+    let ids = slots.iter().map(|slot| slot.ids).sum::<u64>() as f64;
+    Some(Anatomy {
+        method: method.into(),
+        slots: slots.len(),
+        met: slots.iter().filter(|slot| slot.ids > 0).count(),
+        most: slots.iter().map(|slot| slot.ids).max()? as f64 / ids,
+        copies: slots.iter().filter(|slot| slot.node.is_some()).count(),
+        collisions: slots
+            .iter()
+            .filter(|slot| slot.home.is_some_and(|home| home != slot.slot))
+            .count(),
+    })
+}
+
+/// `9,531`, or one digit behind the point where there is one.
+#[must_use]
+pub fn load(value: f64) -> String {
+    if (value - value.round()).abs() < 0.05 { grouped(value) } else { format!("{value:.1}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(expected: [f64; 2], counts: [u64; 2]) -> Vec<Share> {
+        let row = |n: usize| Share {
+            method: "ring-given".into(),
+            nodes: 2,
+            node: format!("Server-{}", n + 1),
+            keys: 10_000,
+            count: counts[n],
+            expected: Some(expected[n]),
+        };
+        vec![row(0), row(1)]
+    }
+
+    fn findings(shares: &[Share]) -> Findings {
+        let (spreads, fits) = (spreads(shares), fits(shares));
+        Findings { spreads, fits, moved: vec![], rings: vec![], most: 2 }
+    }
+
+    #[test]
+    fn counts_that_are_a_sample_of_the_exact_shares_are_explained() {
+        let findings = findings(&rows([9531.26, 468.74], [9506, 494]));
+        let counted = findings.explained(Origin::Counted).unwrap();
+        assert!(counted.starts_with("the exact shares explain the counts of ring-given"));
+        // The published ones are 9531 and 469: as near as can be.
+        let published = findings.explained(Origin::Published).unwrap();
+        assert!(
+            published.contains("explain the published counts") && published.contains("p ≥ 0.9")
+        );
+        assert_eq!(findings.fits.len(), 4);
+    }
+
+    #[test]
+    fn counts_of_another_distribution_are_not() {
+        let findings = findings(&rows([5000.0, 5000.0], [9506, 494]));
+        for origin in [Origin::Counted, Origin::Published] {
+            let words = findings.explained(origin).unwrap();
+            assert!(words.starts_with("the exact shares do not explain"), "{words}");
+        }
+    }
+
+    #[test]
+    fn moves_are_averaged_over_the_nodes_that_went() {
+        let row = |node: &str, change: &str, moved, unavoidable| Move {
+            method: "jump".into(),
+            nodes: 2,
+            change: change.into(),
+            node: node.into(),
+            keys: 100,
+            moved,
+            unavoidable,
+        };
+        let moves = [
+            row("Server-3", "add", 99, 99),
+            row("Server-1", "remove", 100, 50),
+            row("Server-2", "remove", 50, 50),
+        ];
+        let found = moved(&moves, "jump", 2).unwrap();
+        assert_eq!((found.must, found.need_not), (0.5, 0.25));
+        let words = Findings { moved: vec![found], ..findings(&[]) }.needless().unwrap();
+        assert!(words.ends_with("jump 25 % of all"), "{words}");
+        assert_eq!(moved(&moves, "jump", 3), None);
+    }
+
+    #[test]
+    fn a_ring_is_told_by_the_slots_that_are_met() {
+        let slot = |slot, ids, home| Slot {
+            method: "ring-given".into(),
+            nodes: 2,
+            slot,
+            ids,
+            node: home.map(|_| "Server-1".into()),
+            copy: home.map(|_| 1),
+            home,
+            answers: Some("Server-1".into()),
+        };
+        let slots = [slot(0, 30, None), slot(1, 10, Some(0)), slot(2, 0, Some(2))];
+        let ring = anatomy(&slots, "ring-given").unwrap();
+        assert_eq!((ring.slots, ring.met, ring.copies, ring.collisions), (3, 2, 2, 1));
+        assert_eq!(ring.most, 0.75);
+        assert_eq!(anatomy(&slots, "ketama"), None);
+    }
+}

@@ -1,0 +1,258 @@
+//! The run: what `servers place` prints, table by table, and the folder that keeps it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::row::{Cost, Move, Share, Slot, parse};
+use crate::fault::usage;
+use crate::interrupt;
+use crate::launch::child::Child;
+use crate::launch::pinning::Pinning;
+use crate::launch::process::Binaries;
+use crate::manifest::{Build, Manifest as Trials, Status};
+use crate::probe::date;
+use crate::probe::host::Host;
+use crate::probe::quiet::{DISTURBANCE, Interval};
+use crate::results::{file, fresh, write};
+
+/// The name of the experiment, and of its folder.
+pub const NAME: &str = "balance";
+/// How many keys each node got.
+pub const SHARES: &str = "shares.csv";
+/// Which keys moved.
+pub const MOVES: &str = "moves.csv";
+/// What a look-up costs.
+pub const COSTS: &str = "costs.csv";
+/// The slots of the rings.
+pub const SLOTS: &str = "slots.csv";
+
+/// How long one table may take before it is taken for hung: a method that hashes every id by SHA-256
+/// in a program that was not optimised takes a minute.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// What is to be placed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Extent {
+    /// The fewest nodes.
+    pub fewest: u32,
+    /// The most.
+    pub most: u32,
+    /// Keys to place.
+    pub keys: u32,
+    /// Where they come from.
+    pub seed: u64,
+    /// How long to time the look-ups of one method among so many nodes, in milliseconds.
+    pub budget_ms: u64,
+}
+
+/// The file `manifest.toml`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Manifest {
+    /// The name of the run: that of its folder.
+    pub run: String,
+    /// [`NAME`].
+    pub experiment: &'static str,
+    /// Whether all tables are there.
+    pub status: Status,
+    /// When the run began, UTC.
+    pub started: String,
+    /// When it ended, UTC; empty while it runs.
+    pub finished: String,
+    /// The command line.
+    pub command: Vec<String>,
+    /// The methods, in the order of `servers place --list`.
+    pub methods: Vec<String>,
+    /// Tables during which other programs used the CPUs, with how many CPUs they used.
+    pub disturbed: Vec<String>,
+    /// What was placed.
+    pub extent: Extent,
+    /// What was measured.
+    pub build: Build,
+    /// The CPUs; the methods ran on the server's.
+    pub pinning: Pinning,
+    /// Where.
+    pub host: Host,
+}
+
+/// The run and what it has so far.
+#[derive(Debug)]
+pub struct Run {
+    /// Its folder.
+    pub path: PathBuf,
+    /// What it is.
+    pub manifest: Manifest,
+    /// How many keys each node got.
+    pub shares: Vec<Share>,
+    /// Which keys moved.
+    pub moves: Vec<Move>,
+    /// What a look-up costs.
+    pub costs: Vec<Cost>,
+    /// The slots of the rings, with the most nodes.
+    pub slots: Vec<Slot>,
+}
+
+/// The methods on offer.
+///
+/// # Errors
+/// When the servers do not tell.
+pub fn on_offer(binaries: &Binaries) -> Result<Vec<String>> {
+    let line = ["place", "--list"].map(ToOwned::to_owned);
+    let cpus = Pinning::of_this_host()?.server;
+    let text = Child::start(&binaries.servers, &line, &cpus)?.finish(Duration::from_secs(10))?;
+    Ok(text.lines().map(ToOwned::to_owned).collect())
+}
+
+/// Those of them that are asked for; all, if none is.
+///
+/// # Errors
+/// A usage error with the names when one is not on offer.
+pub fn chosen(asked: &[String], on_offer: Vec<String>) -> Result<Vec<String>> {
+    if let Some(unknown) = asked.iter().find(|name| !on_offer.contains(name)) {
+        return usage(format!("no method {unknown}; there are {}", on_offer.join(", ")));
+    }
+    if asked.is_empty() {
+        return Ok(on_offer);
+    }
+    Ok(on_offer.into_iter().filter(|name| asked.contains(name)).collect())
+}
+
+impl Run {
+    /// Makes the folder of a new run.
+    ///
+    /// # Errors
+    /// When it can't be made.
+    pub fn create(
+        root: &Path,
+        binaries: &Binaries,
+        methods: Vec<String>,
+        extent: Extent,
+    ) -> Result<Self> {
+        let (host, build) = (Host::look(), Build::look(binaries));
+        let path = fresh(&root.join(NAME), &Trials::run_name(&host, &build))?;
+        let manifest = Manifest {
+            run: path.file_name().unwrap_or_default().to_string_lossy().into(),
+            experiment: NAME,
+            status: Status::Partial,
+            started: date::instant(SystemTime::now()),
+            finished: String::new(),
+            command: std::env::args().collect(),
+            methods,
+            disturbed: Vec::new(),
+            extent,
+            build,
+            pinning: Pinning::of_this_host()?,
+            host,
+        };
+        let (shares, moves, costs, slots) = (vec![], vec![], vec![], vec![]);
+        let run = Self { path, manifest, shares, moves, costs, slots };
+        run.keep()?;
+        Ok(run)
+    }
+
+    /// Fills all tables, and keeps each as soon as it is there.
+    ///
+    /// # Errors
+    /// When one fails, or the user interrupts: what was there before is kept.
+    pub fn measure(&mut self, binaries: &Binaries) -> Result<()> {
+        let Extent { fewest, most, .. } = self.manifest.extent;
+        let (all, methods) = (format!("{fewest}..{most}"), self.manifest.methods.clone());
+        self.shares = self.table(binaries, "shares", &methods, &all)?;
+        self.moves = self.table(binaries, "moves", &methods, &all)?;
+        self.costs = self.table(binaries, "costs", &methods, &all)?;
+        let rings: Vec<_> =
+            methods.into_iter().filter(|method| method.starts_with("ring-")).collect();
+        if !rings.is_empty() {
+            self.slots = self.table(binaries, "slots", &rings, &most.to_string())?;
+        }
+        self.manifest.status = Status::Complete;
+        self.manifest.finished = date::instant(SystemTime::now());
+        self.keep()
+    }
+
+    /// Has one table printed, and keeps it.
+    fn table<T: DeserializeOwned>(
+        &mut self,
+        binaries: &Binaries,
+        show: &str,
+        methods: &[String],
+        nodes: &str,
+    ) -> Result<Vec<T>> {
+        eprintln!("{show} of {} methods, {nodes} nodes", methods.len());
+        let interval = Interval::start();
+        let line = self.manifest.extent.arguments(show, methods, nodes);
+        let mut child = Child::start(&binaries.servers, &line, &self.manifest.pinning.server)?;
+        let text = child.finish(PATIENCE);
+        drop(child);
+        if interrupt::requested() {
+            bail!("interrupted at the {show}; the rest is in {}", self.path.display());
+        }
+        let text = text.with_context(|| format!("the {show} of all methods"))?;
+        if let Some(cpus) = interval.end().cpus.filter(|cpus| *cpus >= DISTURBANCE) {
+            self.manifest.disturbed.push(format!("{show}: {cpus:.2} CPUs"));
+        }
+        write(&self.path.join(show).with_extension("csv"), text.as_bytes())?;
+        self.keep()?;
+        parse(&text)
+    }
+
+    fn keep(&self) -> Result<()> {
+        let manifest = toml::to_string_pretty(&self.manifest)?;
+        write(&self.path.join(file::MANIFEST), manifest.as_bytes())
+    }
+
+    /// Makes the folder for charts.
+    ///
+    /// # Errors
+    /// When it can't be made.
+    pub fn plots(&self) -> Result<PathBuf> {
+        let folder = self.path.join(file::PLOTS);
+        fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        Ok(folder)
+    }
+}
+
+impl Extent {
+    /// The command line of `servers place` for a table.
+    fn arguments(&self, show: &str, methods: &[String], nodes: &str) -> Vec<String> {
+        let line = [
+            ("--show", show.to_owned()),
+            ("--methods", methods.join(",")),
+            ("--nodes", nodes.to_owned()),
+            ("--keys", self.keys.to_string()),
+            ("--seed", self.seed.to_string()),
+            ("--budget", format!("{}ms", self.budget_ms)),
+            ("--format", "csv".into()),
+        ];
+        let line = line.into_iter().flat_map(|(name, value)| [name.into(), value]);
+        std::iter::once("place".into()).chain(line).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_keep_the_order_of_the_offer_and_unknown_ones_are_named() {
+        let offer = || ["ring-given", "ketama", "jump"].map(String::from).to_vec();
+        let asked = ["jump", "ring-given"].map(String::from);
+        assert_eq!(chosen(&asked, offer()).unwrap(), ["ring-given", "jump"]);
+        assert_eq!(chosen(&[], offer()).unwrap(), offer());
+        let words = chosen(&["modulo".into()], offer()).unwrap_err().to_string();
+        assert!(words.contains("modulo") && words.contains("ketama"), "{words}");
+    }
+
+    #[test]
+    fn a_line_says_what_to_show_and_for_which_keys() {
+        let extent = Extent { fewest: 2, most: 6, keys: 500, seed: 7, budget_ms: 3 };
+        let line = extent.arguments("moves", &["jump".into(), "anchor".into()], "2..6").join(" ");
+        let expected = "place --show moves --methods jump,anchor --nodes 2..6 --keys 500 --seed 7 \
+                        --budget 3ms --format csv";
+        assert_eq!(line, expected);
+    }
+}

@@ -1,0 +1,189 @@
+//! The report of a run as a Markdown page.
+
+use std::fmt::Write;
+
+use super::findings::{Findings, Fit, load};
+use super::measure::{COSTS, MOVES, Run, SHARES, SLOTS};
+use super::published;
+use super::spread::{Origin, Spread};
+use crate::plot::Drawn;
+use crate::report::number::{grouped, octets, three};
+use crate::report::table::markdown;
+use crate::results::file;
+
+/// The name of the table of spreads.
+pub const SPREADS: &str = "spreads.csv";
+/// The name of the table of tests.
+pub const FITS: &str = "fits.csv";
+
+/// The page, with figures by relative paths.
+#[must_use]
+pub fn page(run: &Run, findings: &Findings, figures: &[Drawn]) -> String {
+    let mut text = String::from("# How evenly keys are placed\n\n");
+    text += &list(sentences(findings));
+    text += &charts(figures);
+    text += &spreads(run, findings);
+    text += &fits(findings);
+    text += &moves(findings);
+    text += &costs(run);
+    text + &method(run) + &host(run)
+}
+
+/// What was found, most important first.
+#[must_use]
+pub fn sentences(findings: &Findings) -> Vec<String> {
+    let rings = findings.rings.iter().filter_map(|ring| findings.ring(&ring.method));
+    let rest = [
+        findings.explained(Origin::Published),
+        findings.explained(Origin::Counted),
+        findings.peak(),
+        findings.needless(),
+    ];
+    rings.chain(rest.into_iter().flatten()).collect()
+}
+
+fn list(sentences: Vec<String>) -> String {
+    let mut text = String::new();
+    for sentence in sentences {
+        let _ = writeln!(text, "* {sentence}.");
+    }
+    text + "\n"
+}
+
+fn charts(figures: &[Drawn]) -> String {
+    let mut text = String::new();
+    for figure in figures {
+        let name = figure.path.file_name().unwrap_or_default().to_string_lossy();
+        let _ = writeln!(text, "![{}]({}/{name})\n", figure.finding, file::PLOTS);
+    }
+    text
+}
+
+/// A table with a line a method and origin, and a column a number of servers.
+fn by_size(run: &Run, findings: &Findings, cell: impl Fn(&Spread) -> String) -> String {
+    let sizes = run.manifest.extent.fewest..=run.manifest.extent.most;
+    let head = ["method".into(), "loads".into()].into_iter();
+    let mut lines = vec![head.chain(sizes.clone().map(|n| format!("{n} servers"))).collect()];
+    for method in &run.manifest.methods {
+        for (origin, name) in ORIGINS {
+            let spread = |nodes| findings.spread(method, origin, nodes);
+            if sizes.clone().any(|nodes| spread(nodes).is_some()) {
+                let cells = sizes.clone().map(|nodes| spread(nodes).map_or("–".into(), &cell));
+                lines.push([method.clone(), name.into()].into_iter().chain(cells).collect());
+            }
+        }
+    }
+    markdown(&lines)
+}
+
+const ORIGINS: [(Origin, &str); 3] =
+    [(Origin::Exact, "exact"), (Origin::Counted, "counted here"), (Origin::Published, "published")];
+
+fn spreads(run: &Run, findings: &Findings) -> String {
+    let peak = by_size(run, findings, |spread| format!("{:.3}", spread.peak_to_average));
+    let deviation = by_size(run, findings, |spread| load(spread.deviation));
+    format!(
+        "## Peak over average\n\n{peak}\n## Standard deviation of the loads\n\nOf {} keys. What is \
+         exact is the method's own; what is counted has chance in it.\n\n{deviation}\n",
+        grouped(run.manifest.extent.keys.into())
+    )
+}
+
+fn fits(findings: &Findings) -> String {
+    let line = |fit: &&Fit| {
+        let whose = if fit.origin == Origin::Published { "published" } else { "counted here" };
+        vec![
+            fit.method.clone(),
+            whose.into(),
+            format!("{:.1}", fit.chi_square),
+            fit.freedom.to_string(),
+            format!("{:.3}", fit.chance),
+            if fit.holds() { "explained" } else { "**not explained**" }.into(),
+        ]
+    };
+    let head = ["method", "counts", "χ²", "degrees of freedom", "p", ""].map(String::from).to_vec();
+    let whole = findings.fits.iter().filter(|fit| fit.nodes.is_none());
+    let lines: Vec<_> = std::iter::once(head).chain(whole.map(|fit| line(&fit))).collect();
+    format!(
+        "## Are the counts a sample of the exact shares?\n\nPearson's test, over all numbers of \
+         servers. Each of these has keys of its own, so the sums are of independent parts.\n\n{}\n",
+        markdown(&lines)
+    )
+}
+
+fn moves(findings: &Findings) -> String {
+    let percent = |share: f64| format!("{} %", three(100.0 * share));
+    let head = ["method", "must move", "move and need not"].map(String::from).to_vec();
+    let line = |moved: &super::findings::Moved| {
+        vec![moved.method.clone(), percent(moved.must), percent(moved.need_not)]
+    };
+    let lines: Vec<_> = std::iter::once(head).chain(findings.moved.iter().map(line)).collect();
+    format!(
+        "## Keys that move when one of {} servers goes\n\nOn average over the servers.\n\n{}\n",
+        findings.most,
+        markdown(&lines)
+    )
+}
+
+fn costs(run: &Run) -> String {
+    let head = ["method", "servers", "look-up, ns", "quartiles", "set-up, µs", "memory"];
+    let mut lines = vec![head.map(String::from).to_vec()];
+    let ends = [run.manifest.extent.fewest, run.manifest.extent.most];
+    lines.extend(run.costs.iter().filter(|cost| ends.contains(&cost.nodes)).map(|cost| {
+        vec![
+            cost.method.clone(),
+            cost.nodes.to_string(),
+            three(cost.lookup_median_ns),
+            format!("{} to {}", three(cost.lookup_q25_ns), three(cost.lookup_q75_ns)),
+            three(cost.build_us),
+            octets(cost.octets as f64),
+        ]
+    }));
+    format!("## What it costs\n\n{}\n", markdown(&lines))
+}
+
+fn method(run: &Run) -> String {
+    let extent = &run.manifest.extent;
+    format!(
+        "## How\n\n\
+         Keys are ids of six digits, as the requests of the published system had: {} of them, drawn \
+         evenly (seed {}), others for each number of servers. *Exact* is what comes out when each of \
+         the 900,000 ids is asked for once, scaled to as many keys; nothing is sampled there. For \
+         `bounded` nothing is exact, since it goes by the loads, and these by the keys before. \
+         Moves are counted for the same keys before and after, with the servers' own numbers: a key \
+         must move when the server that came has it now, or when the server that went had it. Look-ups \
+         are timed in batches of 4,096 different keys for {} ms; told are the quartiles of the \
+         batches. The memory is what is allocated for the servers, without their names.\n\n\
+         Published counts: {}.\n\n\
+         [{SHARES}]({SHARES}) has a line a server, [{SPREADS}]({SPREADS}) a line a method and number \
+         of servers, [{FITS}]({FITS}) a line a test, [{MOVES}]({MOVES}) a line a server that came or \
+         went, [{COSTS}]({COSTS}) a line a method and number of servers, [{SLOTS}]({SLOTS}) a line \
+         a slot.\n\n",
+        grouped(extent.keys.into()),
+        extent.seed,
+        extent.budget_ms,
+        published::SOURCE
+    )
+}
+
+fn host(run: &Run) -> String {
+    let manifest = &run.manifest;
+    let quiet = if manifest.disturbed.is_empty() {
+        "No other program used a notable part of the CPUs.".into()
+    } else {
+        format!("**Disturbed**: other programs used CPUs ({}).", manifest.disturbed.join("; "))
+    };
+    let build = &manifest.build;
+    let cpus = manifest.pinning.server.iter().map(ToString::to_string).collect::<Vec<_>>();
+    format!(
+        "## Where and when\n\n{}; the methods on CPU {}. {}; {}, revision {} (changed: {}). {quiet}\n\n\
+         ```\n{}\n```\n",
+        manifest.host.line(),
+        cpus.join(","),
+        manifest.started,
+        build.servers,
+        build.revision,
+        build.dirty,
+        manifest.command.join(" ")
+    )
+}
