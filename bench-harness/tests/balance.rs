@@ -42,7 +42,7 @@ fn a_try_leaves_tables_charts_and_a_report() {
     let run = run_in(out.path());
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.contains("ring-given: ids meet 87 of 512 slots"), "{said}");
-    assert!(said.contains("the exact shares explain the published counts of ring-given"), "{said}");
+    assert!(said.contains("The exact shares explain the published counts of ring-given"), "{said}");
     let manifest = fs::read_to_string(run.join("manifest.toml")).unwrap();
     assert!(manifest.contains("status = \"complete\""), "{manifest}");
     let shares = table::<Share>(&run, "shares.csv");
@@ -86,7 +86,10 @@ fn figures_are_there(run: &Path, methods: &[&str]) {
         assert!(page.contains(&format!("plots/{name}.svg")), "{name}");
         let path = run.join("plots").join(&name);
         assert!(fs::read(path.with_extension("png")).unwrap().starts_with(b"\x89PNG"), "{name}");
-        assert!(fs::read_to_string(path.with_extension("svg")).unwrap().contains("<text"), "{name}");
+        assert!(
+            fs::read_to_string(path.with_extension("svg")).unwrap().contains("<text"),
+            "{name}"
+        );
     }
     let rings = fs::read_to_string(run.join("plots/rings.svg")).unwrap();
     assert!(rings.contains("87 of 512 slots are met"), "the picture says why");

@@ -9,7 +9,7 @@ use super::measure::Run;
 use super::published;
 use super::row::{Move, Share, Slot, cell, methods};
 use super::spread::{Origin, Spread, spreads};
-use crate::report::number::{grouped, three};
+use crate::report::number::three;
 
 /// Less often than this by chance alone, and it is taken for none.
 const LEVEL: f64 = 0.001;
@@ -45,12 +45,14 @@ impl Fit {
     }
 }
 
-/// Keys that move when a node goes, on average over the nodes, in shares of all keys.
+/// Keys that move when the node goes whose going moves the most, in shares of all keys.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Moved {
     /// The method.
     pub method: String,
-    /// Those that must.
+    /// The node.
+    pub node: String,
+    /// Those that must: its own.
     pub must: f64,
     /// Those that need not.
     pub need_not: f64,
@@ -126,7 +128,7 @@ impl Findings {
         let peak = self.spread(method, Origin::Exact, self.most)?.peak_to_average;
         let nodes = f64::from(self.most);
         Some(format!(
-            "{method}: ids meet {} of {} slots, and the busiest of {} servers gets {:.0} % of them",
+            "{method}: ids meet {} of {} slots, and the busiest of {} servers gets {:.0} %",
             ring.met,
             ring.slots,
             self.most,
@@ -148,11 +150,11 @@ impl Findings {
         if failed.is_empty() {
             let p = three(least);
             return Some(format!(
-                "the exact shares explain {whose} of {}: what is left is chance (χ², p ≥ {p})",
+                "The exact shares explain {whose} of {}: what is left is chance (chi-square, p ≥ {p})",
                 names(&held)
             ));
         }
-        Some(format!("the exact shares do not explain {whose} of {} (χ²)", names(&failed)))
+        Some(format!("The exact shares do not explain {whose} of {} (chi-square)", names(&failed)))
     }
 
     /// Who shares best, and who worst.
@@ -183,7 +185,7 @@ impl Findings {
             (_, true) => Some("When a server goes, no method moves more keys than it must".into()),
             (count, false) => Some(format!(
                 "When one of {} servers goes, {count} methods move its keys only; others also move \
-                 keys that need not: {more} of all",
+                 keys that need not, at worst {more} of all",
                 self.most
             )),
         }
@@ -222,14 +224,17 @@ fn test(shares: &[Share], method: &str, origin: Origin, nodes: u32) -> Option<Ch
 }
 
 fn moved(moves: &[Move], method: &str, nodes: u32) -> Option<Moved> {
-    let gone: Vec<_> = moves
+    let gone = moves
         .iter()
-        .filter(|row| row.method == method && row.nodes == nodes && row.change == "remove")
-        .collect();
-    let keys = gone.iter().map(|row| f64::from(row.keys)).reduce(|one, other| one + other)?;
-    let must = gone.iter().map(|row| row.unavoidable).sum::<u64>() as f64;
-    let moved = gone.iter().map(|row| row.moved).sum::<u64>() as f64;
-    Some(Moved { method: method.into(), must: must / keys, need_not: (moved - must) / keys })
+        .filter(|row| row.method == method && row.nodes == nodes && row.change == "remove");
+    let worst = gone.max_by_key(|row| row.moved)?;
+    let share = |count: u64| count as f64 / f64::from(worst.keys);
+    Some(Moved {
+        method: method.into(),
+        node: worst.node.clone(),
+        must: share(worst.unavoidable),
+        need_not: share(worst.moved.saturating_sub(worst.unavoidable)),
+    })
 }
 
 fn anatomy(slots: &[Slot], method: &str) -> Option<Anatomy> {
@@ -246,12 +251,6 @@ fn anatomy(slots: &[Slot], method: &str) -> Option<Anatomy> {
             .filter(|slot| slot.home.is_some_and(|home| home != slot.slot))
             .count(),
     })
-}
-
-/// `9,531`, or one digit behind the point where there is one.
-#[must_use]
-pub fn load(value: f64) -> String {
-    if (value - value.round()).abs() < 0.05 { grouped(value) } else { format!("{value:.1}") }
 }
 
 #[cfg(test)]
@@ -279,7 +278,7 @@ mod tests {
     fn counts_that_are_a_sample_of_the_exact_shares_are_explained() {
         let findings = findings(&rows([9531.26, 468.74], [9506, 494]));
         let counted = findings.explained(Origin::Counted).unwrap();
-        assert!(counted.starts_with("the exact shares explain the counts of ring-given"));
+        assert!(counted.starts_with("The exact shares explain the counts of ring-given"));
         // The published ones are 9531 and 469: as near as can be.
         let published = findings.explained(Origin::Published).unwrap();
         assert!(
@@ -293,12 +292,12 @@ mod tests {
         let findings = findings(&rows([5000.0, 5000.0], [9506, 494]));
         for origin in [Origin::Counted, Origin::Published] {
             let words = findings.explained(origin).unwrap();
-            assert!(words.starts_with("the exact shares do not explain"), "{words}");
+            assert!(words.starts_with("The exact shares do not explain"), "{words}");
         }
     }
 
     #[test]
-    fn moves_are_averaged_over_the_nodes_that_went() {
+    fn what_moves_is_told_of_the_node_whose_going_moves_the_most() {
         let row = |node: &str, change: &str, moved, unavoidable| Move {
             method: "jump".into(),
             nodes: 2,
@@ -310,19 +309,19 @@ mod tests {
         };
         let moves = [
             row("Server-3", "add", 99, 99),
-            row("Server-1", "remove", 100, 50),
+            row("Server-1", "remove", 75, 50),
             row("Server-2", "remove", 50, 50),
         ];
         let found = moved(&moves, "jump", 2).unwrap();
-        assert_eq!((found.must, found.need_not), (0.5, 0.25));
+        assert_eq!((found.node.as_str(), found.must, found.need_not), ("Server-1", 0.5, 0.25));
         let words = Findings { moved: vec![found], ..findings(&[]) }.needless().unwrap();
-        assert!(words.ends_with("jump 25 % of all"), "{words}");
+        assert!(words.ends_with("at worst jump 25 % of all"), "{words}");
         assert_eq!(moved(&moves, "jump", 3), None);
     }
 
     #[test]
     fn a_ring_is_told_by_the_slots_that_are_met() {
-        let slot = |slot, ids, home| Slot {
+        let slot = |slot, ids, home: Option<usize>| Slot {
             method: "ring-given".into(),
             nodes: 2,
             slot,

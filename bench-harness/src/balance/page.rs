@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::findings::{Findings, Fit, load};
+use super::findings::{Findings, Fit};
 use super::measure::{COSTS, MOVES, Run, SHARES, SLOTS};
 use super::published;
 use super::spread::{Origin, Spread};
@@ -68,7 +68,8 @@ fn by_size(run: &Run, findings: &Findings, cell: impl Fn(&Spread) -> String) -> 
         for (origin, name) in ORIGINS {
             let spread = |nodes| findings.spread(method, origin, nodes);
             if sizes.clone().any(|nodes| spread(nodes).is_some()) {
-                let cells = sizes.clone().map(|nodes| spread(nodes).map_or("–".into(), &cell));
+                let cells =
+                    sizes.clone().map(|nodes| spread(nodes).map_or_else(|| "–".into(), &cell));
                 lines.push([method.clone(), name.into()].into_iter().chain(cells).collect());
             }
         }
@@ -81,7 +82,7 @@ const ORIGINS: [(Origin, &str); 3] =
 
 fn spreads(run: &Run, findings: &Findings) -> String {
     let peak = by_size(run, findings, |spread| format!("{:.3}", spread.peak_to_average));
-    let deviation = by_size(run, findings, |spread| load(spread.deviation));
+    let deviation = by_size(run, findings, |spread| grouped(spread.deviation));
     format!(
         "## Peak over average\n\n{peak}\n## Standard deviation of the loads\n\nOf {} keys. What is \
          exact is the method's own; what is counted has chance in it.\n\n{deviation}\n",
@@ -113,13 +114,14 @@ fn fits(findings: &Findings) -> String {
 
 fn moves(findings: &Findings) -> String {
     let percent = |share: f64| format!("{} %", three(100.0 * share));
-    let head = ["method", "must move", "move and need not"].map(String::from).to_vec();
+    let head = ["method", "server", "must move", "move and need not"].map(String::from).to_vec();
     let line = |moved: &super::findings::Moved| {
-        vec![moved.method.clone(), percent(moved.must), percent(moved.need_not)]
+        let (must, more) = (percent(moved.must), percent(moved.need_not));
+        vec![moved.method.clone(), moved.node.clone(), must, more]
     };
     let lines: Vec<_> = std::iter::once(head).chain(findings.moved.iter().map(line)).collect();
     format!(
-        "## Keys that move when one of {} servers goes\n\nOn average over the servers.\n\n{}\n",
+        "## Keys that move when one of {} servers goes\n\nThe server whose going moves the most; the others are in [{MOVES}]({MOVES}).\n\n{}\n",
         findings.most,
         markdown(&lines)
     )

@@ -34,7 +34,7 @@ pub(super) fn build(evidence: &Evidence<'_>, method: &str) -> Option<Figure> {
         )],
         notes: there.then(|| evidence.source()).into_iter().collect(),
         body: Body::Groups(Groups {
-            title: "the servers by their numbers".into(),
+            title: "server / number of servers".into(),
             y,
             legend,
             stroke: exact.then(|| "exact: every id once".into()),
@@ -85,5 +85,5 @@ fn group(n: usize, share: &Share, published: Option<&u64>) -> Group {
         Column { place: bar(&share.count), stroke: share.expected },
         Column { place, stroke: published.and(share.expected) },
     ];
-    Group { label: (n + 1).to_string(), columns }
+    Group { label: format!("{}/{}", n + 1, share.nodes), columns }
 }

@@ -20,8 +20,11 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
         name: "moved".into(),
         finding: findings.needless()?,
         subtitle: vec![
-            format!("Keys that have another server when one of {} goes", findings.most),
-            format!("Average over the servers that may go; {}", evidence.keys()),
+            format!(
+                "Keys that have another server when that one of {} goes whose going moves the most",
+                findings.most
+            ),
+            evidence.keys(),
         ],
         notes: Vec::new(),
         body: Body::Bars(Bars { axis, parts, bars }),
@@ -31,8 +34,8 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
 fn bar(moved: &Moved) -> Bar {
     let [must, more] = [moved.must, moved.need_not].map(|share| 100.0 * share);
     let text = match more > 0.0 {
-        true => format!("{} % and {} % more", three(must), three(more)),
-        false => format!("{} %", three(must)),
+        true => format!("{} % and {} % more ({})", three(must), three(more), moved.node),
+        false => format!("{} % ({})", three(must), moved.node),
     };
     Bar { label: moved.method.clone(), parts: vec![must, more], text, full: true }
 }

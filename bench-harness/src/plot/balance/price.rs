@@ -1,6 +1,7 @@
 //! What balance costs: the time of a look-up against the peak.
 
 use super::Evidence;
+use super::sizes::above;
 use crate::balance::row::Cost;
 use crate::plot::figure::{Body, Figure};
 use crate::plot::lines::{Axis, Dot, Lines, Mark, Series};
@@ -29,14 +30,14 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
         notes,
         body: Body::Lines(Lines {
             x: Axis::round("one look-up, ns", x, three),
-            y: Axis::round("peak / average", y, three),
+            y: Axis::round("busiest server above the average, %", y, three),
             series,
         }),
     })
 }
 
 fn series(evidence: &Evidence<'_>, cost: &Cost) -> Option<Series> {
-    let y = evidence.findings.true_spread(&cost.method, cost.nodes)?.peak_to_average;
+    let y = above(evidence.findings.true_spread(&cost.method, cost.nodes)?);
     let x = cost.lookup_median_ns;
     let dot = Dot { x, y, range: None, mark: Mark::Alone, at_least: false };
     let label = format!("{} {} ns", cost.method, three(x));

@@ -1,7 +1,6 @@
 //! What changes with the number of servers: the peak, the standard deviation, the average load.
 
 use super::Evidence;
-use crate::balance::findings::load;
 use crate::balance::spread::{Origin, Spread, by_chance};
 use crate::plot::figure::{Body, Figure};
 use crate::plot::lines::{Axis, Dot, Lines, Mark, Series};
@@ -11,39 +10,48 @@ use crate::report::number::{grouped, three};
 
 const X: &str = "servers";
 
-/// The busiest server over the average, of every method.
+/// By how much the busiest server is above the average, under every method.
 pub(super) fn peak(evidence: &Evidence<'_>) -> Option<Figure> {
     let series = |method: &String| {
-        let value = |nodes| Some(evidence.findings.true_spread(method, nodes)?.peak_to_average);
-        line(evidence, method, |value| format!("{value:.3}"), Mark::Full, value)
+        let value = |nodes| Some(above(evidence.findings.true_spread(method, nodes)?));
+        let words = |percent| format!("{:.3}", 1.0 + percent / 100.0);
+        line(evidence, method, words, Mark::Full, value)
     };
     let series: Vec<_> = evidence.run.manifest.methods.iter().filter_map(series).collect();
     Some(Figure {
         name: "peak-to-average".into(),
         finding: evidence.findings.peak()?,
         subtitle: vec![
-            "Load of the busiest server over the average load, if every id comes once; 1 is even"
+            "By how much the busiest server is above the average load, if every id comes once"
                 .into(),
-            "Behind a name: the value with the most servers".into(),
+            "Behind a name: peak over average with the most servers; 1 is even".into(),
         ],
         notes: bounded_note(evidence).into_iter().collect(),
-        body: body(evidence, "peak / average", series, three)?,
+        body: body(evidence, "above the average, %", series, three)?,
     })
+}
+
+/// By how much the busiest server is above the average, in percent of that.
+pub(super) fn above(spread: &Spread) -> f64 {
+    100.0 * (spread.peak_to_average - 1.0)
 }
 
 /// The standard deviation of the counts, here and as published, and what chance alone leaves.
 pub(super) fn deviation(evidence: &Evidence<'_>) -> Option<Figure> {
-    let methods = &evidence.run.manifest.methods;
-    let line = |method: &String, origin, label: String, mark| {
+    let (shown, even): (Vec<_>, Vec<_>) =
+        evidence.run.manifest.methods.iter().partition(|method| uneven(evidence, method));
+    let line = |method: &String, origin, extra: &str, mark| {
         let value = |nodes| Some(evidence.findings.spread(method, origin, nodes)?.deviation);
-        let name = move |value| format!("{label} {}", grouped(value));
-        line(evidence, method, name, mark, value)
-            .map(|s| Series { label: s.label.trim().into(), ..s })
+        line(evidence, method, |value| format!("{extra}{}", grouped(value)), mark, value)
     };
-    let here = methods.iter().filter_map(|m| line(m, Origin::Counted, String::new(), Mark::Full));
-    let there = |m: &String| line(m, Origin::Published, "published".into(), Mark::Hollow);
-    let there = methods.iter().filter_map(there);
+    let here = shown.iter().filter_map(|m| line(m, Origin::Counted, "", Mark::Full));
+    let there = shown.iter().filter_map(|m| line(m, Origin::Published, "published ", Mark::Hollow));
     let series: Vec<_> = here.chain(there).chain([chance(evidence)]).collect();
+    let mut notes = vec![format!("Hollow marks: as published. {}", evidence.source())];
+    if !even.is_empty() {
+        let names = even.into_iter().cloned().collect::<Vec<_>>().join(", ");
+        notes.push(format!("Not shown, as they leave little more than chance does: {names}."));
+    }
     Some(Figure {
         name: "deviation".into(),
         finding: evidence.findings.explained(Origin::Published)?,
@@ -51,8 +59,17 @@ pub(super) fn deviation(evidence: &Evidence<'_>) -> Option<Figure> {
             "Standard deviation of the servers' counts, over the number of servers".into(),
             evidence.keys(),
         ],
-        notes: vec![format!("Hollow marks: as published. {}", evidence.source())],
-        body: body(evidence, "standard deviation, keys", series, three)?,
+        notes,
+        body: body(evidence, "standard deviation, keys", series, grouped)?,
+    })
+}
+
+/// Whether a method leaves clearly more than chance does, with any number of servers.
+fn uneven(evidence: &Evidence<'_>, method: &str) -> bool {
+    let keys = f64::from(evidence.run.manifest.extent.keys);
+    evidence.sizes().any(|nodes| {
+        let spread = evidence.findings.spread(method, Origin::Counted, nodes);
+        spread.is_some_and(|spread| spread.deviation > 2.0 * by_chance(keys, nodes))
     })
 }
 
@@ -63,7 +80,7 @@ fn chance(evidence: &Evidence<'_>) -> Series {
     let dots: Vec<_> = dots.collect();
     let shadow = dots.iter().map(|dot| (dot.x, dot.y)).collect();
     let label = format!("chance alone {}", grouped(dots.last().map_or(0.0, |dot| dot.y)));
-    Series { label, style: LOOKS - 3, dots, shadow }
+    Series { label, style: LOOKS - 1, dots, shadow }
 }
 
 /// The average load, with the range from the least to the busiest server.
@@ -75,7 +92,7 @@ pub(super) fn average(evidence: &Evidence<'_>) -> Option<Figure> {
         let aside = apart * (n as f64 - (shown.len() as f64 - 1.0) / 2.0);
         let dots: Vec<_> = ranges(evidence, method).map(|spread| ranged(spread, aside)).collect();
         let (least, peak) = dots.last()?.range?;
-        let label = format!("{method} {} to {}", load(least), load(peak));
+        let label = format!("{method} {} to {}", grouped(least), grouped(peak));
         let style = evidence.style_of(method);
         Some(Series { label, style, dots, shadow: Vec::new() })
     };
@@ -108,7 +125,8 @@ fn ranges<'a>(evidence: &'a Evidence<'_>, method: &str) -> impl Iterator<Item = 
 }
 
 fn ranged(spread: &Spread, aside: f64) -> Dot {
-    let dot = dot(f64::from(spread.nodes) + aside, spread.average, Mark::Alone);
+    // All methods have the same average, and then their names keep their order.
+    let dot = dot(f64::from(spread.nodes) + aside, spread.average.round(), Mark::Alone);
     Dot { range: Some((spread.least, spread.peak)), ..dot }
 }
 
@@ -121,7 +139,7 @@ fn line(
 ) -> Option<Series> {
     let dots = evidence.sizes().filter_map(|nodes| Some(dot(nodes.into(), value(nodes)?, mark)));
     let dots: Vec<_> = dots.collect();
-    let label = format!("{method} {}", words(dots.last()?.y).trim());
+    let label = format!("{method} {}", words(dots.last()?.y));
     Some(Series { label, style: evidence.style_of(method), dots, shadow: Vec::new() })
 }
 
