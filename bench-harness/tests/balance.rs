@@ -34,10 +34,13 @@ fn table<T: DeserializeOwned>(run: &Path, name: &str) -> Vec<T> {
     parse(&fs::read_to_string(run.join(name)).unwrap()).unwrap()
 }
 
+/// All but the two that take longest to ask for every id in a program that is not optimised.
+const METHODS: &str = "ring-given,ring-modified,ketama,maglev,rendezvous,jump,anchor,bounded";
+
 #[test]
 fn a_try_leaves_tables_charts_and_a_report() {
     let out = tempfile::tempdir().unwrap();
-    let output = balance(out.path(), &["--quick"]);
+    let output = balance(out.path(), &["--quick", "--methods", METHODS]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let run = run_in(out.path());
     let said = String::from_utf8(output.stdout).unwrap();
@@ -51,13 +54,13 @@ fn a_try_leaves_tables_charts_and_a_report() {
     let costs = table::<Cost>(&run, "costs.csv");
     assert_eq!(costs.len(), 2 * methods(&shares).len());
     assert!(costs.iter().all(|cost| cost.lookup_median_ns > 0.0 && cost.octets > 0));
-    assert_eq!(table::<Slot>(&run, "slots.csv").len(), 3 * 512);
+    assert_eq!(table::<Slot>(&run, "slots.csv").len(), 2 * 512);
     figures_are_there(&run, &methods(&shares));
 }
 
 /// Among two and among three servers every key is counted once under every method.
 fn shares_are_whole(shares: &[Share]) {
-    assert!(methods(shares).len() >= 10);
+    assert_eq!(methods(shares).join(","), METHODS);
     for method in methods(shares) {
         for nodes in [2, 3] {
             let cell = cell(shares, method, nodes);
