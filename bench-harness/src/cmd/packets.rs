@@ -42,8 +42,8 @@ pub struct Packets {
 /// Measures, draws, and writes the report.
 ///
 /// # Errors
-/// [`Unfit`] where this user or this host can't have hosts of our own, or nothing could be measured:
-/// the rows say what is missing. An interrupted run is kept, and is an error.
+/// [`Unfit`] where this user or this host can't have hosts of our own, or nothing could be
+/// measured: the rows say what is missing. An interrupted run is kept, and is an error.
 pub fn run(options: &Packets, places: &Places) -> Result<()> {
     let binaries = Binaries::find(places.bin_dir.as_deref())?;
     let effort = if options.quick { Effort::QUICK } else { Effort::FULL };

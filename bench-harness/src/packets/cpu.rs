@@ -1,7 +1,7 @@
 //! CPU time of one process, and of the whole host.
 //!
-//! What XDP does, and what the stack does with a packet before a socket has it, is done in softirqs:
-//! in no process's name, or in that of whoever was running. So the time of the receiving process
+//! What XDP does, and what the stack does before a socket has a packet, is done in softirqs: in no
+//! process's name, or in that of whoever was running. So the time of the receiving process
 //! alone would make the earliest hook look free; beside it stands that of all CPUs.
 
 use std::fs;

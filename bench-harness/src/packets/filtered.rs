@@ -1,9 +1,9 @@
-//! Whether the filter of even counters is right: at a rate that a socket behind it can follow, where
-//! the socket says what passed, and at the full rate, where the counters of the program do.
+//! Whether the filter of even counters is right: at a rate that a socket behind it can follow,
+//! where the socket says what passed, and at the full rate, where the program's counters do.
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::check::{Check, Checks};
 use super::receive::{Counted, Generated};
@@ -61,15 +61,14 @@ fn flood(site: &Site, mode: &str, checks: &mut Checks<'_>) -> Result<()> {
     let line = format!("packet generate live --to {address}:{PORT} --count {count}");
     let made: Generated = site::run(&stage, 0, &line, PATIENCE)?;
     let (filtered, passed): (Counted, Counted) = (ended(filter)?, ended(sink)?);
-    let per_s = made.sent as f64 / made.seconds.max(f64::MIN_POSITIVE);
-    (made.sent > 0).then_some(()).context("no packet went out")?;
+    // Most of them: otherwise little would be tried, and nothing broken would mean little.
+    checks.at_least("packets that found room at the cable's end", count / 2, made.sent);
     checks.same("packets decided on, of those that went out", made.sent, filtered.all());
     // Which of them found no room at the cable's end is not known, so only the sum can be exact.
     checks.at_most("even counters that were dropped", count / 2, filtered.even);
     checks.same("even counters that came to the socket", 0, passed.even);
     checks.at_most("odd counters that came to the socket", filtered.odd, passed.odd);
     checks.same("odd counters that came twice", 0, passed.duplicates);
-    checks.at_least("packets per second that the filter decided on", 1.0, per_s.round());
     Ok(())
 }
 

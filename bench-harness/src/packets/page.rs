@@ -68,7 +68,8 @@ fn of_relays(rows: &[Relay]) -> Option<String> {
     let (first, rest) = all.split_first()?;
     let rest: String = rest.iter().map(|words| format!(", {words}")).collect();
     Some(format!(
-        "A relay needs this CPU time for 64 octets to and fro, and carries so much: {first}{rest}."
+        "A relay's CPU time for 64 octets to and fro, and how much it carries each way: \
+         {first}{rest}."
     ))
 }
 

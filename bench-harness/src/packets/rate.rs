@@ -28,8 +28,8 @@ pub enum Limit {
     Receiver,
     /// It took in all that the generator can send, and might take more.
     Generator,
-    /// It lost nothing, and yet the generator sent fewer than it can: what the kernel does to receive
-    /// frames of a veth pair it does on the CPU that sends them.
+    /// It lost nothing, and yet the generator sent fewer than it can: what the kernel does to
+    /// receive frames of a veth pair it does on the CPU that sends them.
     SharedCpu,
 }
 

@@ -1,5 +1,5 @@
-//! A row of `relays.csv`: octets that a relay of TCP carries from one socket to the other and back, by
-//! read(2) and write(2), by splice(2), or by a program in the kernel (sockmap).
+//! A row of `relays.csv`: octets that a relay of TCP carries from one socket to the other and back,
+//! by read(2) and write(2), by splice(2), or by a program in the kernel (sockmap).
 
 use std::net::SocketAddr;
 use std::time::Duration;

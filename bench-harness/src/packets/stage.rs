@@ -2,8 +2,8 @@
 //!
 //! `servers packet bed` makes the hosts and holds them. Their namespaces have no names; when that
 //! process ends, and those that were started in them, the kernel takes everything down. All of them
-//! die with this process (prctl(2), PR_SET_PDEATHSIG), so that there is nothing to put back, however
-//! it ends.
+//! die with this process (prctl(2), PR_SET_PDEATHSIG), so that there is nothing to put back,
+//! however it ends.
 
 use std::fs::File;
 use std::net::Ipv4Addr;

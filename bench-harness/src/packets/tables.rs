@@ -104,10 +104,10 @@ pub(super) fn jobs(run: &Run) -> String {
     let line = |row: &super::jobs::Jobs| {
         let numbers = [row.asked, row.rejected, row.done].map(|number| grouped(number as f64));
         let most = row.most_at_once.to_string();
-        let rate = grouped(row.done as f64 / row.seconds.max(f64::MIN_POSITIVE));
+        let rate = grouped(row.asked as f64 / row.seconds.max(f64::MIN_POSITIVE));
         [row.balancer.clone()].into_iter().chain(numbers).chain([most, rate]).collect()
     };
-    let head = ["balancer", "asked", "rejected", "done", "most at once", "jobs/s"];
+    let head = ["balancer", "asked", "rejected", "done", "most at once", "asked/s"];
     table("Jobs", &head, made.map(line).collect())
 }
 
@@ -130,6 +130,6 @@ pub(super) fn relays(rows: &[Relay]) -> String {
             ]);
         }
     }
-    let head = ["way", "message", "p50, µs", "carried", "relay, µs each"];
+    let head = ["way", "message", "p50, µs", "carried each way", "relay, µs each"];
     table("Relays", &head, lines)
 }

@@ -112,8 +112,8 @@ fn trips(run: &Run) -> Option<Figure> {
         ],
         notes: notes(
             run,
-            "Median of the passes, with the range. A stack and a socket make each datagram and take \
-             it in; only who turns it round differs.",
+            "Median of the passes, with the range. A stack and a socket make each datagram and \
+             take it in; only who turns it round differs.",
         ),
         body: body(bars, "to and fro", nanoseconds),
     })

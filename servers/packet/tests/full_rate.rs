@@ -1,5 +1,5 @@
-//! The filter of even counters under all the frames that this host can make: none is judged wrongly,
-//! none is left out. Takes root; is skipped aloud without.
+//! The filter of even counters under all the frames that this host can make: none is judged
+//! wrongly, none is left out. Takes root; is skipped aloud without.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic anywhere")]
 

@@ -21,8 +21,8 @@ const BALANCER: usize = 1;
 const SERVERS: Range<usize> = 2..5;
 /// Jobs per second: far below what any of the balancers can give away.
 const PER_SECOND: u64 = 10_000;
-/// Octets of messages that may wait in the socket of the balancer: what it does not get to see is lost
-/// without its doing, where it has no CPU for a while.
+/// Octets of messages that may wait in the socket of the balancer: what it does not get to see is
+/// lost without its doing, where it has no CPU for a while.
 const ROOM: u32 = 64 << 20;
 /// How long nobody may hear of a job until all are taken for done, and how long that may take.
 const QUIET: Duration = Duration::from_millis(400);
@@ -136,8 +136,8 @@ mod tests {
 
     #[test]
     fn datagrams_are_the_first_number_of_the_second_line() {
-        let text = "Icmp: A B\nIcmp: 1 2\nUdp: InDatagrams NoPorts\nUdp: 17 3\nUdpLite: InDatagrams\n\
-            UdpLite: 5\n";
+        let text = "Icmp: A B\nIcmp: 1 2\nUdp: InDatagrams NoPorts\nUdp: 17 3\n\
+            UdpLite: InDatagrams\nUdpLite: 5\n";
         assert_eq!(datagrams(text), Some(17));
         assert_eq!(datagrams("Udp: InDatagrams\n"), None);
     }

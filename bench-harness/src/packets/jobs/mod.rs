@@ -60,7 +60,7 @@ pub struct Jobs {
     pub done: u64,
     /// Most jobs at the same time on one server.
     pub most_at_once: u64,
-    /// From the first job to the last, in seconds.
+    /// How long the client took to ask, in seconds.
     pub seconds: f64,
 }
 

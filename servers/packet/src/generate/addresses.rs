@@ -1,4 +1,4 @@
-//! What a generator of frames has to know of its namespace: addresses, and counters of an interface.
+//! What a generator of frames has to know of its namespace: addresses, counters of an interface.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -1,5 +1,5 @@
-//! Frames that no stack has made: the kernel runs an XDP program again and again on a frame of ours,
-//! and sends what comes out (BPF_PROG_TEST_RUN with BPF_F_TEST_XDP_LIVE_FRAMES).
+//! Frames that no stack has made: the kernel runs an XDP program again and again on a frame of
+//! ours, and sends what comes out (BPF_PROG_TEST_RUN with BPF_F_TEST_XDP_LIVE_FRAMES).
 //!
 //! A sender that goes through the stack is far slower than a receiver that does not, and would hide
 //! what that one can do. The program writes the counter, in one step that other CPUs can't come

@@ -2,9 +2,9 @@
 //!
 //! | generator | how a packet comes about | what it is for |
 //! |---|---|---|
-//! | `datagrams` | sendmmsg(2) on a UDP socket, through the whole stack | what a sender of this host can do |
+//! | `datagrams` | sendmmsg(2), through the whole stack | what a sender of this host can do |
 //! | `live` | BPF_PROG_TEST_RUN with live frames: none of the stack | what a receiver can take |
-//! | `ping` | one datagram at a time, sent when the last has come back | how long a packet is under way |
+//! | `ping` | one datagram, sent when the last is back | how long a packet is under way |
 //!
 //! A payload begins with a counter of 32 bits, little-endian, that is higher by a step in each.
 //! Each generator prints one line of JSON.

@@ -12,7 +12,8 @@ pub struct Amount {
     #[arg(long, value_name = "N", conflicts_with = "duration")]
     pub count: Option<u64>,
     /// For how long
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "1s",
+          value_parser = humantime::parse_duration)]
     pub duration: Duration,
     /// Packets per second [default: flat out]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
