@@ -148,10 +148,10 @@ impl Findings {
             fits.iter().map(|fit| fit.method.as_str()).collect::<Vec<_>>().join(", ")
         };
         if failed.is_empty() {
-            let p = three(least);
+            let (p, names) = (three(least), names(&held));
             return Some(format!(
-                "The exact shares explain {whose} of {}: what is left is chance (chi-square, p ≥ {p})",
-                names(&held)
+                "The exact shares explain {whose} of {names}: what is left is chance \
+                 (chi-square, p ≥ {p})"
             ));
         }
         Some(format!("The exact shares do not explain {whose} of {} (chi-square)", names(&failed)))

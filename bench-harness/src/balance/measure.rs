@@ -31,8 +31,8 @@ pub const COSTS: &str = "costs.csv";
 /// The slots of the rings.
 pub const SLOTS: &str = "slots.csv";
 
-/// How long one table may take before it is taken for hung: a method that hashes every id by SHA-256
-/// in a program that was not optimised takes a minute.
+/// How long one table may take before it is taken for hung: a method that hashes every id by
+/// SHA-256 in a program that was not optimised takes a minute.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// What is to be placed.

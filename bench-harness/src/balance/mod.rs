@@ -8,8 +8,8 @@
 //!                       findings ──▶ page, charts
 //! ```
 //!
-//! The counts of a run are a sample. Beside them stands what is exact: the shares that come out when
-//! every id is asked for once. So what chance has done can be told from what the method does.
+//! The counts of a run are a sample. Beside them stands what is exact: the shares that come out
+//! when every id is asked for once. So what chance has done can be told from what the method does.
 
 pub mod chi_square;
 pub mod findings;

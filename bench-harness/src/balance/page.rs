@@ -121,7 +121,8 @@ fn moves(findings: &Findings) -> String {
     };
     let lines: Vec<_> = std::iter::once(head).chain(findings.moved.iter().map(line)).collect();
     format!(
-        "## Keys that move when one of {} servers goes\n\nThe server whose going moves the most; the others are in [{MOVES}]({MOVES}).\n\n{}\n",
+        "## Keys that move when one of {} servers goes\n\nThe server whose going moves the most; the \
+         others are in [{MOVES}]({MOVES}).\n\n{}\n",
         findings.most,
         markdown(&lines)
     )
@@ -148,19 +149,20 @@ fn method(run: &Run) -> String {
     let extent = &run.manifest.extent;
     format!(
         "## How\n\n\
-         Keys are ids of six digits, as the requests of the published system had: {} of them, drawn \
-         evenly (seed {}), others for each number of servers. *Exact* is what comes out when each of \
-         the 900,000 ids is asked for once, scaled to as many keys; nothing is sampled there. For \
-         `bounded` nothing is exact, since it goes by the loads, and these by the keys before. \
-         Moves are counted for the same keys before and after, with the servers' own numbers: a key \
-         must move when the server that came has it now, or when the server that went had it. Look-ups \
-         are timed in batches of 4,096 different keys for {} ms; told are the quartiles of the \
-         batches. The memory is what is allocated for the servers, without their names.\n\n\
+         Keys are ids of six digits, as the requests of the published system had: {} of them, \
+         drawn evenly (seed {}), others for each number of servers. *Exact* is what comes out when \
+         each of the 900,000 ids is asked for once, scaled to as many keys; nothing is sampled \
+         there. For `bounded` nothing is exact, since it goes by the loads, and these by the keys \
+         before. Moves are counted for the same keys before and after, with the servers' own \
+         numbers: a key must move when the server that came has it now, or when the server that \
+         went had it. Look-ups are timed in batches of 4,096 different keys for {} ms; told are \
+         the quartiles of the batches. The memory is what is allocated for the servers, without \
+         their names.\n\n\
          Published counts: {}.\n\n\
-         [{SHARES}]({SHARES}) has a line a server, [{SPREADS}]({SPREADS}) a line a method and number \
-         of servers, [{FITS}]({FITS}) a line a test, [{MOVES}]({MOVES}) a line a server that came or \
-         went, [{COSTS}]({COSTS}) a line a method and number of servers, [{SLOTS}]({SLOTS}) a line \
-         a slot.\n\n",
+         [{SHARES}]({SHARES}) has a line a server, [{SPREADS}]({SPREADS}) a line a method and \
+         number of servers, [{FITS}]({FITS}) a line a test, [{MOVES}]({MOVES}) a line a server \
+         that came or went, [{COSTS}]({COSTS}) a line a method and number of servers, \
+         [{SLOTS}]({SLOTS}) a line a slot.\n\n",
         grouped(extent.keys.into()),
         extent.seed,
         extent.budget_ms,
@@ -178,8 +180,8 @@ fn host(run: &Run) -> String {
     let build = &manifest.build;
     let cpus = manifest.pinning.server.iter().map(ToString::to_string).collect::<Vec<_>>();
     format!(
-        "## Where and when\n\n{}; the methods on CPU {}. {}; {}, revision {} (changed: {}). {quiet}\n\n\
-         ```\n{}\n```\n",
+        "## Where and when\n\n{}; the methods on CPU {}. {}; {}, revision {} (changed: {}). \
+         {quiet}\n\n```\n{}\n```\n",
         manifest.host.line(),
         cpus.join(","),
         manifest.started,

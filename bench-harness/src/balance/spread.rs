@@ -80,8 +80,8 @@ pub fn spreads(shares: &[Share]) -> Vec<Spread> {
     all
 }
 
-/// The standard deviation of the loads that chance alone would leave of a method that shares evenly:
-/// that of a multinomial distribution.
+/// The standard deviation of the loads that chance alone would leave of a method that shares
+/// evenly: that of a multinomial distribution.
 #[must_use]
 pub fn by_chance(keys: f64, nodes: u32) -> f64 {
     let share = 1.0 / f64::from(nodes);

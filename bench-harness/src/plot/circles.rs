@@ -1,5 +1,5 @@
-//! Rings of slots, side by side: who answers each slot, who stands on it, and how many requests meet
-//! it.
+//! Rings of slots, side by side: who answers each slot, who stands on it, and how many requests
+//! meet it.
 
 use std::f64::consts::TAU;
 

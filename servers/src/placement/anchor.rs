@@ -10,8 +10,8 @@
 //! **Cost.** About `1 + ln(a / nodes)` hashes, 20 octets a bucket; a change touches a few numbers.
 //! **What moves.** Only what must, whoever goes. The price is that `a` must be known first.
 //!
-//! A node of weight `w` is `w` buckets. The order of succession removes one node after the other from
-//! a copy, so it says exactly who takes over.
+//! A node of weight `w` is `w` buckets. The order of succession removes one node after the other
+//! from a copy, so it says exactly who takes over.
 
 use std::mem::size_of;
 

@@ -1,11 +1,11 @@
 //! Bounded loads: no node gets more than its share and a bit.
 //!
-//! **Idea.** However even the hash, some keys are hot, and the node of a hot key is busy while others
-//! idle. So no node may carry more than `c` times the mean load, rounded up; a key whose node is full
-//! goes to the next in its order of succession. With `c` = 1.25 a key seldom moves, and the peak is
-//! 1.25 times the mean by construction.
-//! **From.** Mirrokni, Thorup and Zadimoghaddam, "Consistent hashing with bounded loads" (SODA 2018);
-//! HAProxy's `hash-balance-factor`.
+//! **Idea.** However even the hash, some keys are hot, and the node of a hot key is busy while
+//! others idle. So no node may carry more than `c` times the mean load, rounded up; a key whose
+//! node is full goes to the next in its order of succession. With `c` = 1.25 a key seldom moves,
+//! and the peak is 1.25 times the mean by construction.
+//! **From.** Mirrokni, Thorup and Zadimoghaddam, "Consistent hashing with bounded loads" (SODA
+//! 2018); HAProxy's `hash-balance-factor`.
 //! **Cost.** One look at the loads for each node that is full, beside the method below it.
 //! **What moves.** What the method below moves, and the keys that find their node full.
 
@@ -42,8 +42,8 @@ impl Bound {
         u64::try_from(share.div_ceil(100 * nodes.max(1) as u128)).unwrap_or(u64::MAX)
     }
 
-    /// The node for a key: the first in its order of succession that is not full. `load` says what a
-    /// node carries, and `total` what all carry together. None when there are no nodes.
+    /// The node for a key: the first in its order of succession that is not full. `load` says what
+    /// a node carries, and `total` what all carry together. None when there are no nodes.
     ///
     /// Loads may change while this looks: then every node may seem full, and the key goes to the
     /// node that it belongs to.

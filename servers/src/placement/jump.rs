@@ -1,17 +1,18 @@
 //! Jump: a hash that grows with the number of buckets, and keeps nothing.
 //!
-//! **Idea.** When a bucket is added to `b`, each key must move there with the probability `1/(b + 1)`
-//! and else stay. A pseudo-random sequence that starts from the key decides; and as it can say at
-//! once at which `b` the key moves next, about `ln n` jumps lead to its bucket of `n`.
+//! **Idea.** When a bucket is added to `b`, each key must move there with the probability `1/(b +
+//! 1)` and else stay. A pseudo-random sequence that starts from the key decides; and as it can say
+//! at once at which `b` the key moves next, about `ln n` jumps lead to its bucket of `n`.
 //! **From.** Lamping and Veach, "A fast, minimal memory, consistent hash algorithm" (2014).
-//! **Cost.** `ln n` jumps of a multiplication and a division each; 4 octets a bucket, and these only
-//! to know which node a bucket is.
-//! **What moves.** When a node comes: only what must. When one goes: what must only if it came last.
-//! Buckets are numbers without gaps, so **no other one can be removed**. When one must go, the last
-//! bucket takes its number: the keys of the last one move as well, to all, which is about twice what
-//! must. Jump suits storage, where shards come and none goes, and not servers that fail.
+//! **Cost.** `ln n` jumps of a multiplication and a division each; 4 octets a bucket, and these
+//! only to know which node a bucket is.
+//! **What moves.** When a node comes: only what must. When one goes: what must only if it came
+//! last. Buckets are numbers without gaps, so **no other one can be removed**. When one must go,
+//! the last bucket takes its number: the keys of the last one move as well, to all, which is about
+//! twice what must. Jump suits storage, where shards come and none goes, and not servers that fail.
 //!
-//! A node of weight `w` is `w` buckets. The order of succession draws anew among those who are left.
+//! A node of weight `w` is `w` buckets. The order of succession draws anew among those who are
+//! left.
 
 use std::mem::size_of;
 
@@ -37,7 +38,8 @@ fn jump(mut key: u64, buckets: usize) -> usize {
     let (mut bucket, mut next) = (0, 0);
     while next < buckets as u64 {
         bucket = next;
-        // The linear congruential generator of the paper; its upper 31 bits make a number in (0, 1].
+        // The linear congruential generator of the paper; its upper 31 bits make a number in (0,
+        // 1].
         key = key.wrapping_mul(2_862_933_555_777_941_757).wrapping_add(1);
         let part = ((key >> 33) + 1) as f64 / (1_u64 << 31) as f64;
         next = ((bucket + 1) as f64 / part) as u64;

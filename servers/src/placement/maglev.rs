@@ -1,19 +1,18 @@
 //! Maglev: a table that the nodes fill in turn.
 //!
-//! **Idea.** A table of 65,537 entries. Each node has a random permutation of these and, whenever it
-//! is its turn, takes the first entry of it that is still free, until all are taken. So each node has
-//! as many entries as any other, give or take one, whatever the hash: the balance is by construction.
-//! A node of half the weight has half as many turns.
+//! **Idea.** A table of 65,537 entries. Each node has a random permutation of these and, whenever
+//! it is its turn, takes the first entry of it that is still free, until all are taken. So each
+//! node has as many entries as any other, give or take one, whatever the hash: the balance is by
+//! construction. A node of half the weight has half as many turns.
 //! **From.** Eisenbud et al., "Maglev: a fast and reliable software network load balancer" (NSDI
 //! 2016), section 3.4; the weights as in Envoy. The number of entries is the paper's small one: a
 //! prime, so that each step from entry to entry makes a permutation, and a hundred times the nodes.
-//! **Cost.** One hash and one look into 128 KiB; a change fills the table anew, in about a
-//! millisecond.
-//! **What moves.** What must, and a few more: a node that comes or goes changes who is first at some
-//! entry, and with it the turns that follow.
+//! **Cost.** One hash and one look into 128 KiB; a change fills the table anew.
+//! **What moves.** What must, and a few more: a node that comes or goes changes who is first at
+//! some entry, and with it the turns that follow.
 //!
-//! The order of succession is that of the entries that follow. It is fixed and spreads a lost node's
-//! keys over all others, but it is not where these would go if the table were filled anew.
+//! The order of succession is that of the entries that follow. It is fixed and spreads a lost
+//! node's keys over all others, but it is not where these would go if the table were filled anew.
 
 use std::mem::size_of;
 

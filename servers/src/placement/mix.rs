@@ -1,8 +1,8 @@
 //! The hash of those methods that bring none of their own.
 //!
-//! A ring, a table of permutations, a lottery: all of them take a hash for granted whose values look
-//! random, however regular the keys are. This one is the finaliser of SplitMix64 (Steele, Lea and
-//! Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014, with the constants of
+//! A ring, a table of permutations, a lottery: all of them take a hash for granted whose values
+//! look random, however regular the keys are. This one is the finaliser of SplitMix64 (Steele, Lea
+//! and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014, with the constants of
 //! Stafford's variant 13): two multiplications and three shifts, a bijection of 64 bits in which
 //! every bit of the input flips every bit of the output in about half of all cases.
 //!

@@ -2,8 +2,8 @@
 //!
 //! **Idea.** The other way round than [`ketama`](super::ketama): a node has a single point on the
 //! circle, and a key is hashed 21 times; it belongs to the node that is nearest clockwise to any of
-//! its probes. A node behind a long arc is reached by more probes, but mostly from far away, and then
-//! loses to another; so the arcs' lengths hardly show.
+//! its probes. A node behind a long arc is reached by more probes, but mostly from far away, and
+//! then loses to another; so the arcs' lengths hardly show.
 //! **From.** Appleton and O'Reilly, "Multi-probe consistent hashing" (2015): `1 + 1/ε` probes make
 //! the peak `1 + ε` times the mean; 21 are for 1.05.
 //! **Cost.** 21 hashes and binary searches; 16 octets a node.

@@ -2,8 +2,8 @@
 //!
 //! A sequence of probes must come to every slot, or a copy may find none although some are free.
 //! Adding `t²` to the first slot does not: modulo 512 there are only 87 different squares, and when
-//! these 87 slots are taken the search never ends. Adding the triangular numbers `t·(t + 1)/2` does,
-//! when the number of slots is a power of two (Knuth, TAOCP vol. 3, 6.4, exercise 20).
+//! these 87 slots are taken the search never ends. Adding the triangular numbers `t·(t + 1)/2`
+//! does, when the number of slots is a power of two (Knuth, TAOCP vol. 3, 6.4, exercise 20).
 
 /// A sequence of probes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

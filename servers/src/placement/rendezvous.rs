@@ -2,10 +2,10 @@
 //!
 //! **Idea.** The lot of a node for a key is a hash of both. All who know the nodes agree on the
 //! winner, and nobody keeps a ring. For weights, a hash `u` in (0, 1) becomes the lot `w / −ln u`:
-//! then a node wins with a probability in proportion to `w`, and a change of one weight moves keys to
-//! or from that node only.
-//! **From.** Thaler and Ravishankar, "A name-based mapping scheme for rendezvous" (1996); the weights
-//! as in Schindelhauer and Schomaker, "Weighted distributed hash tables" (SPAA 2005).
+//! then a node wins with a probability in proportion to `w`, and a change of one weight moves keys
+//! to or from that node only.
+//! **From.** Thaler and Ravishankar, "A name-based mapping scheme for rendezvous" (1996); the
+//! weights as in Schindelhauer and Schomaker, "Weighted distributed hash tables" (SPAA 2005).
 //! **Cost.** A hash and a logarithm for each node: for a handful of nodes nothing is simpler; for a
 //! thousand nothing is slower. 16 octets a node.
 //! **What moves.** Only what must. The second highest lot is the successor, by definition.

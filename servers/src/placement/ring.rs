@@ -1,14 +1,14 @@
 //! A ring of few slots, with a few copies of each server on it.
 //!
-//! **Idea.** `M` slots in a circle. Server number `i` (from 1 on) stands on it `K` times, copy `j` at
-//! slot `Φ(i, j)`, or at the next free one when another copy stands there already. Request `id` meets
-//! slot `H(id)`, and goes to the first server clockwise of it. The pair (`H`, `Φ`) makes the method:
-//! see [`Pair`] and who implements it.
+//! **Idea.** `M` slots in a circle. Server number `i` (from 1 on) stands on it `K` times, copy `j`
+//! at slot `Φ(i, j)`, or at the next free one when another copy stands there already. Request `id`
+//! meets slot `H(id)`, and goes to the first server clockwise of it. The pair (`H`, `Φ`) makes the
+//! method: see [`Pair`] and who implements it.
 //! **From.** A teaching assignment at IIT Kharagpur (CS60002, 2024), which prescribes `M` = 512,
 //! `K` = 9 and both functions; `K` = log₂ `M`.
 //! **Cost.** One hash and one look-up, as each slot knows who answers for it; 40 octets a slot.
-//! **What moves.** Only what must. But with 9 copies the shares deviate by a third even under an ideal
-//! hash, and there is room for `M / K` servers only.
+//! **What moves.** Only what must. But with 9 copies the shares deviate by a third even under an
+//! ideal hash, and there is room for `M / K` servers only.
 //!
 //! What counts is a server's number, not its name: the smallest that is free. Where copies collide,
 //! who came first has the slot; so the ring depends on the order of arrivals.

@@ -1,10 +1,10 @@
 //! The ring with the functions that the assignment gives.
 //!
-//! `H(i) = i² + 2i + 17` and `Φ(i, j) = i² + j² + 2j + 25`, modulo the slots. As `H` is a square and
-//! a constant, `(i + 1)² + 16`, it comes to 87 of 512 slots only, and to one of them for every
+//! `H(i) = i² + 2i + 17` and `Φ(i, j) = i² + j² + 2j + 25`, modulo the slots. As `H` is a square
+//! and a constant, `(i + 1)² + 16`, it comes to 87 of 512 slots only, and to one of them for every
 //! sixteenth request. `Φ` puts the nine copies of a server within 99 slots, and those of the next
-//! server beside them. So a few long arcs get nearly all requests: the first server of six more than
-//! 70 %.
+//! server beside them. So a few long arcs get nearly all requests: the first server of six more
+//! than 70 %.
 
 use super::ring::{Pair, Ring};
 use super::{Choice, Method, Shape};

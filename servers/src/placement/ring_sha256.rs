@@ -2,8 +2,8 @@
 //!
 //! The value of the given function, in as few octets as it needs and the most significant first, is
 //! hashed; the digest, as a number of 256 bits, is taken modulo the slots. All slots are met, each
-//! about as often. What is left is chance: nine copies are few. And no method here is slower to look
-//! up for the same balance: a cryptographic hash is more than the task needs.
+//! about as often. What is left is chance: nine copies are few. A
+//! cryptographic hash is more than the task needs.
 
 use sha2::{Digest, Sha256};
 

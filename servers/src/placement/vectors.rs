@@ -169,8 +169,8 @@ fn whoever_leaves_and_comes_back_stands_where_it_stood() {
     }
 }
 
-/// The generator of the tester that drew the keys (Matsumoto and Nishimura, "Mersenne twister", 1998),
-/// with the seed 1.
+/// The generator of the tester that drew the keys (Matsumoto and Nishimura, "Mersenne twister",
+/// 1998), with the seed 1.
 struct Twister {
     state: [u32; 624],
     next: usize,
@@ -228,8 +228,8 @@ const fn spread(word: u32) -> u32 {
     word ^ word >> 30
 }
 
-/// What Pythons `random.Random(1).sample(range(100000, 1000000), 10000)` gives: 20 bits for each key,
-/// again when they are too large or were drawn before.
+/// What Python's `random.Random(1).sample(range(100000, 1000000), 10000)` gives: 20 bits for each
+/// key, again when they are too large or were drawn before.
 static KEYS: LazyLock<Vec<u64>> = LazyLock::new(|| {
     let mut twister = Twister::new();
     let mut seen = std::collections::BTreeSet::new();

@@ -1,4 +1,5 @@
-//! Why a hash shares badly: the slots of the rings, with who answers them and how many ids meet them.
+//! Why a hash shares badly: the slots of the rings, with who answers them and how many ids meet
+//! them.
 
 use super::Evidence;
 use crate::balance::findings::Anatomy;
@@ -22,7 +23,7 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
         )],
         notes: vec![
             "Colour: the server that answers a slot, the next one clockwise. Sticks: copies of \
-             servers. Rays: ids that meet a slot, by the square root of their number; no ray, no id."
+             servers. Rays: ids that meet a slot, by the square root of their number."
                 .into(),
         ],
         body: Body::Circles(Circles { legend: legend.collect(), circles }),

@@ -1,9 +1,9 @@
 //! What a method costs: a look-up, a set-up, and the memory.
 //!
 //! A look-up takes less time than a reading of the clock, so batches of them are timed, over keys
-//! that differ: a table that has to be fetched from memory shows. The first batches, in which caches
-//! and predictors learn, do not count. Of the others the quartiles are told: the median is the
-//! number, the rest says how steady it is.
+//! that differ: a table that has to be fetched from memory shows. The first batches, in which
+//! caches and predictors learn, do not count. Of the others the quartiles are told: the median is
+//! the number, the rest says how steady it is.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

@@ -20,8 +20,8 @@ pub struct Row {
     pub keys: u32,
     /// How many of them are this node's.
     pub count: u64,
-    /// How many it would have if the keys were every id once, and then as many as `keys`: exact. None
-    /// where the keys before it decide.
+    /// How many it would have if the keys were every id once, and then as many as `keys`: exact.
+    /// None where the keys before it decide.
     pub expected: Option<f64>,
 }
 
