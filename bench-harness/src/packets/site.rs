@@ -46,7 +46,7 @@ impl Effort {
         rate: Duration::from_secs(2),
         trips: Duration::from_secs(2),
         followed: 100_000,
-        flood: 10_000_000,
+        flood: 4_000_000,
         jobs: 100_000,
         relay: Duration::from_secs(2),
     };
