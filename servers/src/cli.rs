@@ -11,7 +11,7 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::apps::Carriage;
 use crate::cost::TimeWaits;
-use crate::demonstrate::{WAYS, Way};
+use crate::demonstrate::fd_setsize::{WAYS, Way};
 use crate::listener::parse_address;
 use crate::models::{MODELS, Model};
 use crate::placement::command::Place;
@@ -33,6 +33,7 @@ const EXAMPLES: &str = "\
 Examples:
   servers list
   servers demonstrate fd-setsize
+  servers demonstrate triggers
   servers run --model epoll-edge --app http --listen 127.0.0.1:8080 --workers 2
   servers run --model thread --app echo --listen '[fe80::1%eth0]:7000' --progress
   servers run --model reactors --app echo --listen 127.0.0.1:7000 \
@@ -48,7 +49,8 @@ pub enum Command {
     /// Serve until SIGTERM or Ctrl-C, then finish what has been asked and exit with 0. A second signal
     /// ends it at once. SIGHUP makes a proxy read --backends again
     Run(Box<Run>),
-    /// Show what programs do at a limit, each in a process made for it
+    /// Show what comes of a limit or of a trigger, by trying
+    #[command(subcommand)]
     Demonstrate(Demonstrate),
     /// Time the waits of a poller, by idle and by active connections. Every wait finds something ready:
     /// falling asleep and being woken are not in it
@@ -85,12 +87,18 @@ pub enum Format {
     Json,
 }
 
-/// What to show, and how.
+/// What to show.
+#[derive(Debug, Subcommand)]
+pub enum Demonstrate {
+    /// What programs do with a descriptor that an fd_set has no room for, each in its own process
+    FdSetsize(FdSetsize),
+    /// Whom epoll tells what, level-, edge- and one-shot-triggered, and what the wrong one costs
+    Triggers(Triggers),
+}
+
+/// How to show it.
 #[derive(Debug, clap::Args)]
-pub struct Demonstrate {
-    /// At which limit
-    #[arg(value_enum)]
-    pub limit: Limit,
+pub struct FdSetsize {
     /// For people, for spreadsheets, for programs
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
@@ -99,11 +107,12 @@ pub struct Demonstrate {
     pub way: Option<&'static Way>,
 }
 
-/// A limit that programs meet.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Limit {
-    /// FD_SETSIZE: a descriptor of 1,024 or above, and select(2)
-    FdSetsize,
+/// How to show it.
+#[derive(Debug, clap::Args)]
+pub struct Triggers {
+    /// For people, for spreadsheets, for programs
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: Format,
 }
 
 /// What to serve, and how.

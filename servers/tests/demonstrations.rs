@@ -1,4 +1,5 @@
-//! `servers demonstrate fd-setsize`: each way ends as it must, and nothing is left behind.
+//! `servers demonstrate fd-setsize`: each way ends as it must, and nothing is left behind; and
+//! `servers demonstrate triggers`: each trigger tells what epoll(7) says, and nothing else.
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 
@@ -16,6 +17,13 @@ use serde_json::{Value, json};
 fn demonstrate(by: &[&str], format: &str) -> Output {
     let line = [by, &["demonstrate", "fd-setsize", "--format", format]].concat();
     Command::new(line[0]).args(&line[1..]).output().unwrap()
+}
+
+fn triggers(format: &str) -> Output {
+    let line = ["demonstrate", "triggers", "--format", format];
+    let output = Command::new(SERVERS).args(line).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    output
 }
 
 /// The number that follows `words`.
@@ -143,4 +151,82 @@ fn its_processes_leave_no_core_and_die_with_it() {
     parent.kill().unwrap();
     parent.wait().unwrap();
     eventually("the server is gone, too", || !lives(server));
+}
+
+/// Socket, trigger, habit: wake-ups, calls in vain, what is left waiting.
+type Case = (&'static str, &'static str, &'static str, u64, u64, u64);
+
+/// Triggers that suit: everything is served.
+const SUITABLE: [Case; 13] = [
+    ("listener, 3 clients", "level", "accepts one", 3, 0, 0),
+    ("listener, 3 clients", "edge", "accepts until EAGAIN", 1, 1, 0),
+    ("listener, 3 clients", "one-shot, re-armed", "accepts one", 3, 0, 0),
+    ("14 octets unread", "level", "reads once", 1, 0, 0),
+    ("14 octets unread", "edge", "reads until EAGAIN", 1, 1, 0),
+    ("14 octets unread, then 14", "one-shot, re-armed", "reads once", 2, 0, 0),
+    ("64 octets unread", "level", "reads 16 octets", 4, 0, 0),
+    ("64 octets unread", "edge", "reads until EAGAIN", 1, 1, 0),
+    ("64 octets unread", "one-shot, re-armed", "reads 16 octets", 4, 0, 0),
+    ("end of input", "edge", "reads, and does not close", 1, 1, 0),
+    ("2 threads, 7 octets, then 7", "one-shot, re-armed", "each that is told reads once", 1, 0, 0),
+    ("room to write", "edge", "writes all 64 octets", 1, 0, 0),
+    ("full, emptied 3 times", "edge", "writes until EAGAIN", 3, 3, 0),
+];
+
+/// Triggers that leave somebody waiting whom nobody is told of.
+const SILENT: [Case; 9] = [
+    ("listener, 3 clients", "edge", "accepts one", 1, 0, 2),
+    ("listener, 3 clients, then 1", "edge", "accepts one", 2, 0, 2),
+    ("listener, 3 clients", "one-shot", "accepts one", 1, 0, 2),
+    ("14 octets unread", "edge", "does not read", 1, 0, 14),
+    ("14 octets unread, then 14", "one-shot", "reads once", 1, 0, 14),
+    ("64 octets unread", "edge", "reads 16 octets", 1, 0, 48),
+    ("64 octets unread, then 64", "edge", "reads 16 octets", 2, 0, 96),
+    ("64 octets unread", "one-shot", "reads 16 octets", 1, 0, 48),
+    ("room to write", "edge", "writes 16 of 64 octets", 1, 0, 48),
+];
+
+/// Triggers that wake somebody for nothing; ten times is without an end.
+const SPURIOUS: [Case; 7] = [
+    ("14 octets unread", "level", "does not read", 10, 0, 14),
+    ("end of input", "level", "reads, and does not close", 10, 10, 0),
+    ("2 threads, 7 octets, then 7", "level", "each that is told reads once", 2, 1, 0),
+    ("2 threads, 7 octets, then 7", "edge", "each that is told reads once", 2, 1, 0),
+    ("listener in 2 sets, 1 client", "level", "each that is told accepts one", 2, 1, 0),
+    ("listener in 2 sets, 1 client", "one-shot", "each that is told accepts one", 2, 1, 0),
+    ("room to write", "level", "has nothing to write", 10, 0, 0),
+];
+
+#[test]
+fn each_trigger_tells_what_epoll_says_and_nothing_else() {
+    let report = serde_json::from_slice::<Value>(&triggers("json").stdout).unwrap();
+    let rows = report["cases"].as_array().unwrap();
+    let expected = [&SUITABLE[..], &SILENT, &SPURIOUS].concat();
+    assert_eq!(rows.len(), expected.len());
+    for (socket, trigger, deed, wakeups, in_vain, left) in expected {
+        let is_it = |row: &&Value| {
+            row["socket"] == socket && row["trigger"] == trigger && row["deed"] == deed
+        };
+        let row =
+            rows.iter().find(is_it).unwrap_or_else(|| panic!("no {socket}, {trigger}, {deed}"));
+        let seen = ["wakeups", "in_vain", "left"].map(|key| row[key].as_u64().unwrap());
+        assert_eq!(seen, [wakeups, in_vain, left], "{row:#}");
+        let endless = row["waits"] == report["waits_max"];
+        assert_eq!(endless, wakeups == 10, "{row:#}");
+    }
+}
+
+#[test]
+fn triggers_are_shown_to_people_and_to_spreadsheets() {
+    let text = String::from_utf8(triggers("table").stdout).unwrap();
+    let (table, explanation) = text.split_once("\n\n").unwrap();
+    let cases = SUITABLE.len() + SILENT.len() + SPURIOUS.len();
+    assert_eq!(table.lines().count(), 1 + cases);
+    assert!(table.contains("2 connections") && table.contains("48 octets"), "{table}");
+    assert!(explanation.contains("EAGAIN"), "{explanation}");
+
+    let csv = triggers("csv").stdout;
+    let mut lines = csv::Reader::from_reader(csv.as_slice());
+    assert_eq!(&lines.headers().unwrap()[4], "wake-ups");
+    assert_eq!(lines.records().map(Result::unwrap).count(), cases);
 }
