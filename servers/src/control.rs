@@ -5,10 +5,11 @@
 
 use std::io;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::drive::crowd::Crowd;
+use crate::proxy::link::Links;
 use crate::stats::{Counters, Stats};
 use crate::waker::Waker;
 
@@ -100,6 +101,9 @@ pub struct Control {
     started: Instant,
     wakers: Mutex<Vec<Arc<Waker>>>,
     reactors: AtomicUsize,
+    /// The idle connections to backends of the models with a thread for each client: a thread that ends
+    /// leaves its own to the others. Reactors keep theirs, for they are registered there.
+    links: Mutex<Links>,
     /// How long peers may take.
     pub patience: Patience,
     /// The most octets that a connection holds in each direction.
@@ -124,6 +128,7 @@ impl Control {
             started: Instant::now(),
             wakers: Mutex::default(),
             reactors: AtomicUsize::new(0),
+            links: Mutex::default(),
             patience,
             buffer_octets,
             crowd: Crowd::default(),
@@ -217,6 +222,11 @@ impl Control {
     #[must_use]
     pub fn reactors(&self) -> usize {
         self.reactors.load(Ordering::Acquire)
+    }
+
+    /// The idle connections to backends that threads share.
+    pub fn links(&self) -> MutexGuard<'_, Links> {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Says on standard error that something is wrong with the host, at most once a second.

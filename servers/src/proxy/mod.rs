@@ -16,6 +16,7 @@
 pub mod admin;
 pub mod attendants;
 pub mod backend;
+mod calling;
 pub mod forward;
 pub mod health;
 pub mod lane;

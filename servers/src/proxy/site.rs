@@ -3,13 +3,13 @@
 use std::fmt::Debug;
 use std::io;
 use std::net::{IpAddr, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use wire::http1::Answer;
 
 use super::forward::attempt::verdict;
-use super::link::{Link, Links, Waits};
+use super::link::{Link, Waits};
 use super::options::{Affinity, Options};
 use super::{Client, Lease, Outcome, Tried, Upstreams};
 use crate::control::Span;
@@ -67,9 +67,6 @@ pub struct ProxySite {
     pub upstreams: Arc<Upstreams>,
     /// How they are treated.
     pub manners: Manners,
-    /// The idle links of the models with a thread for each client: a thread that ends leaves its links
-    /// to the others. Reactors keep theirs for themselves, for they are registered there.
-    common: Mutex<Links>,
 }
 
 /// A backend that a session uses, and the connection to it.
@@ -92,7 +89,7 @@ impl ProxySite {
     /// A site for these backends.
     #[must_use]
     pub fn new(upstreams: Arc<Upstreams>, manners: Manners) -> Self {
-        Self { upstreams, manners, common: Mutex::default() }
+        Self { upstreams, manners }
     }
 
     /// A backend for `client`, and a connection to it: one that has been used before, if `kept` says so
@@ -135,7 +132,7 @@ impl ProxySite {
     fn idle(&self, lease: &Lease, worker: &mut Worker<'_>) -> Option<Link> {
         let backend = lease.backend().id;
         match worker.blocking {
-            Blocking::Yes => self.common().take(backend),
+            Blocking::Yes => worker.control.links().take(backend),
             Blocking::No => worker.links.take(backend),
         }
     }
@@ -144,16 +141,12 @@ impl ProxySite {
     pub(super) fn keep(&self, link: Link, worker: &mut Worker<'_>) {
         match worker.blocking {
             Blocking::Yes => {
-                let mut common = self.common();
+                let mut common = worker.control.links();
                 common.keep(link, self.manners.links_max);
                 while common.retired().is_some() {}
             }
             Blocking::No => worker.links.keep(link, self.manners.links_max),
         }
-    }
-
-    fn common(&self) -> std::sync::MutexGuard<'_, Links> {
-        self.common.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Until when a backend may take to connect.
