@@ -140,7 +140,7 @@ fn app(
         AppName::Fixed => {
             Box::new(Fixed { reply: run.reply.as_bytes().into(), message: run.message_size })
         }
-        AppName::Relay => Box::new(Relay { site: site()?, by: run.relay_by }),
+        AppName::Relay => Box::new(Relay::new(site()?, run.relay_by)?),
         AppName::Proxy => Box::new(Proxy { site: site()?, limits: message_limits(run) }),
         AppName::Http => Box::new(Http {
             control: Arc::clone(control),

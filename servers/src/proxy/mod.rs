@@ -18,6 +18,7 @@ pub mod attendants;
 pub mod backend;
 mod calling;
 pub mod forward;
+pub mod handed;
 pub mod health;
 pub mod lane;
 pub mod lease;
@@ -29,6 +30,7 @@ pub mod policy;
 pub mod relay;
 pub mod reload;
 pub mod site;
+mod tally;
 pub mod upstreams;
 
 pub use attendants::Attendants;

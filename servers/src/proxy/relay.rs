@@ -55,7 +55,7 @@ impl<L: Lane> Course<L> {
 /// A client and a backend that talk through us.
 #[derive(Debug)]
 pub struct Relay<L> {
-    calling: Calling,
+    pub(super) calling: Calling,
     up: Course<L>,
     down: Course<L>,
 }

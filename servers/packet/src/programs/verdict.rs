@@ -12,7 +12,7 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 
-use crate::asm::Size::Double;
+use crate::asm::Size::{Double, Word};
 use crate::asm::{Assembler, Code, Condition, Helper, Register::*};
 use crate::bpf::{self, Error, Flag, Kind, Map, Program, Type};
 
@@ -21,12 +21,22 @@ const OTHERS: &str = "others";
 
 /// What an `sk_skb` program says: `enum sk_action`.
 const SK_DROP: i32 = 0;
+
+/// Where in `struct __sk_buff` the length of the segment is.
+const SKB_LENGTH: i16 = 0;
 const SK_PASS: i32 = 1;
 
 /// The program.
 pub fn code() -> Code {
     let mut a = Assembler::new();
     let found = a.label("found");
+    let empty = a.label("empty");
+    a.note(
+        "The end of the stream comes as a segment without octets. Sent on, it would be an error at",
+    );
+    a.note("a socket whose end user space has passed on already: there is nothing in it to send.");
+    a.load(Word, R2, R1.at(SKB_LENGTH));
+    a.jump_if(R2, Condition::Equal, 0, empty);
     a.note("The cookie of the socket that has received this, as a key on the stack.");
     a.mov(R6, R1);
     a.call(Helper::SocketCookie);
@@ -42,6 +52,9 @@ pub fn code() -> Code {
     a.note("No other one is there: its reader gets it, nothing is lost.");
     a.mov(R0, SK_PASS);
     a.bind(found);
+    a.exit();
+    a.bind(empty);
+    a.mov(R0, SK_DROP);
     a.exit();
     a.finish()
 }

@@ -1,0 +1,354 @@
+//! A relay inside the kernel: two connections, handed over to a program that sends on what comes in.
+//!
+//! User space accepts, connects, puts both sockets into a map (see [`packet::programs::verdict`]), and
+//! from then on waits for their ends. No octet passes through it, and no call is made for one.
+//!
+//! Three things are its own to see to:
+//! - What lay in a socket before it was put in would wait there until more comes. Setting `SO_RCVLOWAT`
+//!   makes the kernel look again (`tcp_set_rcvlowat` reports what is there), in order and without a read.
+//! - The program hands on data, not the end of data. When one side has ended, this passes the end on.
+//! - The kernel sends on in its own time: an end that is passed on too early would cut off what is
+//!   still on its way. How much has come in and gone out is in the connections' own counts (tcp(7),
+//!   `TCP_INFO`), and the end waits until they agree.
+
+use std::io;
+use std::net::TcpStream;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::sync::Arc;
+
+use nix::libc;
+use packet::programs::verdict::SockPairs;
+use rustix::net::{RecvFlags, recv};
+
+use super::Outcome;
+use super::lane::Copying;
+use super::link::Link;
+use super::relay::Relay;
+use super::site::ProxySite;
+use super::tally::count;
+use crate::connection::{Flow, Interest, Wait};
+use crate::control::{TICK, Ticks};
+use crate::session::{End, Ends, Session, Wants, receive};
+use crate::worker::Worker;
+
+/// How far the octets from one end have come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Flowing,
+    /// It has ended, and the kernel may still be sending on what came before.
+    Ending,
+    /// Its end has been passed on.
+    Ended,
+}
+
+/// Who carries octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Carrier {
+    /// Nobody yet: the backend has not answered.
+    Nobody,
+    /// The kernel.
+    Kernel,
+    /// This process: one side had ended before it could be handed over, and the kernel takes only what
+    /// is open in both directions.
+    Hand,
+}
+
+/// A client and a backend that the kernel relays between.
+pub struct Handed {
+    /// Who connects both, and does by hand what the kernel does not take.
+    relay: Relay<Copying>,
+    carrier: Carrier,
+    pairs: Arc<SockPairs>,
+    stage: Ends<Stage>,
+    /// Octets that had come in from both when somebody last looked.
+    seen: u64,
+    scrap: [u8; 64],
+}
+
+impl Handed {
+    /// Relays between the client at the other end of `stream` and a backend.
+    #[must_use]
+    pub fn new(
+        site: Arc<ProxySite>,
+        pairs: Arc<SockPairs>,
+        stream: TcpStream,
+        worker: &mut Worker<'_>,
+    ) -> Self {
+        let relay = Relay::new(site, stream, worker);
+        Self {
+            relay,
+            carrier: Carrier::Nobody,
+            pairs,
+            stage: Ends::default(),
+            seen: 0,
+            scrap: [0; 64],
+        }
+    }
+
+    fn stage(&self, end: End) -> Stage {
+        let mut stages = self.stage;
+        *stages.of(end)
+    }
+
+    /// Looks whether the backend has answered; if so, hands both sockets over.
+    fn check(&mut self, worker: &mut Worker<'_>) -> io::Result<Flow> {
+        let flow = self.relay.calling.check(worker);
+        if self.relay.calling.is_connected() {
+            let [client, upstream] = End::BOTH.map(|end| self.relay.calling.socket(end));
+            let taken = self.pairs.insert(&client, &upstream);
+            self.carrier = if taken.is_ok() { Carrier::Kernel } else { Carrier::Hand };
+            if self.carrier == Carrier::Kernel {
+                look_again(client)?;
+                look_again(upstream)?;
+            }
+        }
+        if self.carrier == Carrier::Kernel && has_octets(self.relay.calling.socket(End::Upstream)) {
+            self.take_back(worker)?;
+        }
+        Ok(flow)
+    }
+
+    /// The two sockets go into the map one after the other. What a backend says in between is handed to
+    /// its reader, for the client is not there yet: then this one is done by hand, from its first octet
+    /// on. If the kernel has sent on anything by now, the order is lost, and so is the connection.
+    fn take_back(&mut self, worker: &mut Worker<'_>) -> io::Result<()> {
+        self.relay.read(End::Upstream, worker)?;
+        let [client, upstream] = End::BOTH.map(|end| self.relay.calling.socket(end));
+        self.pairs.remove(&client, &upstream)?;
+        self.carrier = Carrier::Hand;
+        if has_octets(upstream) || count(client)?.out > 0 {
+            self.relay.calling.abort_both();
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        Ok(())
+    }
+
+    /// Passes ends on whose octets are all out.
+    fn pass_ends_on(&mut self, worker: &mut Worker<'_>) {
+        for (from, to) in [(End::Client, End::Upstream), (End::Upstream, End::Client)] {
+            if self.stage(from) == Stage::Ending && self.is_out(from, to) {
+                *self.stage.of(from) = Stage::Ended;
+                self.relay.calling.finish(to);
+            }
+        }
+        if End::BOTH.into_iter().all(|end| self.stage(end) == Stage::Ended) {
+            self.relay.calling.report(Outcome::Answered);
+            self.relay.calling.leave(worker);
+        }
+    }
+
+    /// Whether all that came from one end has gone out at the other. An end counts as an octet.
+    fn is_out(&self, from: End, to: End) -> bool {
+        let (came, went) =
+            (count(self.relay.calling.socket(from)), count(self.relay.calling.socket(to)));
+        match (came, went) {
+            (Ok(came), Ok(went)) => went.out + 1 >= came.came_in,
+            // A connection that tells nothing any more sends nothing any more.
+            _ => true,
+        }
+    }
+
+    /// Whether what looks like an end is a reset whose error somebody else has been told: such a
+    /// connection is closed at once, and one that we have not ended ourselves is not after an end.
+    fn was_reset(&self, end: End) -> bool {
+        let other = if end == End::Client { End::Upstream } else { End::Client };
+        let closed = count(self.relay.calling.socket(end)).is_ok_and(|count| count.is_closed);
+        closed && self.stage(other) != Stage::Ended
+    }
+
+    fn octets_in(&self) -> u64 {
+        let counts = End::BOTH.map(|end| count(self.relay.calling.socket(end)));
+        counts.into_iter().flatten().map(|count| count.came_in).sum()
+    }
+}
+
+/// Whether there is something to read, and not only an end.
+fn has_octets(socket: BorrowedFd<'_>) -> bool {
+    let looked = recv(socket, &mut [0; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT);
+    looked.is_ok_and(|(count, _)| count > 0)
+}
+
+/// Makes the kernel look for what lies in the socket already.
+fn look_again(socket: BorrowedFd<'_>) -> io::Result<()> {
+    let one: libc::c_int = 1;
+    // SAFETY: the option is an int, which `one` is.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_RCVLOWAT,
+            (&raw const one).cast(),
+            size_of_val(&one) as libc::socklen_t,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+impl Session for Handed {
+    fn socket(&self, end: End) -> BorrowedFd<'_> {
+        self.relay.calling.socket(end)
+    }
+
+    fn wants(&self) -> Wants {
+        if self.carrier == Carrier::Hand {
+            return self.relay.wants();
+        }
+        if self.relay.calling.is_over() {
+            return Wants::default();
+        }
+        if !self.relay.calling.is_connected() {
+            return Wants { client: None, upstream: Some(Interest::Write) };
+        }
+        let of = |end, other| match (self.stage(end), self.stage(other)) {
+            (Stage::Flowing, _) => Some(Interest::Read),
+            (_, Stage::Ending) => Some(Interest::Write),
+            _ => None,
+        };
+        Wants { client: of(End::Client, End::Upstream), upstream: of(End::Upstream, End::Client) }
+    }
+
+    fn spare<'s>(&'s mut self, end: End, worker: &mut Worker<'_>) -> &'s mut [u8] {
+        if self.carrier == Carrier::Hand {
+            return self.relay.spare(end, worker);
+        }
+        &mut self.scrap
+    }
+
+    fn received(
+        &mut self,
+        end: End,
+        count: io::Result<usize>,
+        worker: &mut Worker<'_>,
+    ) -> io::Result<Flow> {
+        if self.carrier == Carrier::Hand {
+            return self.relay.received(end, count, worker);
+        }
+        match count {
+            Ok(0) if self.was_reset(end) => {
+                self.relay.calling.broken(end, io::ErrorKind::ConnectionReset.into())
+            }
+            Ok(0) => {
+                *self.stage.of(end) = Stage::Ending;
+                self.relay.calling.since = worker.control.now();
+                self.pass_ends_on(worker);
+                Ok(Flow::More)
+            }
+            // What is handed to its reader the kernel could not send on: the other side is gone.
+            Ok(_) => {
+                self.relay.calling.abort_both();
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            Err(error) => self.relay.calling.broken(end, error),
+        }
+    }
+
+    fn output(&self, end: End) -> &[u8] {
+        if self.carrier == Carrier::Hand { self.relay.output(end) } else { &[] }
+    }
+
+    fn sent(
+        &mut self,
+        end: End,
+        count: io::Result<usize>,
+        worker: &mut Worker<'_>,
+    ) -> io::Result<Flow> {
+        self.relay.sent(end, count, worker)
+    }
+
+    fn write_outside(&mut self, worker: &mut Worker<'_>) -> io::Result<Flow> {
+        if !self.relay.calling.is_connected() {
+            return self.check(worker);
+        }
+        self.pass_ends_on(worker);
+        Ok(Flow::Dry)
+    }
+
+    fn read(&mut self, end: End, worker: &mut Worker<'_>) -> io::Result<Flow> {
+        if self.carrier == Carrier::Hand {
+            return self.relay.read(end, worker);
+        }
+        worker.counters.reads.count();
+        let mut scrap = self.scrap;
+        let count = receive(self.relay.calling.socket(end), &mut scrap);
+        self.received(end, count, worker)
+    }
+
+    fn write(&mut self, end: End, worker: &mut Worker<'_>) -> io::Result<Flow> {
+        if self.carrier == Carrier::Hand {
+            return self.relay.write(end, worker);
+        }
+        self.write_outside(worker)
+    }
+
+    fn is_full_duplex(&self) -> bool {
+        true
+    }
+
+    fn link(&mut self) -> Option<&mut Link> {
+        self.relay.calling.link()
+    }
+
+    fn leave(&mut self, worker: &mut Worker<'_>) {
+        self.relay.leave(worker);
+    }
+
+    fn wait(&self) -> Wait {
+        if self.carrier == Carrier::Hand {
+            return self.relay.wait();
+        }
+        if !self.relay.calling.is_connected() {
+            return Wait::Connect;
+        }
+        let ending = End::BOTH.into_iter().any(|end| self.stage(end) == Stage::Ending);
+        if ending { Wait::Room } else { Wait::Idle }
+    }
+
+    fn deadline(&self, worker: &Worker<'_>) -> Ticks {
+        if self.carrier == Carrier::Hand {
+            return self.relay.deadline(worker);
+        }
+        self.relay.calling.since.after(match self.wait() {
+            Wait::Connect => self.relay.calling.span(),
+            Wait::Room => TICK.into(),
+            _ => worker.control.patience.idle,
+        })
+    }
+
+    fn expire(&mut self, worker: &mut Worker<'_>) {
+        if self.carrier == Carrier::Hand {
+            return self.relay.expire(worker);
+        }
+        let octets = if self.relay.calling.is_connected() { self.octets_in() } else { 0 };
+        match self.wait() {
+            Wait::Connect => {
+                worker.counters.expired.count();
+                self.relay.calling.next(Outcome::TimedOut, worker);
+            }
+            Wait::Room => {
+                self.relay.calling.since = worker.control.now();
+                self.pass_ends_on(worker);
+            }
+            // Nobody here sees octets pass: whether some have, only the counts tell.
+            _ if octets != self.seen => {
+                self.seen = octets;
+                self.relay.calling.since = worker.control.now();
+            }
+            _ => {
+                worker.counters.expired.count();
+                self.relay.calling.abort_both();
+                self.leave(worker);
+            }
+        }
+    }
+
+    fn close_soon(&mut self, worker: &mut Worker<'_>) {
+        if self.carrier == Carrier::Hand {
+            return self.relay.close_soon(worker);
+        }
+        let octets = if self.relay.calling.is_connected() { self.octets_in() } else { 0 };
+        if self.wait() == Wait::Idle && octets == self.seen {
+            self.leave(worker);
+        }
+    }
+}
