@@ -2,35 +2,35 @@
 //!
 //! It is written once. What a model adds is its [`Poller`]; the one thing about a poller that this
 //! loop must know is its [`Trigger`], and the places where that matters say so by name:
-//! `settle` (who must be asked for again) and `reads_max` (who must read to the end).
+//! in [`turn`], `ask` (who must be asked for again), `reads_max` (who must read to the
+//! end) and `known` (who must remember).
 //!
 //! Nobody is starved: each turn of a connection has a budget, and so has each round of accepting.
+
+mod links;
+mod turn;
 
 use std::io;
 use std::net::TcpStream;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Arc;
 
-use nix::sys::socket::{getsockopt, sockopt};
-
 use crate::apps::App;
-use crate::connection::{Flow, Interest};
+use crate::connection::Interest;
 use crate::control::{Phase, Ticks};
 use crate::drive::poller::{Block, Event, Poller, Ready, Token, Trigger};
-use crate::drive::slots::{Slots, Tenant, Tied, Watch};
+use crate::drive::slots::{Slots, Tenant, Watch};
 use crate::keeper::Keeper;
 use crate::listener::{Blocking, Inbox, Listener, Refusal};
 use crate::models::Site;
-use crate::session::{End, Ends, Session, Wants};
+use crate::session::{End, Ends, Wants};
 use crate::waker::Waker;
 use crate::worker::Worker;
 
+use turn::{Turn, ask, drive, is_broken, known};
+
 /// The most connections accepted in one round.
 const ACCEPTS_MAX: usize = 64;
-/// The most writes for one connection in one turn: 16 full buffers are 256 KiB.
-const WRITES_MAX: u32 = 16;
-/// The most reads for one connection in one turn of an edge-triggered reactor.
-const EDGE_READS_MAX: u32 = 16;
 
 const LISTENER: Token = Token { slot: u32::MAX, generation: 0 };
 const WAKER: Token = Token { slot: u32::MAX - 1, generation: 0 };
@@ -51,14 +51,6 @@ enum Gate {
     /// There was no descriptor for the next client: wait until one is free.
     Paused,
     Closed,
-}
-
-enum Turn {
-    /// Nothing more can be done for it now; it waits for this.
-    Waits(Wants),
-    /// Its budget is spent.
-    Unfinished,
-    Over,
 }
 
 /// A readiness loop with everything it needs from the kernel.
@@ -206,13 +198,6 @@ impl<'a, P: Poller> Reactor<'a, P> {
         }
     }
 
-    /// What the session's connection to a backend is ready for, as far as is known.
-    fn upstream_ready(&mut self, token: Token) -> Ready {
-        let link = self.slots.of(token).and_then(|(tenant, _)| tenant.session.link()?.ticket);
-        let tied = link.and_then(|link| self.slots.tied(link));
-        tied.map_or_else(|| Ready::only(Interest::Write), |tied| tied.watch.ready)
-    }
-
     /// Notes until when the session may wait, and makes sure that the poller waits for the right thing.
     fn settle(&mut self, token: Token, wants: Wants, upstream: Ready, event: Option<(End, Ready)>) {
         if !self.settle_link(token, wants.upstream, upstream) {
@@ -237,34 +222,6 @@ impl<'a, P: Poller> Reactor<'a, P> {
         }
     }
 
-    /// The same for its connection to a backend, which may be new to the poller. `false` says that the
-    /// kernel has no room for that.
-    fn settle_link(&mut self, token: Token, wanted: Option<Interest>, ready: Ready) -> bool {
-        let name = self.slots.next();
-        let Some((tenant, _)) = self.slots.of(token) else { return true };
-        let Some(link) = tenant.session.link() else { return true };
-        let Some(ticket) = link.ticket else {
-            let interest = wanted.unwrap_or(Interest::Read);
-            self.worker.counters.controls.count();
-            if self.poller.add(link.as_fd(), name, interest).is_err() {
-                return false;
-            }
-            link.ticket = Some(name);
-            let watch = Watch { ready, ..Watch::new(interest) };
-            self.slots.tie(Tied { to: token, watch });
-            return true;
-        };
-        let socket = link.as_raw_fd();
-        let Some(tied) = self.slots.tied(ticket) else { return true };
-        tied.to = token;
-        let unwanted = wanted.is_none() && (tied.watch.ready.read || tied.watch.ready.ended);
-        tied.watch.ready = ready;
-        // SAFETY: the session's link is open; it is borrowed anew because the slots are, too.
-        let socket = unsafe { BorrowedFd::borrow_raw(socket) };
-        let watch = &mut tied.watch;
-        ask(&mut self.poller, &self.worker, socket, ticket, wanted, watch, unwanted).is_ok()
-    }
-
     fn close(&mut self, token: Token) {
         if let Some(mut tenant) = self.slots.remove(token) {
             tenant.session.leave(&mut self.worker);
@@ -277,18 +234,6 @@ impl<'a, P: Poller> Reactor<'a, P> {
             if self.gate == Gate::Paused {
                 self.open_gate();
             }
-        }
-    }
-
-    /// Closes the connections to backends that nobody wants any more.
-    fn sweep(&mut self) {
-        while let Some(link) = self.worker.links.retired() {
-            let Some(ticket) = link.ticket else { continue };
-            let registered = self.slots.tied(ticket).and_then(|tied| tied.watch.registered);
-            if registered.is_some() {
-                self.poller.forget(link.as_fd());
-            }
-            self.slots.remove(ticket);
         }
     }
 
@@ -422,96 +367,5 @@ impl<'a, P: Poller> Reactor<'a, P> {
             }
         }
         self.earliest = self.slots.earliest();
-    }
-}
-
-/// Makes sure that the poller reports what is `wanted` of a socket. What nobody wants now it may report
-/// once; that is cheaper than asking it twice for each request.
-fn ask<P: Poller>(
-    poller: &mut P,
-    worker: &Worker<'_>,
-    socket: BorrowedFd<'_>,
-    token: Token,
-    wanted: Option<Interest>,
-    watch: &mut Watch,
-    reported_in_vain: bool,
-) -> io::Result<()> {
-    let ask = match (P::TRIGGER, wanted) {
-        // It was asked for both directions, once and for all.
-        (Trigger::Edge, _) | (Trigger::Oneshot, None) => return Ok(()),
-        (Trigger::Level, None) if watch.registered.is_none() || !reported_in_vain => return Ok(()),
-        (Trigger::Level, Some(_)) => watch.registered != wanted,
-        (Trigger::Oneshot, Some(_)) | (Trigger::Level, None) => true,
-    };
-    if !ask {
-        return Ok(());
-    }
-    worker.counters.controls.count();
-    let before = std::mem::replace(&mut watch.registered, wanted);
-    match wanted {
-        None => poller.remove(socket),
-        Some(interest) if before.is_none() => poller.add(socket, token, interest),
-        Some(interest) => poller.modify(socket, token, interest),
-    }
-}
-
-/// What is still known of a socket after a turn. Whoever is told only once must remember it; the
-/// others are told again.
-fn known<P: Poller>(ready: Ready) -> Ready {
-    match P::TRIGGER {
-        Trigger::Edge => ready,
-        Trigger::Level | Trigger::Oneshot => Ready { read: false, ended: false, ..ready },
-    }
-}
-
-/// Whether the connection has been reset.
-fn is_broken(socket: BorrowedFd<'_>) -> bool {
-    getsockopt(&socket, sockopt::SocketError).is_ok_and(|error| error != 0)
-}
-
-/// One turn of a session.
-fn drive<P: Poller>(
-    session: &mut dyn Session,
-    ready: &mut Ends<Ready>,
-    worker: &mut Worker<'_>,
-) -> io::Result<Turn> {
-    let (mut reads, mut writes) = (reads_max(P::TRIGGER), WRITES_MAX);
-    loop {
-        let wants = session.wants();
-        let Some((end, interest)) = possible(wants, ready) else {
-            return Ok(if wants.is_over() { Turn::Over } else { Turn::Waits(wants) });
-        };
-        let (budget, flow) = match interest {
-            Interest::Write if writes == 0 => return Ok(Turn::Unfinished),
-            Interest::Write => (&mut writes, session.write(end, worker)?),
-            _ if reads == 0 => return Ok(out_of_reads(P::TRIGGER, wants)),
-            _ => (&mut reads, session.read(end, worker)?),
-        };
-        *budget -= 1;
-        if flow == Flow::Dry {
-            ready.of(end).dry(interest);
-        }
-    }
-}
-
-/// One thing that is wanted and does not wait.
-fn possible(wants: Wants, ready: &Ends<Ready>) -> Option<(End, Interest)> {
-    let of = |end, wanted: Option<Interest>, ready: Ready| Some((end, ready.allows(wanted?)?));
-    of(End::Client, wants.client, ready.client)
-        .or_else(|| of(End::Upstream, wants.upstream, ready.upstream))
-}
-
-/// Whoever is told only once must read until nothing is left; the others are told again.
-const fn reads_max(trigger: Trigger) -> u32 {
-    match trigger {
-        Trigger::Edge => EDGE_READS_MAX,
-        Trigger::Level | Trigger::Oneshot => 1,
-    }
-}
-
-const fn out_of_reads(trigger: Trigger, wants: Wants) -> Turn {
-    match trigger {
-        Trigger::Edge => Turn::Unfinished,
-        Trigger::Level | Trigger::Oneshot => Turn::Waits(wants),
     }
 }

@@ -1,0 +1,64 @@
+//! The reactor's part in connections to backends: it registers them when a session brings one, and
+//! takes them out before they are closed.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use super::Reactor;
+use super::turn::ask;
+use crate::connection::Interest;
+use crate::drive::poller::{Poller, Ready, Token};
+use crate::drive::slots::{Tied, Watch};
+
+impl<P: Poller> Reactor<'_, P> {
+    /// What the session's connection to a backend is ready for, as far as is known.
+    pub(super) fn upstream_ready(&mut self, token: Token) -> Ready {
+        let link = self.slots.of(token).and_then(|(tenant, _)| tenant.session.link()?.ticket);
+        let tied = link.and_then(|link| self.slots.tied(link));
+        tied.map_or_else(|| Ready::only(Interest::Write), |tied| tied.watch.ready)
+    }
+
+    /// Makes sure that the poller waits for the right thing of a session's connection to a backend,
+    /// which may be new to it. `false` says that the kernel has no room for that.
+    pub(super) fn settle_link(
+        &mut self,
+        token: Token,
+        wanted: Option<Interest>,
+        ready: Ready,
+    ) -> bool {
+        let name = self.slots.next();
+        let Some((tenant, _)) = self.slots.of(token) else { return true };
+        let Some(link) = tenant.session.link() else { return true };
+        let Some(ticket) = link.ticket else {
+            let interest = wanted.unwrap_or(Interest::Read);
+            self.worker.counters.controls.count();
+            if self.poller.add(link.as_fd(), name, interest).is_err() {
+                return false;
+            }
+            link.ticket = Some(name);
+            let watch = Watch { ready, ..Watch::new(interest) };
+            self.slots.tie(Tied { to: token, watch });
+            return true;
+        };
+        let socket = link.as_raw_fd();
+        let Some(tied) = self.slots.tied(ticket) else { return true };
+        tied.to = token;
+        let unwanted = wanted.is_none() && (tied.watch.ready.read || tied.watch.ready.ended);
+        tied.watch.ready = ready;
+        // SAFETY: the session's link is open; it is borrowed anew because the slots are, too.
+        let socket = unsafe { BorrowedFd::borrow_raw(socket) };
+        let watch = &mut tied.watch;
+        ask(&mut self.poller, &self.worker, socket, ticket, wanted, watch, unwanted).is_ok()
+    }
+
+    /// Closes the connections to backends that nobody wants any more.
+    pub(super) fn sweep(&mut self) {
+        while let Some(link) = self.worker.links.retired() {
+            let Some(ticket) = link.ticket else { continue };
+            let registered = self.slots.tied(ticket).and_then(|tied| tied.watch.registered);
+            if registered.is_some() {
+                self.poller.forget(link.as_fd());
+            }
+            self.slots.remove(ticket);
+        }
+    }
+}

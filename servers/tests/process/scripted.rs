@@ -1,0 +1,103 @@
+//! Backends that follow a script, a proxy before them, and a client's side of it.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use servers::models::MODELS;
+
+use super::{LONG, Server};
+
+pub(crate) const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+pub(crate) const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+pub(crate) fn proxy(model: &str, backends: &[&str], flags: &[&str]) -> Server {
+    let mut all = flags.to_vec();
+    for backend in backends {
+        all.extend(["--backend", backend]);
+    }
+    Server::start(model, "proxy", &all)
+}
+
+pub(crate) fn everywhere(test: impl Fn(&str)) {
+    for model in MODELS {
+        println!("{}", model.name);
+        test(model.name);
+    }
+}
+
+/// A backend that does the same with each connection; counts them, and the requests it has read.
+pub(crate) struct Scripted {
+    pub(crate) address: String,
+    connections: Arc<AtomicUsize>,
+}
+
+impl Scripted {
+    pub(crate) fn new(script: impl Fn(TcpStream, usize) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let connections = Arc::<AtomicUsize>::default();
+        let counted = Arc::clone(&connections);
+        let script = Arc::new(script);
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let number = counted.fetch_add(1, Ordering::SeqCst);
+                let script = Arc::clone(&script);
+                thread::spawn(move || {
+                    stream.set_read_timeout(Some(LONG)).unwrap();
+                    script(stream, number);
+                });
+            }
+        });
+        Self { address, connections }
+    }
+
+    /// One that answers each request, without content, alike.
+    pub(crate) fn answering(answer: &'static [u8]) -> Self {
+        Self::new(move |mut stream, _| {
+            while !read_head(&mut stream).is_empty() {
+                stream.write_all(answer).unwrap();
+            }
+        })
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+}
+
+/// The address of nobody: a port that was free a moment ago.
+pub(crate) fn nobody() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+/// A head, or nothing when the other side has closed.
+pub(crate) fn read_head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    let mut octet = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read(&mut octet) {
+            Ok(1) => head.push(octet[0]),
+            _ => return String::new(),
+        }
+    }
+    String::from_utf8(head).unwrap()
+}
+
+/// An answer: its status and its content.
+pub(crate) fn read_answer(stream: &mut TcpStream) -> (u16, String) {
+    let head = read_head(stream);
+    let status = head.get(9..12).unwrap_or("0").parse().unwrap();
+    let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
+    let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+    stream.read_exact(&mut body).unwrap();
+    (status, String::from_utf8(body).unwrap())
+}
+
+pub(crate) fn ask(proxy: &Server, request: &[u8]) -> (u16, String) {
+    let mut stream = proxy.connect();
+    stream.write_all(request).unwrap();
+    read_answer(&mut stream)
+}

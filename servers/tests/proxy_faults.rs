@@ -1,0 +1,205 @@
+//! The HTTP proxy in every model, before backends and clients that do what they should not.
+
+#![allow(clippy::unwrap_used, reason = "that is how a test fails")]
+
+mod process;
+
+use std::io::{ErrorKind, Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use process::scripted::{
+    GET, OK, Scripted, ask, everywhere, nobody, proxy, read_answer, read_head,
+};
+use process::{LONG, Server, eventually, read_to_close, reset};
+
+#[test]
+fn who_refuses_is_passed_over_and_where_nobody_is_left_it_says_503() {
+    everywhere(|model| {
+        let backend = Scripted::answering(OK);
+        let half = proxy(model, &[&nobody(), &backend.address], &[]);
+        for _ in 0..6 {
+            assert_eq!(ask(&half, GET).0, 200);
+        }
+        let none = proxy(model, &[&nobody(), &nobody()], &[]);
+        let mut stream = none.connect();
+        stream.write_all(GET).unwrap();
+        let head = read_head(&mut stream);
+        assert!(head.starts_with("HTTP/1.1 503 ") && head.contains("Retry-After: "), "{head}");
+    });
+}
+
+#[test]
+fn a_kept_connection_that_has_died_is_no_reason_to_fail() {
+    everywhere(|model| {
+        // Each connection answers once, and dies without a word about it.
+        let backend = Scripted::new(|mut stream, _| {
+            read_head(&mut stream);
+            stream.write_all(OK).unwrap();
+        });
+        let proxy = proxy(model, &[&backend.address], &[]);
+        for request in [GET, b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"] {
+            for _ in 0..3 {
+                assert_eq!(ask(&proxy, request).0, 200);
+                // The end is there before the next request.
+                thread::sleep(Duration::from_millis(20));
+            }
+        }
+    });
+}
+
+#[test]
+fn a_request_is_repeated_only_where_that_does_no_harm() {
+    everywhere(|model| {
+        // The first connection is reset when the request has been read.
+        let served = Arc::<AtomicUsize>::default();
+        let counted = Arc::clone(&served);
+        let backend = Scripted::new(move |mut stream, number| {
+            let head = read_head(&mut stream);
+            counted.fetch_add(usize::from(head.starts_with("POST")), Ordering::SeqCst);
+            if number % 2 == 0 {
+                return reset(stream);
+            }
+            stream.write_all(OK).unwrap();
+            read_head(&mut stream);
+        });
+        let other = Scripted::answering(OK);
+        let proxy = proxy(
+            model,
+            &[&backend.address, &other.address],
+            &["--fall", "1000", "--links-max", "0"],
+        );
+        for _ in 0..4 {
+            assert_eq!(ask(&proxy, GET).0, 200);
+        }
+        let post = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nonce";
+        let statuses = (0..8).map(|_| ask(&proxy, post).0).collect::<Vec<_>>();
+        assert!(statuses.iter().all(|status| matches!(status, 200 | 502)), "{statuses:?}");
+        let failed = statuses.iter().filter(|&&status| status == 502).count();
+        assert!(failed > 0, "{statuses:?}");
+        assert_eq!(served.load(Ordering::SeqCst), 4, "each second one went there, and once");
+    });
+}
+
+#[test]
+fn an_answer_that_is_cut_is_seen_as_cut() {
+    everywhere(|model| {
+        for (part, whole) in [
+            (&b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"[..], false),
+            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n", false),
+            (b"HTTP/1.1 200 OK\r\n\r\nall of it", true),
+        ] {
+            let backend = Scripted::new(move |mut stream, _| {
+                read_head(&mut stream);
+                stream.write_all(part).unwrap();
+            });
+            let proxy = proxy(model, &[&backend.address], &[]);
+            let mut stream = proxy.connect();
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
+            let answer = read_to_close(&mut stream);
+            assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+            let ended = answer.ends_with("\r\n0\r\n\r\n") || answer.ends_with("half-and-half");
+            assert_eq!(ended, whole, "{answer}");
+        }
+    });
+}
+
+#[test]
+fn what_makes_no_sense_is_502_and_silence_is_504() {
+    everywhere(|model| {
+        for garbage in [
+            &b"SSH-2.0-x\r\n\r\n"[..],
+            b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        ] {
+            let backend = Scripted::answering(garbage);
+            assert_eq!(ask(&proxy(model, &[&backend.address], &[]), GET).0, 502);
+        }
+        let silent = Scripted::new(|mut stream, _| {
+            read_head(&mut stream);
+            read_head(&mut stream);
+        });
+        let proxy = proxy(model, &[&silent.address], &["--response-timeout", "200ms"]);
+        let start = Instant::now();
+        assert_eq!(ask(&proxy, GET).0, 504);
+        assert!(start.elapsed() >= Duration::from_millis(200));
+    });
+}
+
+#[test]
+fn what_nobody_asked_for_reaches_nobody() {
+    const BAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad";
+    everywhere(|model| {
+        for pause in [Duration::ZERO, Duration::from_millis(20)] {
+            let said = Arc::<AtomicUsize>::default();
+            let counted = Arc::clone(&said);
+            let backend = Scripted::new(move |mut stream, _| {
+                while !read_head(&mut stream).is_empty() {
+                    let _ = stream.write_all(OK);
+                    thread::sleep(pause);
+                    let _ = stream.write_all(BAD);
+                    counted.fetch_add(1, Ordering::SeqCst);
+                }
+            });
+            let proxy = proxy(model, &[&backend.address], &[]);
+            let mut stream = proxy.connect();
+            for round in 1..=4 {
+                stream.write_all(GET).unwrap();
+                assert_eq!(read_answer(&mut stream), (200, "ok".into()));
+                eventually("it is said", || said.load(Ordering::SeqCst) == round);
+            }
+        }
+    });
+}
+
+#[test]
+fn when_the_client_goes_the_backend_is_told() {
+    everywhere(|model| {
+        let (heard, gone) = std::sync::mpsc::channel();
+        let heard = std::sync::Mutex::new(heard);
+        let backend = Scripted::new(move |mut stream, _| {
+            read_head(&mut stream);
+            let end = stream.read(&mut [0]).map_err(|error| error.kind());
+            let _ = heard.lock().unwrap().send(end);
+        });
+        let proxy = proxy(model, &[&backend.address], &["--response-timeout", "2s"]);
+        let mut stream = proxy.connect();
+        stream.write_all(GET).unwrap();
+        eventually("the backend is asked", || backend.connections() == 1);
+        thread::sleep(Duration::from_millis(50));
+        reset(stream);
+        let end = gone.recv_timeout(LONG).unwrap();
+        assert!(matches!(end, Ok(0) | Err(ErrorKind::ConnectionReset)), "{end:?}");
+    });
+}
+
+#[test]
+fn without_a_descriptor_for_a_backend_it_says_503_and_goes_on() {
+    let backend = Server::start("epoll-level", "http", &[]);
+    everywhere(|model| {
+        let address = backend.address.to_string();
+        let by = ["prlimit", "--nofile=24:24", process::SERVERS];
+        let mut proxy = Server::start_by(&by, model, "proxy", &["--backend", &address]);
+        let mut held = Vec::new();
+        let mut statuses = Vec::new();
+        for _ in 0..24 {
+            let mut stream = proxy.connect();
+            stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+            stream.write_all(GET).unwrap();
+            let head = read_head(&mut stream);
+            statuses.push(head.get(9..12).unwrap_or("none").to_owned());
+            held.push(stream);
+        }
+        let known = ["200", "503", "none"];
+        assert!(statuses.iter().all(|status| known.contains(&status.as_str())), "{statuses:?}");
+        drop(held);
+        eventually("it answers again", || {
+            let mut stream = proxy.connect();
+            stream.write_all(GET).unwrap();
+            read_head(&mut stream).starts_with("HTTP/1.1 200")
+        });
+        assert!(proxy.runs());
+    });
+}
