@@ -19,6 +19,8 @@ struct Row {
     workers: Workers,
     tables: u16,
     summary: &'static str,
+    /// Why it cannot be had on this host; `null` when it can.
+    refusal: Option<String>,
 }
 
 impl From<&Model> for Row {
@@ -26,9 +28,10 @@ impl From<&Model> for Row {
         let (family, trigger) = match model.family {
             Family::Blocking => ("blocking", None),
             Family::Readiness(trigger) => ("readiness", Some(trigger)),
+            Family::Completion => ("completion", None),
         };
         let Model { name, at_once, workers, tables, summary, .. } = *model;
-        Self { name, family, trigger, at_once, workers, tables, summary }
+        Self { name, family, trigger, at_once, workers, tables, summary, refusal: model.refusal() }
     }
 }
 
@@ -42,7 +45,10 @@ impl Row {
             at_once(self.at_once),
             workers(self.workers),
             self.tables.to_string(),
-            self.summary.into(),
+            match &self.refusal {
+                None => self.summary.into(),
+                Some(reason) => format!("(not on this host: {reason})"),
+            },
         ]
     }
 }

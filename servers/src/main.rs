@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use servers::apps::{App, Echo, Fixed, Http, Proxy, Relay, Root};
 use servers::cli::{AppName, Cli, Command, Run};
 use servers::control::{Control, Patience};
@@ -42,6 +42,10 @@ fn main() -> ExitCode {
 }
 
 fn serve(run: &Run) -> anyhow::Result<()> {
+    // Nothing else is put in its place: whoever measures it must not measure something else.
+    if let Some(reason) = run.model.refusal() {
+        bail!("the model {} cannot be had: {reason}", run.model.name);
+    }
     let progress = run.progress.then(Progress::start);
     let hangups = if run.app.forwards() { Hangups::Heard } else { Hangups::End };
     let keeper = Keeper::new(progress, hangups).context("cannot watch for signals")?;

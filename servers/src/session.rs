@@ -67,6 +67,15 @@ impl Wants {
     }
 }
 
+/// Who makes the calls that move a session's octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Calls {
+    /// Whoever drives it may, into and out of its memory.
+    Anyone,
+    /// The session: its octets never come into memory of ours.
+    Itself,
+}
+
 /// One or two sockets of which something is wanted, until it is over.
 ///
 /// The drivers know nothing else about a server: they wait until the session can have what it wants,
@@ -81,7 +90,8 @@ pub trait Session: Send {
     /// What it wants.
     fn wants(&self) -> Wants;
 
-    /// Where a read puts what it finds: never empty while the read is wanted.
+    /// Where a read puts what it finds: never empty while the read is wanted, unless the session itself
+    /// [makes the calls](Self::calls).
     fn spare<'s>(&'s mut self, end: End, worker: &mut Worker<'_>) -> &'s mut [u8];
 
     /// A read has brought so many octets, or none because the peer has closed, or an error.
@@ -145,6 +155,12 @@ pub trait Session: Send {
         }
         let count = send(self.socket(end), output, self.wants().only().is_none());
         self.sent(end, count, worker)
+    }
+
+    /// Who makes the calls that move its octets: when it is the session, [`spare`](Self::spare) is empty
+    /// and [`received`](Self::received) and [`sent`](Self::sent) are not for it.
+    fn calls(&self) -> Calls {
+        Calls::Anyone
     }
 
     /// Whether it may want something of both sockets at any time. Calls on its sockets never wait, and

@@ -97,15 +97,16 @@ counted! {
     octets_out,
     /// Waits for any of many sockets.
     waits,
-    /// System calls that those were made of: one each, for who calls the kernel himself.
+    /// System calls that those were made of: one each, for who calls the kernel himself. With a ring they
+    /// hand over accepts, reads and writes as well, which are no system calls then.
     wait_calls,
     /// Calls that change what is waited for: epoll_ctl.
     controls,
-    /// Calls that accept.
+    /// Calls that accept, or such requests to a ring that were answered.
     accepts,
-    /// Calls that read.
+    /// Calls that read, or such requests.
     reads,
-    /// Calls that write.
+    /// Calls that write, or such requests.
     writes,
 }
 

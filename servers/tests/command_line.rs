@@ -130,3 +130,41 @@ fn listens_on_ipv6_and_on_every_interface() {
         assert!(port.is_ok_and(|port| port != 0), "{address} gives {line}");
     }
 }
+
+/// Nothing else is put in its place: whoever measures it must not measure something else.
+#[test]
+fn a_kernel_without_rings_is_told_of_before_anything_is_served() {
+    if Command::new("strace").arg("-V").output().is_err() {
+        return eprintln!("SKIPPED: strace is not installed");
+    }
+    for (errno, way_out) in
+        [("EPERM", "kernel.io_uring_disabled=0"), ("ENOSYS", "Linux 5.19"), ("ENOMEM", "ulimit -l")]
+    {
+        let inject = format!("inject=io_uring_setup:error={errno}");
+        let under = |arguments: &[&str]| {
+            let mut strace = Command::new("strace");
+            strace.args([
+                "-f",
+                "-qq",
+                "-o",
+                "/dev/null",
+                "-e",
+                "trace=io_uring_setup",
+                "-e",
+                &inject,
+            ]);
+            strace.arg(SERVERS).args(arguments).output().unwrap()
+        };
+        let refused =
+            under(&["run", "--model", "uring", "--app", "echo", "--listen", "127.0.0.1:0"]);
+        let words = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!((refused.status.code(), refused.stdout.len()), (Some(1), 0), "{words}");
+        assert!(words.contains(way_out) && words.contains("--model reactors"), "{words}");
+        let list = under(&["list", "--format", "json"]).stdout;
+        let list = serde_json::from_slice::<serde_json::Value>(&list).unwrap();
+        for model in list.as_array().unwrap() {
+            let refused = model["refusal"].as_str().is_some_and(|words| words.contains(way_out));
+            assert_eq!(refused, model["name"] == "uring", "{model}");
+        }
+    }
+}

@@ -19,7 +19,7 @@ use servers::models::{AtOnce, MODELS, model};
 macro_rules! every_model {
     ($tests:tt) => {
         every_model! { @ [iterative thread pool select select_wide select_sharded poll epoll_level
-                          epoll_edge epoll_oneshot reactors portable] $tests }
+                          epoll_edge epoll_oneshot reactors portable uring] $tests }
     };
     (@ [$($model:ident)*] $tests:tt) => {
         $(every_model! { @@ $model $tests })*

@@ -1,4 +1,4 @@
-//! Where a reactor keeps its sessions: numbered slots that are used again, each time by another name.
+//! Where a worker keeps its sessions: numbered slots that are used again, each time by another name.
 //!
 //! A slot stands for a socket. That of a client holds the session; that of a backend says whose it is,
 //! or was last: it stays when the session has gone, for the connection is kept for the next one.
@@ -41,26 +41,31 @@ pub(crate) struct Tied {
     pub(crate) watch: Watch,
 }
 
-enum Occupant {
-    Session(Tenant),
-    Link(Tied),
+enum Occupant<T, L> {
+    Session(T),
+    Link(L),
 }
 
-struct Slot {
+struct Slot<T, L> {
     generation: u32,
     deadline: Ticks,
-    occupant: Option<Occupant>,
+    occupant: Option<Occupant<T, L>>,
 }
 
-/// The sockets of one reactor.
-#[derive(Default)]
-pub(crate) struct Slots {
-    slots: Vec<Slot>,
+/// The sockets of one worker: `T` is what is known of a session, `L` of a connection to a backend.
+pub(crate) struct Slots<T = Tenant, L = Tied> {
+    slots: Vec<Slot<T, L>>,
     free: Vec<u32>,
     sessions: usize,
 }
 
-impl Slots {
+impl<T, L> Default for Slots<T, L> {
+    fn default() -> Self {
+        Self { slots: Vec::new(), free: Vec::new(), sessions: 0 }
+    }
+}
+
+impl<T, L> Slots<T, L> {
     /// The name that the next occupant will have. Slots are numbered well below `u32::MAX`.
     pub(crate) fn next(&mut self) -> Token {
         if self.free.is_empty() {
@@ -73,18 +78,18 @@ impl Slots {
     }
 
     /// A session moves in under the name that [`next`](Self::next) gave.
-    pub(crate) fn insert(&mut self, tenant: Tenant, deadline: Ticks) {
+    pub(crate) fn insert(&mut self, tenant: T, deadline: Ticks) {
         self.sessions += 1;
         let slot = self.occupy(Occupant::Session(tenant));
         slot.deadline = deadline;
     }
 
     /// A connection to a backend moves in under the name that [`next`](Self::next) gave.
-    pub(crate) fn tie(&mut self, tied: Tied) {
+    pub(crate) fn tie(&mut self, tied: L) {
         self.occupy(Occupant::Link(tied));
     }
 
-    fn occupy(&mut self, occupant: Occupant) -> &mut Slot {
+    fn occupy(&mut self, occupant: Occupant<T, L>) -> &mut Slot<T, L> {
         let Token { slot, .. } = self.next();
         self.free.pop();
         let slot = &mut self.slots[slot as usize];
@@ -93,7 +98,7 @@ impl Slots {
     }
 
     /// The session of that name, unless it has moved out.
-    pub(crate) fn of(&mut self, token: Token) -> Option<(&mut Tenant, &mut Ticks)> {
+    pub(crate) fn of(&mut self, token: Token) -> Option<(&mut T, &mut Ticks)> {
         let slot = self.slot(token)?;
         match slot.occupant.as_mut()? {
             Occupant::Session(tenant) => Some((tenant, &mut slot.deadline)),
@@ -102,19 +107,19 @@ impl Slots {
     }
 
     /// The connection to a backend of that name, unless it has moved out.
-    pub(crate) fn tied(&mut self, token: Token) -> Option<&mut Tied> {
+    pub(crate) fn tied(&mut self, token: Token) -> Option<&mut L> {
         match self.slot(token)?.occupant.as_mut()? {
             Occupant::Link(tied) => Some(tied),
             Occupant::Session(_) => None,
         }
     }
 
-    fn slot(&mut self, token: Token) -> Option<&mut Slot> {
+    fn slot(&mut self, token: Token) -> Option<&mut Slot<T, L>> {
         self.slots.get_mut(token.slot as usize).filter(|slot| slot.generation == token.generation)
     }
 
     /// Moves out; nobody has the name again. What comes back is the session, if it was one.
-    pub(crate) fn remove(&mut self, token: Token) -> Option<Tenant> {
+    pub(crate) fn remove(&mut self, token: Token) -> Option<T> {
         let slot = self.slot(token)?;
         let occupant = slot.occupant.take()?;
         slot.generation = slot.generation.wrapping_add(1);
@@ -139,6 +144,11 @@ impl Slots {
         self.named(|slot| matches!(slot.occupant, Some(Occupant::Session(_))))
     }
 
+    /// The names of all connections to backends.
+    pub(crate) fn links(&self) -> Vec<Token> {
+        self.named(|slot| matches!(slot.occupant, Some(Occupant::Link(_))))
+    }
+
     /// The names of the sessions whose deadline has passed.
     pub(crate) fn overdue(&self, now: Ticks) -> Vec<Token> {
         self.named(|slot| slot.deadline <= now)
@@ -149,7 +159,7 @@ impl Slots {
         self.slots.iter().map(|slot| slot.deadline).min().unwrap_or(Ticks::NEVER)
     }
 
-    fn named(&self, which: impl Fn(&Slot) -> bool) -> Vec<Token> {
+    fn named(&self, which: impl Fn(&Slot<T, L>) -> bool) -> Vec<Token> {
         let numbered = (0u32..).zip(&self.slots);
         numbered
             .filter(|(_, slot)| which(slot))
@@ -172,7 +182,7 @@ mod tests {
         Tenant { session: Box::new(session), watch: Watch::new(Interest::Read) }
     }
 
-    fn move_in(slots: &mut Slots, deadline: Ticks) -> Token {
+    fn move_in(slots: &mut Slots<Tenant, Tied>, deadline: Ticks) -> Token {
         let token = slots.next();
         slots.insert(tenant(), deadline);
         token
@@ -180,7 +190,7 @@ mod tests {
 
     #[test]
     fn the_name_of_who_has_moved_out_is_nobodys() {
-        let mut slots = Slots::default();
+        let mut slots = Slots::<Tenant, Tied>::default();
         let first = move_in(&mut slots, Ticks::NEVER);
         assert!(slots.remove(first).is_some());
         let second = move_in(&mut slots, Ticks::NEVER);
@@ -192,7 +202,7 @@ mod tests {
 
     #[test]
     fn the_overdue_are_those_whose_deadline_has_come() {
-        let mut slots = Slots::default();
+        let mut slots = Slots::<Tenant, Tied>::default();
         let (soon, later) = (Ticks::default(), Ticks::default().after(crate::control::TICK.into()));
         let hasty = move_in(&mut slots, soon);
         let patient = move_in(&mut slots, later);
@@ -205,11 +215,12 @@ mod tests {
 
     #[test]
     fn a_connection_to_a_backend_is_no_session() {
-        let mut slots = Slots::default();
+        let mut slots = Slots::<Tenant, Tied>::default();
         let session = move_in(&mut slots, Ticks::NEVER);
         let link = slots.next();
         slots.tie(Tied { to: session, watch: Watch::new(Interest::Read) });
         assert_eq!((slots.len(), slots.tokens()), (1, vec![session]));
+        assert_eq!(slots.links(), [link]);
         assert!(slots.of(link).is_none() && slots.tied(session).is_none());
         assert_eq!(slots.tied(link).map(|tied| tied.to), Some(session));
         assert!(slots.remove(link).is_none() && slots.tied(link).is_none());

@@ -16,16 +16,17 @@ mod select;
 mod select_sharded;
 mod select_wide;
 mod thread;
+mod uring;
 mod wide_set;
 
 use std::io;
 use std::panic::resume_unwind;
-use std::thread::ScopedJoinHandle;
+use std::thread::{Builder, ScopedJoinHandle, scope};
 
 use serde::Serialize;
 
 use crate::apps::App;
-use crate::control::Control;
+use crate::control::{Control, Phase};
 use crate::drive::poller::Trigger;
 use crate::keeper::Keeper;
 use crate::listener::Listener;
@@ -58,6 +59,17 @@ pub struct Model {
     pub serve: fn(&Site<'_>, Vec<Listener>) -> io::Result<()>,
 }
 
+impl Model {
+    /// Why it cannot be had on this host, and what to do about that; `None` when it can.
+    #[must_use]
+    pub fn refusal(&self) -> Option<String> {
+        match self.family {
+            Family::Completion => crate::drive::completion::refusal(),
+            Family::Blocking | Family::Readiness(_) => None,
+        }
+    }
+}
+
 /// What a worker does while nothing happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -66,6 +78,8 @@ pub enum Family {
     Blocking,
     /// It waits for any of many sockets to be ready.
     Readiness(TriggerName),
+    /// It waits until any of many reads, writes and accepts is done.
+    Completion,
 }
 
 /// The trigger of a readiness model.
@@ -159,6 +173,7 @@ pub const MODELS: &[Model] = &[
     epoll_oneshot::MODEL,
     reactors::MODEL,
     portable::MODEL,
+    uring::MODEL,
 ];
 
 /// The model of that name.
@@ -170,6 +185,36 @@ pub fn model(name: &str) -> Option<&'static Model> {
 /// The names of all models.
 pub fn names() -> impl Iterator<Item = &'static str> {
     MODELS.iter().map(|model| model.name)
+}
+
+/// Runs each worker in a thread of its own, the first one in this thread. If one cannot be had, the
+/// others are not to serve either.
+pub(crate) fn side_by_side<W: Send>(
+    site: &Site<'_>,
+    workers: Vec<W>,
+    run: fn(W) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut workers = workers.into_iter();
+    let first = workers.next();
+    scope(|scope| {
+        let mut others = Vec::new();
+        let started = workers.try_for_each(|worker| {
+            let other = Builder::new().spawn_scoped(scope, move || run(worker));
+            others.push(other.map_err(no_thread)?);
+            Ok(())
+        });
+        let served = started.and_then(|()| first.map_or(Ok(()), run));
+        if served.is_err() {
+            site.control.enter(Phase::Closing);
+        }
+        let others = join(others);
+        served.and(others)
+    })
+}
+
+fn no_thread(error: io::Error) -> io::Error {
+    let words = format!("no thread for a worker (ulimit -u, or fewer --workers): {error}");
+    io::Error::new(error.kind(), words)
 }
 
 /// Waits for all of them; says what the first one that failed said. A panic in one of them is a fault

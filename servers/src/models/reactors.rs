@@ -7,13 +7,11 @@
 //!   client by a hash of the addresses. Chance deals unevenly, and a client stays where it was dealt.
 
 use std::io;
-use std::thread::{self, Builder, ScopedJoinHandle};
 
-use crate::control::Phase;
 use crate::drive::reactor::{Reactor, Source};
 use crate::listener::Listener;
 use crate::models::{
-    AtOnce, Epoll, Family, Level, Listeners, Model, Site, TriggerName, Workers, join,
+    AtOnce, Epoll, Family, Level, Listeners, Model, Site, TriggerName, Workers, side_by_side,
 };
 
 pub(super) const MODEL: Model = Model {
@@ -32,34 +30,5 @@ fn serve(site: &Site<'_>, listeners: Vec<Listener>) -> io::Result<()> {
         .iter()
         .map(|own| Reactor::<Epoll<Level>>::new(site, Source::Listener(own)))
         .collect::<io::Result<Vec<_>>>()?;
-    let mut reactors = reactors.into_iter();
-    let first = reactors.next();
-    thread::scope(|scope| {
-        let mut others = Vec::new();
-        let started = reactors.try_for_each(|reactor| {
-            let other = Builder::new().spawn_scoped(scope, || reactor.run());
-            others.push(other.map_err(no_thread)?);
-            Ok(())
-        });
-        let served = started.and_then(|()| first.map_or(Ok(()), Reactor::run));
-        finish(site, served, others)
-    })
-}
-
-fn no_thread(error: io::Error) -> io::Error {
-    let words = format!("no thread for a worker (ulimit -u, or fewer --workers): {error}");
-    io::Error::new(error.kind(), words)
-}
-
-/// Waits for the other workers; if this one could not serve, they are not to either.
-fn finish(
-    site: &Site<'_>,
-    served: io::Result<()>,
-    others: Vec<ScopedJoinHandle<'_, io::Result<()>>>,
-) -> io::Result<()> {
-    if served.is_err() {
-        site.control.enter(Phase::Closing);
-    }
-    let others = join(others);
-    served.and(others)
+    side_by_side(site, reactors, Reactor::run)
 }

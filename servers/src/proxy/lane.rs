@@ -10,7 +10,7 @@ use wire::Buffer;
 
 use crate::connection::Flow;
 use crate::pipes::Pipe;
-use crate::session::receive;
+use crate::session::{Calls, receive};
 use crate::worker::Worker;
 
 /// The most octets that one splice moves: what a pipe holds.
@@ -19,6 +19,9 @@ const SPLICE_MAX: usize = 64 << 10;
 /// A way of carrying octets from one socket to another. It is filled, then emptied, then filled again;
 /// what it holds in between belongs to the worker, and goes back when it is empty.
 pub trait Lane: Default + Send {
+    /// Who may make the calls: anyone where there is [memory](Self::spare) to move octets into.
+    const CALLS: Calls = Calls::Anyone;
+
     /// Whether nothing is on its way.
     fn is_empty(&self) -> bool;
 
@@ -125,6 +128,8 @@ pub struct Splicing {
 }
 
 impl Lane for Splicing {
+    const CALLS: Calls = Calls::Itself;
+
     fn is_empty(&self) -> bool {
         self.octets == 0
     }

@@ -128,13 +128,18 @@ impl Link {
         self.stream.shutdown(std::net::Shutdown::Write)
     }
 
-    /// Whether it is as a link must be that waits for a request: open, and silent.
+    /// Whether it is as a link must be that waits for a request.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-        let looked = net::recv(&self.stream, &mut [0; 1], flags);
-        matches!(looked.map_err(|errno| calm(errno.into())), Err(Ok(_)))
+        is_quiet(self.as_fd())
     }
+}
+
+/// Whether a connection is open, and silent.
+pub(crate) fn is_quiet(socket: BorrowedFd<'_>) -> bool {
+    let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+    let looked = net::recv(socket, &mut [0; 1], flags);
+    matches!(looked.map_err(|errno| calm(errno.into())), Err(Ok(_)))
 }
 
 fn new_socket(address: SocketAddr, worker: &Worker<'_>) -> io::Result<TcpStream> {

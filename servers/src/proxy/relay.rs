@@ -24,7 +24,7 @@ use super::link::Link;
 use super::site::ProxySite;
 use crate::connection::{Flow, Interest, Wait};
 use crate::control::Ticks;
-use crate::session::{End, Session, Wants};
+use crate::session::{Calls, End, Session, Wants};
 use crate::worker::Worker;
 
 /// How far one direction has come.
@@ -195,6 +195,10 @@ impl<L: Lane> Session for Relay<L> {
             Err(error) => return self.calling.broken(end, error),
         }
         Ok(Flow::More)
+    }
+
+    fn calls(&self) -> Calls {
+        L::CALLS
     }
 
     fn is_full_duplex(&self) -> bool {

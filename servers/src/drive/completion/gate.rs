@@ -1,0 +1,76 @@
+//! How clients come in: a request that brings one after the other, until there is no room for the
+//! next.
+
+use std::io;
+
+use nix::errno::Errno;
+
+use super::client::Client;
+use super::ring::{Ask, Done, Name, Ring, What};
+use super::uring::descriptor;
+use super::{Gate, LISTENER, Proactor};
+use crate::listener::{Blocking, Refusal};
+use std::net::TcpStream;
+
+/// The most clients that are still taken on when the server stops.
+const ACCEPTS_MAX: usize = 64;
+
+impl<R: Ring> Proactor<'_, R> {
+    /// A client has come, or the request for clients has ended.
+    pub(super) fn accepted(&mut self, done: Done) {
+        self.worker.counters.accepts.count();
+        let mut room = true;
+        match done.result {
+            Ok(fd) => self.admit(descriptor(fd).into()),
+            Err(errno @ (Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM)) => {
+                room = false;
+                self.no_room(&errno.into());
+            }
+            Err(_) => {}
+        }
+        match self.gate {
+            _ if done.goes_on => {}
+            Gate::Open if room => self.open_gate(),
+            Gate::Open => self.gate = Gate::Paused,
+            Gate::Closing => self.close_gate(),
+            Gate::Paused | Gate::Closed => {}
+        }
+    }
+
+    pub(super) fn no_room(&self, error: &io::Error) {
+        self.worker.counters.accepts_without_room.count();
+        self.worker.control.complain("cannot accept for now", error);
+    }
+
+    fn admit(&mut self, stream: TcpStream) {
+        self.worker.counters.accepted.count();
+        let session = self.app.open(stream, &mut self.worker);
+        let deadline = session.deadline(&self.worker);
+        let token = self.slots.next();
+        self.slots.insert(Client::new(session), deadline);
+        self.advance(token);
+    }
+
+    pub(super) fn open_gate(&mut self) {
+        self.gate = Gate::Open;
+        // SAFETY: the listener outlives the ring.
+        unsafe {
+            let name = Name { what: What::Accept, token: LISTENER };
+            self.ring.ask(name, Ask::Accept(self.listener.socket()));
+        }
+    }
+
+    /// Takes on who has come until now, and nobody later.
+    fn close_gate(&mut self) {
+        self.gate = Gate::Closed;
+        for _ in 0..ACCEPTS_MAX {
+            self.worker.counters.accepts.count();
+            match self.listener.accept(Blocking::No) {
+                Ok(stream) => self.admit(stream),
+                Err(Refusal::Gone) => {}
+                Err(Refusal::Nobody) => return,
+                Err(Refusal::NoRoom(error)) => return self.no_room(&error),
+            }
+        }
+    }
+}
