@@ -192,6 +192,23 @@ fn a_skip_takes_its_cells_out_and_keeps_the_reason() {
 }
 
 #[test]
+fn a_model_that_this_host_has_not_is_left_out_with_the_reason() {
+    let mut models = models();
+    models[0].refusal = Some("no rings here".into());
+    let name = models[0].name.clone();
+    let experiment = source(SOUND).unwrap().experiment;
+    let expansion = matrix::expand(&experiment, &models, &Condition::default());
+    assert!(!expansion.skipped.is_empty());
+    assert!(expansion.cells.iter().all(|cell| cell.model != name));
+    let told = |(cell, why): &(_, String)| model_of(cell) == name && why == "no rings here";
+    assert!(expansion.skipped.iter().all(told));
+}
+
+fn model_of(cell: &bench_harness::experiment::Cell) -> &str {
+    &cell.model
+}
+
+#[test]
 fn a_filter_keeps_what_it_names() {
     let mut filter = Condition::default();
     filter.add("model=slow,fast").unwrap();

@@ -20,7 +20,7 @@ use crate::replicas::command::Balance;
 use crate::replicas::control::Control;
 use crate::tables::Tables;
 
-/// Echo and HTTP servers in twelve I/O models that differ only in how they wait for sockets.
+/// Echo and HTTP servers in thirteen I/O models that differ only in how they wait for sockets.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES)]
 pub struct Cli {

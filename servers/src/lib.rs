@@ -1,4 +1,4 @@
-//! One server in twelve I/O models that differ in how they wait for sockets, and in nothing else.
+//! One server in thirteen I/O models that differ in how they wait for sockets, and in nothing else.
 //!
 //! | module         | what lives there                                                        |
 //! |----------------|-------------------------------------------------------------------------|

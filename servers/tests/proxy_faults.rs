@@ -186,7 +186,7 @@ fn without_a_descriptor_for_a_backend_it_says_503_and_goes_on() {
         let mut statuses = Vec::new();
         for _ in 0..24 {
             let mut stream = proxy.connect();
-            stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+            stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
             stream.write_all(GET).unwrap();
             let head = read_head(&mut stream);
             statuses.push(head.get(9..12).unwrap_or("none").to_owned());

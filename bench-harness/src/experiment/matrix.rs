@@ -27,12 +27,18 @@ pub fn expand(experiment: &Experiment, offered: &[Model], filter: &Condition) ->
         cells.extend(more);
     }
     for cell in distinct(cells) {
-        match experiment.skip.iter().find(|skip| skip.condition.holds(&cell)) {
-            Some(skip) => expansion.skipped.push((cell, skip.because.clone())),
+        let skip = experiment.skip.iter().find(|skip| skip.condition.holds(&cell));
+        match skip.map(|skip| skip.because.clone()).or_else(|| refusal(&cell, offered)) {
+            Some(because) => expansion.skipped.push((cell, because)),
             None => expansion.cells.push(cell),
         }
     }
     expansion
+}
+
+/// Why this host does not have the model of a cell.
+fn refusal(cell: &Cell, offered: &[Model]) -> Option<String> {
+    offered.iter().find(|model| model.name == cell.model)?.refusal.clone()
 }
 
 /// The same cells in the same order, each of them once.

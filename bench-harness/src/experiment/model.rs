@@ -29,6 +29,9 @@ pub struct Model {
     /// How many descriptor tables it has when nobody says, each with a copy of it.
     #[serde(default = "one")]
     pub tables: u32,
+    /// Why this host does not have it, if it has not.
+    #[serde(default)]
+    pub refusal: Option<String>,
 }
 
 fn one() -> u32 {

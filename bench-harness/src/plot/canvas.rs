@@ -161,6 +161,7 @@ fn corners(shape: Shape, (x, y): Place) -> Vec<Place> {
         Shape::Up => around(&[(0.0, -5.5), (5.0, 3.5), (-5.0, 3.5)]),
         Shape::Down => around(&[(0.0, 5.5), (5.0, -3.5), (-5.0, -3.5)]),
         Shape::Left => around(&[(-5.5, 0.0), (3.5, -5.0), (3.5, 5.0)]),
+        Shape::Right => around(&[(5.5, 0.0), (-3.5, -5.0), (-3.5, 5.0)]),
         Shape::Diamond | Shape::Circle => {
             around(&[(0.0, -5.5), (5.5, 0.0), (0.0, 5.5), (-5.5, 0.0)])
         }

@@ -11,10 +11,10 @@ const REGULAR: &[u8] = include_bytes!("../../assets/DejaVuSans.subset.ttf");
 const BOLD: &[u8] = include_bytes!("../../assets/DejaVuSans-Bold.subset.ttf");
 
 /// How many models can be told apart in a figure.
-pub(super) const LOOKS: usize = 12;
+pub(super) const LOOKS: usize = 14;
 
 /// Colours after Paul Tol's "muted" scheme, which people with any of the common colour vision
-/// deficiencies can tell apart, and two more of his. Marks differ as well, so that colour is never the
+/// deficiencies can tell apart, and four more. Marks differ as well, so that colour is never the
 /// only sign.
 const COLOURS: [RGBColor; LOOKS] = [
     RGBColor(0x33, 0x22, 0x88),
@@ -29,6 +29,8 @@ const COLOURS: [RGBColor; LOOKS] = [
     RGBColor(0x55, 0x55, 0x55),
     RGBColor(0xee, 0x77, 0x33),
     RGBColor(0x00, 0x77, 0xbb),
+    RGBColor(0xc0, 0x30, 0x30),
+    RGBColor(0x22, 0x55, 0x55),
 ];
 
 /// Text.
@@ -60,10 +62,18 @@ pub(super) enum Shape {
     Diamond,
     Down,
     Left,
+    Right,
 }
 
-const SHAPES: [Shape; 6] =
-    [Shape::Circle, Shape::Square, Shape::Up, Shape::Diamond, Shape::Down, Shape::Left];
+const SHAPES: [Shape; 7] = [
+    Shape::Circle,
+    Shape::Square,
+    Shape::Up,
+    Shape::Diamond,
+    Shape::Down,
+    Shape::Left,
+    Shape::Right,
+];
 
 /// How one model looks in every figure.
 #[derive(Clone, Copy, Debug)]
@@ -95,8 +105,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_of_twelve_models_look_alike() {
-        let looks: Vec<_> = (0..12).map(look).collect();
+    fn no_two_models_look_alike() {
+        let looks: Vec<_> = (0..LOOKS).map(look).collect();
         for (n, one) in looks.iter().enumerate() {
             assert!(looks.iter().skip(n + 1).all(|other| other.colour != one.colour));
             let alike = |other: &&Look| (other.shape, other.dashed) == (one.shape, one.dashed);

@@ -1,8 +1,10 @@
 //! The socket: it knows whose each frame is.
 //!
 //! At the start all frames are in the fill ring. One that comes out of the rx ring is ours until it goes
-//! back there, or into the tx ring; from there it comes back by the completion ring. The fill ring has
-//! a place for each frame there is, so giving one back never fails.
+//! back there, or into the tx ring; from there it comes back by the completion ring. Giving one back
+//! never fails: the fill ring has two places for each frame there is. One would not do, for the kernel
+//! says late which places it has read: a frame may be back here while its old place still counts as
+//! taken.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -16,6 +18,8 @@ use crate::stop::GLANCE;
 
 /// Places of the rx and the tx ring.
 const RING: u32 = 2_048;
+/// Places of the fill ring.
+const FILL: u32 = 2 * FRAMES;
 
 /// How frames get from the driver into our memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,13 +65,13 @@ impl Socket {
         let registration = umem.registration().ok_or(io::ErrorKind::OutOfMemory)?;
         let fd = descriptor.as_fd();
         set_option(fd, libc::XDP_UMEM_REG, &registration)?;
-        set_option(fd, libc::XDP_UMEM_FILL_RING, &FRAMES)?;
+        set_option(fd, libc::XDP_UMEM_FILL_RING, &FILL)?;
         set_option(fd, libc::XDP_UMEM_COMPLETION_RING, &RING)?;
         set_option(fd, libc::XDP_RX_RING, &RING)?;
         set_option(fd, libc::XDP_TX_RING, &RING)?;
         let offsets: libc::xdp_mmap_offsets = option(fd, libc::XDP_MMAP_OFFSETS)?;
         let place = |page, offsets, size| Place { page, offsets, size };
-        let fill = place(libc::XDP_UMEM_PGOFF_FILL_RING as i64, offsets.fr, FRAMES);
+        let fill = place(libc::XDP_UMEM_PGOFF_FILL_RING as i64, offsets.fr, FILL);
         let completion = place(libc::XDP_UMEM_PGOFF_COMPLETION_RING as i64, offsets.cr, RING);
         let mut made = Self {
             fill: Producer::of(fd, fill)?,
@@ -79,7 +83,7 @@ impl Socket {
             calls: 0,
             unsent: 0,
         };
-        // All of them fit: the ring has as many places.
+        // All of them fit: the ring has more places.
         Umem::frames().for_each(|frame| made.give_back(frame));
         made.fill.publish();
         bind(made.descriptor.as_fd(), interface, queue, copying)?;
@@ -210,7 +214,7 @@ impl Socket {
 
     fn give_back(&mut self, address: u64) {
         let pushed = self.fill.push(Umem::begin(address));
-        debug_assert!(pushed.is_some(), "there is a place for each frame");
+        debug_assert!(pushed.is_some(), "there are places for each frame");
     }
 }
 
