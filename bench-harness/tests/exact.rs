@@ -55,10 +55,13 @@ impl Drop for Server {
     }
 }
 
+/// In every model that this host has.
 fn everywhere(test: impl Fn(&str)) {
     for model in BINARIES.models().unwrap() {
-        println!("{}", model.name);
-        test(&model.name);
+        match model.refusal {
+            Some(why) => eprintln!("SKIPPED: {}: {why}", model.name),
+            None => test(&model.name),
+        }
     }
 }
 
