@@ -12,7 +12,10 @@
 use std::mem::size_of;
 
 use super::mix::{mix, mix_name, mix_pair};
-use super::{Choice, Method, NodeIndex, Nodes, Placement, Refused, Shape, Visit, succession};
+use super::{
+    Choice, Method, NodeIndex, Nodes, Placement, Refused, Rejected, Shape, Visit, one_by_one,
+    succession,
+};
 
 pub(super) const METHOD: Method = Method {
     name: "ketama",
@@ -48,6 +51,15 @@ impl Ketama {
         after.iter().chain(before)
     }
 
+    /// Gives a node its points, wherever they fall.
+    fn join(&mut self, node: &str, weight: u32) -> Result<NodeIndex, Refused> {
+        let index = self.nodes.add(node, weight)?;
+        let name = mix_name(node);
+        let copies = 0..POINTS * u64::from(weight);
+        self.points.extend(copies.map(|copy| Point { at: mix_pair(name, copy), node: index }));
+        Ok(index)
+    }
+
     /// Points that fall together (once in 10⁹ rings of 1,000 nodes) go by the name, so that the
     /// circle is the same in whatever order the nodes have come.
     fn sort(&mut self) {
@@ -58,12 +70,15 @@ impl Ketama {
 
 impl Placement for Ketama {
     fn add(&mut self, node: &str, weight: u32) -> Result<NodeIndex, Refused> {
-        let index = self.nodes.add(node, weight)?;
-        let name = mix_name(node);
-        let copies = 0..POINTS * u64::from(weight);
-        self.points.extend(copies.map(|copy| Point { at: mix_pair(name, copy), node: index }));
+        let index = self.join(node, weight)?;
         self.sort();
         Ok(index)
+    }
+
+    fn add_all(&mut self, nodes: &[(&str, u32)]) -> Result<(), Rejected> {
+        let joined = one_by_one(nodes, |node, weight| self.join(node, weight));
+        self.sort();
+        joined
     }
 
     fn remove(&mut self, node: &str) -> bool {

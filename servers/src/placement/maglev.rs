@@ -17,7 +17,10 @@
 use std::mem::size_of;
 
 use super::mix::{below, mix, mix_name, mix_pair};
-use super::{Choice, Method, NodeIndex, Nodes, Placement, Refused, Shape, Visit, succession};
+use super::{
+    Choice, Method, NodeIndex, Nodes, Placement, Refused, Rejected, Shape, Visit, one_by_one,
+    succession,
+};
 
 pub(super) const METHOD: Method = Method {
     name: "maglev",
@@ -79,6 +82,14 @@ impl Filler {
 }
 
 impl Maglev {
+    /// Takes a node in, which has no entries yet.
+    fn join(&mut self, node: &str, weight: u32) -> Result<NodeIndex, Refused> {
+        if self.free() == 0 {
+            return Err(Refused::Full { free: 0 });
+        }
+        self.nodes.add(node, weight)
+    }
+
     fn fill(&mut self) {
         let mut fillers = self.fillers();
         let heaviest = fillers.iter().map(|filler| filler.weight).max().unwrap_or(0);
@@ -112,12 +123,15 @@ impl Maglev {
 
 impl Placement for Maglev {
     fn add(&mut self, node: &str, weight: u32) -> Result<NodeIndex, Refused> {
-        if self.free() == 0 {
-            return Err(Refused::Full { free: 0 });
-        }
-        let index = self.nodes.add(node, weight)?;
+        let index = self.join(node, weight)?;
         self.fill();
         Ok(index)
+    }
+
+    fn add_all(&mut self, nodes: &[(&str, u32)]) -> Result<(), Rejected> {
+        let joined = one_by_one(nodes, |node, weight| self.join(node, weight));
+        self.fill();
+        joined
     }
 
     fn remove(&mut self, node: &str) -> bool {

@@ -37,7 +37,7 @@ use std::fmt::Debug;
 use std::ops::ControlFlow;
 
 pub use bounded::Bound;
-pub use nodes::{NodeIndex, Nodes, Refused, WEIGHT_MAX};
+pub use nodes::{NodeIndex, Nodes, Refused, Rejected, WEIGHT_MAX};
 pub use probing::Probing;
 pub use ring::{Slots, Stand};
 
@@ -48,6 +48,15 @@ pub trait Placement: Debug + Duplicate + Send + Sync {
     /// # Errors
     /// When there is no room for it, when its name is taken, or its weight is out of range.
     fn add(&mut self, node: &str, weight: u32) -> Result<NodeIndex, Refused>;
+
+    /// Takes nodes in, with their weights, as [`add`](Self::add) does one after the other. A method
+    /// that goes over everything it has at each change does so only once here.
+    ///
+    /// # Errors
+    /// At the first that is refused: those before it are in, those after it are not.
+    fn add_all(&mut self, nodes: &[(&str, u32)]) -> Result<(), Rejected> {
+        one_by_one(nodes, |node, weight| self.add(node, weight))
+    }
 
     /// Lets a node go. False when there is none of that name.
     fn remove(&mut self, node: &str) -> bool;
@@ -83,6 +92,17 @@ pub trait Placement: Debug + Duplicate + Send + Sync {
         });
         order
     }
+}
+
+/// Takes nodes in by `add`, up to the first that it refuses.
+fn one_by_one(
+    nodes: &[(&str, u32)],
+    mut add: impl FnMut(&str, u32) -> Result<NodeIndex, Refused>,
+) -> Result<(), Rejected> {
+    for (place, &(node, weight)) in nodes.iter().enumerate() {
+        add(node, weight).map_err(|why| Rejected { place, why })?;
+    }
+    Ok(())
 }
 
 /// Sees nodes in the order of succession, and says whether to go on.

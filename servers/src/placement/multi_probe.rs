@@ -14,7 +14,9 @@
 use std::mem::size_of;
 
 use super::mix::{mix_name, mix_pair};
-use super::{Choice, Method, NodeIndex, Nodes, Placement, Refused, Shape, Visit};
+use super::{
+    Choice, Method, NodeIndex, Nodes, Placement, Refused, Rejected, Shape, Visit, one_by_one,
+};
 
 pub(super) const METHOD: Method = Method {
     name: "multi-probe",
@@ -42,6 +44,19 @@ pub(super) struct MultiProbe {
 }
 
 impl MultiProbe {
+    /// Gives a node its points, wherever they fall.
+    fn join(&mut self, node: &str, weight: u32) -> Result<NodeIndex, Refused> {
+        let index = self.nodes.add(node, weight)?;
+        let name = mix_name(node);
+        let copies = 0..u64::from(weight);
+        self.points.extend(copies.map(|copy| Point { at: mix_pair(name, copy), node: index }));
+        Ok(index)
+    }
+
+    fn sort(&mut self) {
+        self.points.sort_unstable_by_key(|point| (point.at, self.nodes.name(point.node)));
+    }
+
     /// The first point clockwise, and how far it is. There must be one.
     fn next(&self, probe: u64) -> (u64, NodeIndex) {
         let place = self.points.partition_point(|point| point.at < probe);
@@ -61,12 +76,15 @@ fn probes(key: u64) -> impl Iterator<Item = u64> {
 
 impl Placement for MultiProbe {
     fn add(&mut self, node: &str, weight: u32) -> Result<NodeIndex, Refused> {
-        let index = self.nodes.add(node, weight)?;
-        let name = mix_name(node);
-        let copies = 0..u64::from(weight);
-        self.points.extend(copies.map(|copy| Point { at: mix_pair(name, copy), node: index }));
-        self.points.sort_unstable_by_key(|point| (point.at, self.nodes.name(point.node)));
+        let index = self.join(node, weight)?;
+        self.sort();
         Ok(index)
+    }
+
+    fn add_all(&mut self, nodes: &[(&str, u32)]) -> Result<(), Rejected> {
+        let joined = one_by_one(nodes, |node, weight| self.join(node, weight));
+        self.sort();
+        joined
     }
 
     fn remove(&mut self, node: &str) -> bool {

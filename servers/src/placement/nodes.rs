@@ -49,6 +49,27 @@ impl fmt::Display for Refused {
 
 impl Error for Refused {}
 
+/// Which of several nodes is not taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    /// Its place among them, from 0 on.
+    pub place: usize,
+    /// Why.
+    pub why: Refused,
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "node {}: {}", self.place + 1, self.why)
+    }
+}
+
+impl Error for Rejected {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.why)
+    }
+}
+
 /// One node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Node {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use super::{METHODS, Method, NodeIndex, Placement, Refused, Shape, WEIGHT_MAX};
+use super::{METHODS, Method, NodeIndex, Placement, Refused, Rejected, Shape, WEIGHT_MAX};
 
 const KEYS: std::ops::RangeInclusive<u64> = 100_000..=109_999;
 
@@ -191,6 +191,37 @@ fn what_is_refused_changes_nothing() {
         assert!(!placement.remove("z"));
         let after: Vec<_> = KEYS.step_by(11).map(|key| placement.place(key)).collect();
         assert_eq!(before, after, "{}", method.name);
+    }
+}
+
+/// All at once, into a set that has nodes and a gap already, or each for itself.
+#[test]
+fn nodes_that_come_together_are_placed_as_if_they_came_one_by_one() {
+    for (method, mut one_by_one) in each(3) {
+        assert!(one_by_one.remove("b"));
+        let mut together = one_by_one.duplicate();
+        let more = [("d", 2), ("e", 1), ("f", 3)];
+        for (node, weight) in more {
+            one_by_one.add(node, weight).unwrap();
+        }
+        together.add_all(&more).unwrap();
+        assert_eq!(together.nodes(), one_by_one.nodes(), "{}", method.name);
+        for key in KEYS.step_by(7) {
+            assert_eq!(together.order(key), one_by_one.order(key), "{}", method.name);
+        }
+    }
+}
+
+#[test]
+fn of_several_nodes_those_before_the_one_that_is_refused_are_in() {
+    for (method, before) in each(4) {
+        let mut placement = (method.new)(&Shape::default());
+        let some = [("a", 1), ("b", 1), ("c", 1), ("d", 1), ("b", 1), ("e", 1)];
+        let rejected = Rejected { place: 4, why: Refused::Taken };
+        assert_eq!(placement.add_all(&some), Err(rejected), "{}", method.name);
+        for key in KEYS.step_by(11) {
+            assert_eq!(placement.order(key), before.order(key), "{}", method.name);
+        }
     }
 }
 

@@ -45,16 +45,23 @@ impl Study {
     /// Nodes `Server-1`, `Server-2`, … placed by a method.
     fn placed(&self, method: &Method, nodes: u32) -> anyhow::Result<Box<dyn Placement>> {
         let mut placement = (method.new)(&self.shape);
-        for number in 1..=nodes {
-            let added = placement.add(&name(number), 1);
-            added.with_context(|| format!("{} with {nodes} nodes", method.name))?;
-        }
+        let names = names(nodes);
+        let added = placement.add_all(&of_weight_one(&names));
+        added.with_context(|| format!("{} with {nodes} nodes", method.name))?;
         Ok(placement)
     }
 }
 
 fn name(number: u32) -> String {
     format!("Server-{number}")
+}
+
+fn names(count: u32) -> Vec<String> {
+    (1..=count).map(name).collect()
+}
+
+fn of_weight_one(names: &[String]) -> Vec<(&str, u32)> {
+    names.iter().map(|name| (name.as_str(), 1)).collect()
 }
 
 /// The node of each key, in their order. Where loads count, each key that was placed is one.

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::{BackendSpec, Candidates, Client, Policy, Refused};
-use crate::placement::{Placement, Shape, method};
+use crate::placement::{Placement, Rejected, Shape, method};
 
 /// Backends, placed by a method of consistent hashing under their addresses. So the place of a
 /// client depends on who is in the set, and not on their order, nor on when they came.
@@ -15,10 +15,11 @@ impl Succession {
     pub(super) fn new(name: &str, backends: &[BackendSpec]) -> Result<Self, Refused> {
         let method = method(name).ok_or_else(|| Refused(format!("there is no method {name}")))?;
         let mut placement = (method.new)(&Shape::default());
-        for backend in backends {
-            let added = placement.add(&backend.address.to_string(), backend.weight);
-            added.map_err(|refused| Refused(format!("{}: {refused}", backend.address)))?;
-        }
+        let names = backends.iter().map(|backend| backend.address.to_string()).collect::<Vec<_>>();
+        let weights = backends.iter().map(|backend| backend.weight);
+        let nodes = names.iter().map(String::as_str).zip(weights).collect::<Vec<_>>();
+        let refused = |one: Rejected| Refused(format!("{}: {}", names[one.place], one.why));
+        placement.add_all(&nodes).map_err(refused)?;
         Ok(Self(placement))
     }
 
