@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use bench_harness::balance::live::{Live, counts};
 use bench_harness::balance::row::{Cost, Move, Share, Slot, cell, methods, parse};
 use serde::de::DeserializeOwned;
 
@@ -55,7 +56,24 @@ fn a_try_leaves_tables_charts_and_a_report() {
     assert_eq!(costs.len(), 2 * methods(&shares).len());
     assert!(costs.iter().all(|cost| cost.lookup_median_ns > 0.0 && cost.octets > 0));
     assert_eq!(table::<Slot>(&run, "slots.csv").len(), 2 * 512);
+    balancers_have_answered(&table(&run, "live.csv"));
     figures_are_there(&run, &methods(&shares));
+    assert!(said.contains("Of 40,000 requests to balancers at work none failed"), "{said}");
+}
+
+/// Two rings, put to work with two and with three replicas: every request has come to one of these.
+fn balancers_have_answered(live: &[Live]) {
+    for method in ["ring-given", "ring-modified"] {
+        for nodes in [2, 3] {
+            let counts = counts(live, method, nodes);
+            assert_eq!(counts.len(), nodes as usize, "{method}");
+            assert_eq!(counts.iter().sum::<u64>(), 10_000, "{method}, {nodes}: {counts:?}");
+        }
+    }
+    // By chance alone it would be further off once in a million runs.
+    let exact = live.iter().find(|row| row.method == "ring-given" && row.nodes == 3).unwrap();
+    assert_eq!(exact.expected.map(f64::round), Some(8359.0));
+    assert!(exact.count.abs_diff(8359) < 5 * 37, "{exact:?}");
 }
 
 /// Among two and among three servers every key is counted once under every method.
@@ -84,8 +102,9 @@ fn moves_are_whole(moves: &[Move], methods: &[&str]) {
 fn figures_are_there(run: &Path, methods: &[&str]) {
     let page = fs::read_to_string(run.join("README.md")).unwrap();
     let counts = methods.iter().map(|method| format!("counts-{method}"));
+    let live = ["live-ring-given", "live-ring-modified"].map(String::from);
     let others = ["rings", "peak-to-average", "deviation", "average-load", "moved", "price"];
-    for name in counts.chain(others.map(String::from)) {
+    for name in counts.chain(live).chain(others.map(String::from)) {
         assert!(page.contains(&format!("plots/{name}.svg")), "{name}");
         let path = run.join("plots").join(&name);
         assert!(fs::read(path.with_extension("png")).unwrap().starts_with(b"\x89PNG"), "{name}");

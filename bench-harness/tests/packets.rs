@@ -69,15 +69,39 @@ fn a_try_leaves_rows_statements_charts_and_a_report() {
     let checks = rows(&run.join("checks.csv"));
     let broken = checks.iter().find(|row| row["verdict"] != "held");
     assert!(broken.is_none() && checks.len() > 20, "{broken:?}\n{words}");
-    for figure in ["rates-live", "rates-datagrams", "costs", "trips"] {
+    relayed(&run);
+    for (figure, label) in FIGURES {
         let figure = run.join("plots").join(figure);
-        assert!(fs::read_to_string(figure.with_extension("svg")).unwrap().contains("UDP recv"));
+        assert!(fs::read_to_string(figure.with_extension("svg")).unwrap().contains(label));
         assert!(fs::read(figure.with_extension("png")).unwrap().starts_with(b"\x89PNG"));
     }
     let page = fs::read_to_string(run.join("README.md")).unwrap();
     assert!(page.contains("was expected to take in at least 8.0 ×"), "{page}");
     let manifest = fs::read_to_string(run.join("manifest.toml")).unwrap();
     assert!(manifest.contains("status = \"complete\""), "{manifest}");
+}
+
+/// Every figure, and what some row of it is called.
+const FIGURES: [(&str, &str); 6] = [
+    ("rates-live", "UDP recv"),
+    ("rates-datagrams", "UDP recv"),
+    ("costs", "UDP recv"),
+    ("trips", "UDP recv"),
+    ("relay-small", "sockmap"),
+    ("relay-bulk", "sockmap"),
+];
+
+/// Every relay brought everything back as it was, and only sockmap never stops a sender.
+fn relayed(run: &Path) {
+    let relays = rows(&run.join("relays.csv"));
+    assert_eq!(relays.len(), 6);
+    for row in relays {
+        assert_eq!((row["outcome"].as_str(), row["errors"].as_str()), ("ok", "0"), "{row:?}");
+        assert!(row["exchanges"].parse::<u64>().unwrap() > 0, "{row:?}");
+    }
+    let stalls = rows(&run.join("stalls.csv"));
+    let stopped: Vec<_> = stalls.iter().map(|row| (&*row["way"], &*row["stopped"])).collect();
+    assert_eq!(stopped, [("copy", "true"), ("splice", "true"), ("sockmap", "false")]);
 }
 
 /// Each row was measured, says who was the limit, and has no more packets than there were.

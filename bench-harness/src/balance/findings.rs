@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::chi_square::ChiSquare;
+use super::live::{self, Live};
 use super::measure::Run;
 use super::published;
 use super::row::{Move, Share, Slot, cell, methods};
 use super::spread::{Origin, Spread, spreads};
-use crate::report::number::three;
+use crate::report::number::{grouped, three};
 
 /// Less often than this by chance alone, and it is taken for none.
 const LEVEL: f64 = 0.001;
@@ -88,6 +89,8 @@ pub struct Findings {
     pub rings: Vec<Anatomy>,
     /// The most nodes.
     pub most: u32,
+    /// Requests to balancers at work, and how many of them failed.
+    pub live: (u64, u64),
 }
 
 impl Findings {
@@ -99,11 +102,12 @@ impl Findings {
         let moved = |method: &&str| moved(&run.moves, method, most);
         let ring = |method: &&str| anatomy(&run.slots, method);
         Self {
-            spreads: spreads(&run.shares),
-            fits: fits(&run.shares),
+            spreads: spreads(&run.shares, &run.live),
+            fits: fits(&run.shares, &run.live),
             moved: names.iter().filter_map(moved).collect(),
             rings: names.iter().filter_map(ring).collect(),
             most,
+            live: live::totals(&run.live),
         }
     }
 
@@ -143,18 +147,32 @@ impl Findings {
         let (held, failed): (Vec<_>, Vec<_>) =
             self.fits.iter().filter(whole).partition(|fit| fit.holds());
         let least = held.iter().chain(&failed).map(|fit| fit.chance).reduce(f64::min)?;
-        let whose = if origin == Origin::Published { "the published counts" } else { "the counts" };
+        let whose = match origin {
+            Origin::Published => "the published counts of",
+            Origin::Live => "who answered in balancers at work by",
+            Origin::Counted | Origin::Exact => "the counts of",
+        };
         let names = |fits: &[&Fit]| {
             fits.iter().map(|fit| fit.method.as_str()).collect::<Vec<_>>().join(", ")
         };
         if failed.is_empty() {
             let (p, names) = (three(least), names(&held));
             return Some(format!(
-                "The exact shares explain {whose} of {names}: what is left is chance \
+                "The exact shares explain {whose} {names}: what is left is chance \
                  (chi-square, p ≥ {p})"
             ));
         }
-        Some(format!("The exact shares do not explain {whose} of {} (chi-square)", names(&failed)))
+        Some(format!("The exact shares do not explain {whose} {} (chi-square)", names(&failed)))
+    }
+
+    /// Whether balancers at work lost requests.
+    #[must_use]
+    pub fn lost(&self) -> Option<String> {
+        let (asked, failed) = self.live;
+        let failed = if failed == 0 { "none".into() } else { grouped(failed as f64) };
+        (asked > 0).then(|| {
+            format!("Of {} requests to balancers at work {failed} failed", grouped(asked as f64))
+        })
     }
 
     /// Who shares best, and who worst.
@@ -192,12 +210,14 @@ impl Findings {
     }
 }
 
-fn fits(shares: &[Share]) -> Vec<Fit> {
+fn fits(shares: &[Share], live: &[Live]) -> Vec<Fit> {
     let sizes: BTreeSet<_> = shares.iter().map(|share| share.nodes).collect();
     let mut all = Vec::new();
     for method in methods(shares) {
-        for origin in [Origin::Counted, Origin::Published] {
-            let test = |&nodes: &u32| Some((nodes, test(shares, method, origin, nodes)?));
+        for origin in [Origin::Counted, Origin::Live, Origin::Published] {
+            let counts = |nodes| counts((shares, live), method, origin, nodes);
+            let test =
+                |&nodes: &u32| Some((nodes, test(&cell(shares, method, nodes), &counts(nodes))?));
             let tests: Vec<_> = sizes.iter().filter_map(test).collect();
             let fit = |&(nodes, test): &(u32, _)| Fit::new(method, origin, Some(nodes), test);
             all.extend(tests.iter().map(fit));
@@ -208,19 +228,24 @@ fn fits(shares: &[Share]) -> Vec<Fit> {
     all
 }
 
-/// None where there are no counts, or nothing exact to compare them with.
-fn test(shares: &[Share], method: &str, origin: Origin, nodes: u32) -> Option<ChiSquare> {
-    let cell = cell(shares, method, nodes);
-    let counts = match origin {
+fn counts(rows: (&[Share], &[Live]), method: &str, origin: Origin, nodes: u32) -> Vec<u64> {
+    let (shares, live) = rows;
+    match origin {
         Origin::Published => published::counts(method, nodes),
-        Origin::Counted | Origin::Exact => cell.iter().map(|share| share.count).collect(),
-    };
+        Origin::Live => live::counts(live, method, nodes),
+        Origin::Counted | Origin::Exact => {
+            cell(shares, method, nodes).iter().map(|share| share.count).collect()
+        }
+    }
+}
+
+/// None where there are no counts, or nothing exact to compare them with.
+fn test(cell: &[&Share], counts: &[u64]) -> Option<ChiSquare> {
     let shares: Vec<_> =
         cell.iter().map(|s| Some(s.expected? / f64::from(s.keys))).collect::<Option<_>>()?;
     let total = counts.iter().sum::<u64>() as f64;
     let expected: Vec<_> = shares.iter().map(|share| share * total).collect();
-    (!counts.is_empty() && counts.len() == expected.len())
-        .then(|| ChiSquare::of(&counts, &expected))
+    (!counts.is_empty() && counts.len() == expected.len()).then(|| ChiSquare::of(counts, &expected))
 }
 
 fn moved(moves: &[Move], method: &str, nodes: u32) -> Option<Moved> {
@@ -270,8 +295,8 @@ mod tests {
     }
 
     fn findings(shares: &[Share]) -> Findings {
-        let (spreads, fits) = (spreads(shares), fits(shares));
-        Findings { spreads, fits, moved: vec![], rings: vec![], most: 2 }
+        let (spreads, fits) = (spreads(shares, &[]), fits(shares, &[]));
+        Findings { spreads, fits, moved: vec![], rings: vec![], most: 2, live: (0, 0) }
     }
 
     #[test]
@@ -294,6 +319,40 @@ mod tests {
             let words = findings.explained(origin).unwrap();
             assert!(words.starts_with("The exact shares do not explain"), "{words}");
         }
+    }
+
+    #[test]
+    fn requests_to_a_balancer_at_work_are_held_to_the_same_shares() {
+        let shares = rows([9500.0, 500.0], [9506, 494]);
+        let live = |n: u32, count| Live {
+            method: "ring-given".into(),
+            nodes: 2,
+            node: format!("Server-{n}"),
+            requests: 1_000,
+            count,
+            failed: 0,
+            expected: None,
+        };
+        let words = |counts: [u64; 2]| {
+            let live = [live(1, counts[0]), live(2, counts[1])];
+            let fits = fits(&shares, &live);
+            Findings { fits, ..findings(&shares) }.explained(Origin::Live).unwrap()
+        };
+        assert!(words([952, 48]).starts_with("The exact shares explain who answered"));
+        assert!(words([852, 148]).starts_with("The exact shares do not explain who answered"));
+        assert_eq!(findings(&shares).explained(Origin::Live), None);
+    }
+
+    #[test]
+    fn requests_that_failed_are_told() {
+        let words = |live| Findings { live, ..findings(&[]) }.lost();
+        assert_eq!(words((0, 0)), None);
+        assert!(
+            words((20_000, 0))
+                .unwrap()
+                .ends_with("20,000 requests to balancers at work none failed")
+        );
+        assert!(words((20_000, 3)).unwrap().ends_with("work 3 failed"));
     }
 
     #[test]

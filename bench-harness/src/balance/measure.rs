@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::live::{Live, Trial};
 use super::row::{Cost, Move, Share, Slot, parse};
 use crate::fault::usage;
 use crate::interrupt;
@@ -19,6 +20,7 @@ use crate::probe::date;
 use crate::probe::host::Host;
 use crate::probe::quiet::{DISTURBANCE, Interval};
 use crate::results::{file, fresh, write};
+use crate::waiting::measure::csv_of;
 
 /// The name of the experiment, and of its folder.
 pub const NAME: &str = "balance";
@@ -30,6 +32,12 @@ pub const MOVES: &str = "moves.csv";
 pub const COSTS: &str = "costs.csv";
 /// The slots of the rings.
 pub const SLOTS: &str = "slots.csv";
+
+/// Who answered whom, in a balancer at work.
+pub const LIVE: &str = "live.csv";
+
+/// Requests to one balancer at work, at most: as many as the published counts are of.
+const REQUESTS: u32 = 10_000;
 
 /// How long one table may take before it is taken for hung: a method that hashes every id by
 /// SHA-256 in a program that was not optimised takes a minute.
@@ -94,6 +102,8 @@ pub struct Run {
     pub costs: Vec<Cost>,
     /// The slots of the rings, with the most nodes.
     pub slots: Vec<Slot>,
+    /// Who answered whom, in a balancer at work.
+    pub live: Vec<Live>,
 }
 
 /// The methods on offer.
@@ -148,8 +158,9 @@ impl Run {
             pinning: Pinning::of_this_host()?,
             host,
         };
-        let (shares, moves, costs, slots) = (vec![], vec![], vec![], vec![]);
-        let run = Self { path, manifest, shares, moves, costs, slots };
+        let (shares, moves, costs) = (vec![], vec![], vec![]);
+        let (slots, live) = (vec![], vec![]);
+        let run = Self { path, manifest, shares, moves, costs, slots, live };
         run.keep()?;
         Ok(run)
     }
@@ -169,6 +180,7 @@ impl Run {
         if !rings.is_empty() {
             self.slots = self.table(binaries, "slots", &rings, &most.to_string())?;
         }
+        self.put_to_work(binaries, &rings)?;
         self.manifest.status = Status::Complete;
         self.manifest.finished = date::instant(SystemTime::now());
         self.keep()
@@ -198,6 +210,25 @@ impl Run {
         write(&self.path.join(show).with_extension("csv"), text.as_bytes())?;
         self.keep()?;
         parse(&text)
+    }
+
+    /// Asks balancers that go by these methods, and keeps the counts of each as soon as they are
+    /// there.
+    fn put_to_work(&mut self, binaries: &Binaries, methods: &[String]) -> Result<()> {
+        let Extent { fewest, most, keys, .. } = self.manifest.extent;
+        for method in methods {
+            eprintln!("requests to balancers of {fewest} to {most} replicas, {method}");
+            for nodes in fewest..=most {
+                let (pinning, requests) = (&self.manifest.pinning, keys.min(REQUESTS));
+                let rows = Trial { binaries, pinning, method, nodes, requests }.rows(&self.shares);
+                if interrupt::requested() {
+                    bail!("interrupted at a balancer; the rest is in {}", self.path.display());
+                }
+                self.live.extend(rows.with_context(|| format!("{nodes} replicas, {method}"))?);
+                write(&self.path.join(LIVE), &csv_of(&self.live)?)?;
+            }
+        }
+        Ok(())
     }
 
     fn keep(&self) -> Result<()> {

@@ -1,10 +1,12 @@
 //! How evenly each method of placing keys balances, and what moves when a node comes or goes:
-//! `servers place`, beside counts that others have published.
+//! `servers place`, beside counts that others have published, and those of requests to a balancer
+//! at work, `servers balance`.
 //!
 //! ```text
-//! measure ──▶ row ──┬── spread       how far counts are from even
-//!                   └── chi_square   whether they are what the exact shares say
-//! published ────────┘       │
+//! measure ─┬▶ row ──┬── spread       how far counts are from even
+//!          └▶ live ─┤
+//! published ────────┴── chi_square   whether they are what the exact shares say
+//!                           │
 //!                       findings ──▶ page, charts
 //! ```
 //!
@@ -13,6 +15,7 @@
 
 pub mod chi_square;
 pub mod findings;
+pub mod live;
 pub mod measure;
 pub mod page;
 pub mod published;

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::findings::{Findings, Fit};
-use super::measure::{COSTS, MOVES, Run, SHARES, SLOTS};
+use super::live::Live;
+use super::measure::{COSTS, LIVE, MOVES, Run, SHARES, SLOTS};
 use super::published;
 use super::spread::{Origin, Spread};
 use crate::plot::Drawn;
@@ -24,6 +25,7 @@ pub fn page(run: &Run, findings: &Findings, figures: &[Drawn]) -> String {
     text += &charts(figures);
     text += &spreads(run, findings);
     text += &fits(findings);
+    text += &live(run);
     text += &moves(findings);
     text += &costs(run);
     text + &method(run) + &host(run)
@@ -36,6 +38,8 @@ pub fn sentences(findings: &Findings) -> Vec<String> {
     let rest = [
         findings.explained(Origin::Published),
         findings.explained(Origin::Counted),
+        findings.explained(Origin::Live),
+        findings.lost(),
         findings.peak(),
         findings.needless(),
     ];
@@ -77,8 +81,12 @@ fn by_size(run: &Run, findings: &Findings, cell: impl Fn(&Spread) -> String) -> 
     markdown(&lines)
 }
 
-const ORIGINS: [(Origin, &str); 3] =
-    [(Origin::Exact, "exact"), (Origin::Counted, "counted here"), (Origin::Published, "published")];
+const ORIGINS: [(Origin, &str); 4] = [
+    (Origin::Exact, "exact"),
+    (Origin::Counted, "counted here"),
+    (Origin::Live, "balancer at work"),
+    (Origin::Published, "published"),
+];
 
 fn spreads(run: &Run, findings: &Findings) -> String {
     let peak = by_size(run, findings, |spread| format!("{:.3}", spread.peak_to_average));
@@ -92,10 +100,10 @@ fn spreads(run: &Run, findings: &Findings) -> String {
 
 fn fits(findings: &Findings) -> String {
     let line = |fit: &&Fit| {
-        let whose = if fit.origin == Origin::Published { "published" } else { "counted here" };
+        let whose = ORIGINS.iter().find(|(origin, _)| *origin == fit.origin);
         vec![
             fit.method.clone(),
-            whose.into(),
+            whose.map_or("", |(_, name)| name).into(),
             format!("{:.1}", fit.chi_square),
             fit.freedom.to_string(),
             format!("{:.3}", fit.chance),
@@ -108,6 +116,37 @@ fn fits(findings: &Findings) -> String {
     format!(
         "## Are the counts a sample of the exact shares?\n\nPearson's test, over all numbers of \
          servers. Each of these has keys of its own, so the sums are of independent parts.\n\n{}\n",
+        markdown(&lines)
+    )
+}
+
+/// Who answered: a line a method and number of replicas, with the replicas in their order.
+fn live(run: &Run) -> String {
+    let head = ["method", "replicas", "answered by each", "exact", "failed"];
+    let mut lines = vec![head.map(String::from).to_vec()];
+    for cell in
+        run.live.chunk_by(|one, other| (&one.method, one.nodes) == (&other.method, other.nodes))
+    {
+        let list = |value: fn(&Live) -> Option<f64>| {
+            let each = cell.iter().map(|row| value(row).map_or_else(|| "–".into(), grouped));
+            each.collect::<Vec<_>>().join(" / ")
+        };
+        lines.push(vec![
+            cell[0].method.clone(),
+            cell[0].nodes.to_string(),
+            list(|row| Some(row.count as f64)),
+            list(|row| row.expected),
+            cell[0].failed.to_string(),
+        ]);
+    }
+    if run.live.is_empty() {
+        return String::new();
+    }
+    format!(
+        "## A balancer at work\n\n`servers balance` with this method and so many replicas, each a \
+         process of its own, was asked {} times over connections that stay open; each reply says \
+         which replica it is from. The balancer draws the id of each request by itself.\n\n{}\n",
+        grouped(run.live[0].requests.into()),
         markdown(&lines)
     )
 }
@@ -162,7 +201,8 @@ fn method(run: &Run) -> String {
          [{SHARES}]({SHARES}) has a line a server, [{SPREADS}]({SPREADS}) a line a method and \
          number of servers, [{FITS}]({FITS}) a line a test, [{MOVES}]({MOVES}) a line a server \
          that came or went, [{COSTS}]({COSTS}) a line a method and number of servers, \
-         [{SLOTS}]({SLOTS}) a line a slot.\n\n",
+         [{SLOTS}]({SLOTS}) a line a slot, and [{LIVE}]({LIVE}) a line a replica of a balancer at \
+         work; of the last two there is nothing unless there are rings.\n\n",
         grouped(extent.keys.into()),
         extent.seed,
         extent.budget_ms,

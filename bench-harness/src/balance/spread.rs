@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::live::{self, Live};
 use super::published;
 use super::row::{Share, cell, methods};
 
@@ -11,6 +12,8 @@ use super::row::{Share, cell, methods};
 pub enum Origin {
     /// The keys of this run.
     Counted,
+    /// Requests to a balancer at work.
+    Live,
     /// Every id once: the method itself, without chance.
     Exact,
     /// What others have published.
@@ -60,7 +63,7 @@ impl Spread {
 
 /// Of each method, among each number of nodes, from each origin that has all loads.
 #[must_use]
-pub fn spreads(shares: &[Share]) -> Vec<Spread> {
+pub fn spreads(shares: &[Share], live: &[Live]) -> Vec<Spread> {
     let mut sizes: Vec<_> = shares.iter().map(|share| share.nodes).collect();
     sizes.sort_unstable();
     sizes.dedup();
@@ -70,14 +73,21 @@ pub fn spreads(shares: &[Share]) -> Vec<Spread> {
             let cell = cell(shares, method, nodes);
             let counted: Vec<_> = cell.iter().map(|share| share.count as f64).collect();
             let exact: Option<Vec<_>> = cell.iter().map(|share| share.expected).collect();
-            let published = published::counts(method, nodes);
-            let published: Vec<_> = published.into_iter().map(|count| count as f64).collect();
             all.extend(Spread::of(method, Origin::Counted, &counted));
+            all.extend(Spread::of(method, Origin::Live, &loads(live::counts(live, method, nodes))));
             all.extend(Spread::of(method, Origin::Exact, &exact.unwrap_or_default()));
-            all.extend(Spread::of(method, Origin::Published, &published));
+            all.extend(Spread::of(
+                method,
+                Origin::Published,
+                &loads(published::counts(method, nodes)),
+            ));
         }
     }
     all
+}
+
+fn loads(counts: Vec<u64>) -> Vec<f64> {
+    counts.into_iter().map(|count| count as f64).collect()
 }
 
 /// The standard deviation of the loads that chance alone would leave of a method that shares
@@ -100,7 +110,7 @@ mod tests {
     #[test]
     fn deviation_and_peak_are_those_of_all_nodes() {
         let rows = [share("Server-1", 9000, Some(9531.0)), share("Server-2", 1000, Some(469.0))];
-        let all = spreads(&rows);
+        let all = spreads(&rows, &[]);
         assert_eq!(all.len(), 3);
         let (counted, exact, published) = (&all[0], &all[1], &all[2]);
         assert_eq!((counted.average, counted.deviation), (5000.0, 4000.0));
@@ -113,7 +123,7 @@ mod tests {
     #[test]
     fn where_a_load_is_not_known_there_is_no_exact_spread() {
         let rows = [share("Server-1", 6000, Some(5000.0)), share("Server-2", 4000, None)];
-        assert!(spreads(&rows).iter().all(|spread| spread.origin != Origin::Exact));
+        assert!(spreads(&rows, &[]).iter().all(|spread| spread.origin != Origin::Exact));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::packets::run::{RATES, Run};
 use crate::packets::site::{Effort, Site};
 use crate::packets::trip::Trip;
 use crate::packets::way::{Generator, WAYS, Way};
-use crate::packets::{filtered, jobs, page, receive, relay, send_back};
+use crate::packets::{filtered, jobs, page, receive, relay, send_back, stalled};
 use crate::plot;
 use crate::report::number::{short, time};
 use crate::results::{file, write};
@@ -65,7 +65,7 @@ fn rows(effort: Effort) -> usize {
     let trips = WAYS.iter().filter(|way| way.echo.is_some()).count();
     let relays = relay::WAYS.len() * relay::LOADS.len();
     let each_pass = WAYS.len() * Generator::ALL.len() + trips + relays;
-    effort.passes as usize * each_pass + jobs::BALANCERS.len()
+    effort.passes as usize * each_pass + jobs::BALANCERS.len() + relay::WAYS.len()
 }
 
 /// A run that is being made.
@@ -126,6 +126,18 @@ impl Session {
             self.unless_interrupted()?;
             self.run.jobs.push(row);
             self.run.checks.extend(checks);
+            self.run.keep()?;
+        }
+        self.stalls()
+    }
+
+    /// How much relays take in vain; that is asked once, too.
+    fn stalls(&mut self) -> Result<()> {
+        for way in relay::WAYS {
+            say(&format!("relay, {way}: a receiver that does not read"));
+            let row = stalled::stalled(&self.site, way);
+            self.unless_interrupted()?;
+            self.run.stalls.push(row);
             self.run.keep()?;
         }
         Ok(())

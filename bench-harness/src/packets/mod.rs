@@ -6,9 +6,11 @@
 //!   ├─ send_back  a way of sending back ─────────────▶ trip ─┤
 //!   ├─ filtered   statements about the filter ───────▶ check ┼─▶ findings ──▶ page, charts
 //!   ├─ jobs       balancers of jobs ─────────────────▶ check ┤
-//!   └─ relay      ways of relaying TCP ──────────────────────┘
+//!   ├─ relay      ways of relaying TCP ────────▶ carried ────┤
+//!   └─ stalled    the same, to one who does not read ────────┘
 //! ```
 
+pub mod carried;
 pub mod check;
 pub mod cpu;
 pub mod filtered;
@@ -22,6 +24,7 @@ pub mod run;
 pub mod send_back;
 pub mod site;
 pub mod stage;
+pub mod stalled;
 mod tables;
 pub mod trip;
 pub mod typical;

@@ -1,14 +1,13 @@
 //! The report of a run as a Markdown page.
 
 use super::check::{Check, Verdict};
-use super::findings;
 use super::rate::Outcome;
-use super::relay::Relay;
-use super::run::{CHECKS, JOBS, RATES, RELAYS, Run, TRIPS};
+use super::run::{CHECKS, JOBS, RATES, RELAYS, Run, STALLS, TRIPS};
+use super::stalled::of_stalls;
 use super::tables;
 use super::way::{Generator, WAYS};
+use super::{carried, findings};
 use crate::plot::Drawn;
-use crate::report::number::{octets, three};
 use crate::results::file;
 
 /// How to read the tables.
@@ -27,6 +26,7 @@ pub fn page(run: &Run, figures: &[Drawn]) -> String {
     text += &tables::checks(&run.checks);
     text += &tables::jobs(run);
     text += &tables::relays(&run.relays);
+    text += &tables::stalls(&run.stalls);
     text += &missing(run);
     text + READING + &host(run)
 }
@@ -43,7 +43,9 @@ pub fn statements(run: &Run) -> Vec<String> {
     all.extend(findings::expectations(&run.rates));
     all.extend(findings::of_trips(&run.trips).map(|words| words + "."));
     all.extend(of_checks(&run.checks));
-    all.extend(of_relays(&run.relays));
+    let relays = [carried::of_small(&run.relays), carried::of_bulk(&run.relays)];
+    let relays = relays.into_iter().chain([of_stalls(&run.stalls)]);
+    all.extend(relays.flatten().map(|words| words + "."));
     all
 }
 
@@ -55,22 +57,6 @@ fn of_checks(checks: &[Check]) -> Option<String> {
         if skipped > 0 { format!("; {skipped} could not be asked") } else { String::new() };
     (held + broken > 0)
         .then(|| format!("{held} of {} statements about correctness held{skipped}.", held + broken))
-}
-
-fn of_relays(rows: &[Relay]) -> Option<String> {
-    let small = |way| tables::relayed(rows, way, "small", |row| row.relay_us_each);
-    let bulk = |way| tables::relayed(rows, way, "bulk", |row| row.octets_per_s);
-    let words = |way: &'static str| {
-        let (each, rate) = (small(way)?.median, bulk(way)?.median);
-        Some(format!("{way} {} µs and {}/s", three(each), octets(rate)))
-    };
-    let all: Vec<_> = super::relay::WAYS.into_iter().filter_map(words).collect();
-    let (first, rest) = all.split_first()?;
-    let rest: String = rest.iter().map(|words| format!(", {words}")).collect();
-    Some(format!(
-        "A relay's CPU time for 64 octets to and fro, and how much it carries each way: \
-         {first}{rest}."
-    ))
 }
 
 fn list(sentences: &[String]) -> String {
@@ -102,6 +88,7 @@ fn missing(run: &Run) -> String {
     run.relays
         .iter()
         .for_each(|r| add(format!("relay, {}, {}", r.way, r.load), r.outcome, &r.reason));
+    run.stalls.iter().for_each(|s| add(format!("relay, {}, stalled", s.way), s.outcome, &s.reason));
     if reasons.is_empty() {
         return String::new();
     }
@@ -122,8 +109,8 @@ fn host(run: &Run) -> String {
     format!(
         "## Where and when\n\n{}; receivers on CPU {}, generators on CPU {}. {}; {}, revision {} \
          (changed: {}). {ways} ways of receiving. {quiet}\n\n```\n{}\n```\n\n[{RATES}]({RATES}), \
-         [{TRIPS}]({TRIPS}), [{CHECKS}]({CHECKS}), [{JOBS}]({JOBS}), [{RELAYS}]({RELAYS}) have all \
-         rows.\n",
+         [{TRIPS}]({TRIPS}), [{CHECKS}]({CHECKS}), [{JOBS}]({JOBS}), [{RELAYS}]({RELAYS}), \
+         [{STALLS}]({STALLS}) have all rows.\n",
         manifest.host.line(),
         cpus(&pinning.server),
         cpus(&pinning.client),

@@ -2,12 +2,14 @@
 //! by read(2) and write(2), by splice(2), or by a program in the kernel (sockmap).
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use loadgen::report::Summary;
 use serde::{Deserialize, Serialize};
 
+use super::cpu::Used;
 use super::rate::Outcome;
 use super::site::Site;
 use crate::experiment::App;
@@ -62,6 +64,9 @@ pub struct Relay {
     pub octets_per_s: f64,
     /// CPU time of the relay for one exchange, in microseconds.
     pub relay_us_each: f64,
+    /// CPU time of the whole host for one, in microseconds: with both ends, and with what the kernel
+    /// does in nobody's name.
+    pub host_us_each: f64,
 }
 
 /// What `servers run --help` says about ways of relaying: which of [`WAYS`] there are.
@@ -109,13 +114,26 @@ fn measure(site: &Site, way: &str, load: Load, blank: Relay) -> Result<Relay> {
     let (relay, address) = serve(site, server, &line)?;
     let plan = plan(load, site.effort.relay);
     let arguments = plan.arguments(address, relay.pid());
-    let text = Child::start(&site.loadgen, &arguments, client)?.finish(plan.patience())?;
+    let mut loadgen = Child::start(&site.loadgen, &arguments, client)?;
+    let cpus = busy_cpus(relay.pid(), &plan)?;
+    let text = loadgen.finish(plan.patience())?;
     drop((relay, backend));
-    row(&summary::read(&text)?, load, blank)
+    row(&summary::read(&text)?, cpus, load, blank)
+}
+
+/// How many CPUs of the host are busy in the middle of a measurement that has just begun.
+fn busy_cpus(relay: u32, plan: &LoadPlan) -> Result<f64> {
+    sleep(plan.warm_up + plan.measure / 4);
+    let (start, before) = (Instant::now(), Used::by(relay)?);
+    sleep(plan.measure / 2);
+    Ok(Used::by(relay)?.since(before).host / start.elapsed().as_secs_f64())
 }
 
 /// Starts a server and waits until it listens.
-fn serve(site: &Site, cpus: &[usize], line: &str) -> Result<(Child, SocketAddr)> {
+///
+/// # Errors
+/// When it does not come up.
+pub(super) fn serve(site: &Site, cpus: &[usize], line: &str) -> Result<(Child, SocketAddr)> {
     let all = format!("run --model {MODEL} {line} --listen 127.0.0.1:0");
     let arguments: Vec<_> = all.split_whitespace().map(ToOwned::to_owned).collect();
     let mut child = Child::start(&site.servers, &arguments, cpus)?;
@@ -145,7 +163,7 @@ fn plan(load: Load, measure: Duration) -> LoadPlan {
     }
 }
 
-fn row(summary: &Summary, load: Load, blank: Relay) -> Result<Relay> {
+fn row(summary: &Summary, cpus: f64, load: Load, blank: Relay) -> Result<Relay> {
     let exchanges = summary.requests.answered;
     let at = |percent: f64| {
         let found = summary.latency.percentiles.iter().find(|p| p.percent == percent);
@@ -161,6 +179,7 @@ fn row(summary: &Summary, load: Load, blank: Relay) -> Result<Relay> {
         p99_us: at(99.0),
         octets_per_s: summary.rate * load.size as f64,
         relay_us_each: cpu / exchanges.max(1) as f64,
+        host_us_each: 1e6 * cpus / summary.rate.max(f64::MIN_POSITIVE),
         ..blank
     })
 }

@@ -11,6 +11,7 @@ use super::findings;
 use super::jobs::Jobs;
 use super::rate::Rate;
 use super::relay::Relay;
+use super::stalled::Stalled;
 use super::trip::Trip;
 use crate::launch::pinning::Pinning;
 use crate::launch::process::Binaries;
@@ -31,6 +32,8 @@ pub const CHECKS: &str = "checks.csv";
 pub const JOBS: &str = "jobs.csv";
 /// A row a way of relaying, load and pass.
 pub const RELAYS: &str = "relays.csv";
+/// A row a way of relaying to a receiver that does not read.
+pub const STALLS: &str = "stalls.csv";
 
 /// A run.
 #[derive(Debug)]
@@ -49,6 +52,8 @@ pub struct Run {
     pub jobs: Vec<Jobs>,
     /// Octets relayed.
     pub relays: Vec<Relay>,
+    /// Octets taken in vain.
+    pub stalls: Vec<Stalled>,
 }
 
 impl Run {
@@ -69,8 +74,8 @@ impl Run {
         let place = (build, host, pinning.clone());
         let manifest = Manifest::begin(NAME, name, rows, &models, place);
         let (rates, trips, checks) = (Vec::new(), Vec::new(), Vec::new());
-        let (jobs, relays) = (Vec::new(), Vec::new());
-        let run = Self { path, manifest, rates, trips, checks, jobs, relays };
+        let (jobs, relays, stalls) = (Vec::new(), Vec::new(), Vec::new());
+        let run = Self { path, manifest, rates, trips, checks, jobs, relays, stalls };
         run.keep()?;
         Ok(run)
     }
@@ -85,6 +90,7 @@ impl Run {
         self.table(CHECKS, &self.checks)?;
         self.table(JOBS, &self.jobs)?;
         self.table(RELAYS, &self.relays)?;
+        self.table(STALLS, &self.stalls)?;
         let manifest = toml::to_string_pretty(&self.manifest)?;
         write(&self.path.join(file::MANIFEST), manifest.as_bytes())
     }
@@ -105,7 +111,8 @@ impl Run {
 
     /// How many rows there are; statements are not counted, since one trial makes several.
     fn rows(&self) -> usize {
-        self.rates.len() + self.trips.len() + self.jobs.len() + self.relays.len()
+        let relayed = self.relays.len() + self.stalls.len();
+        self.rates.len() + self.trips.len() + self.jobs.len() + relayed
     }
 
     /// Makes the folder for charts.

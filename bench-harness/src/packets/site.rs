@@ -56,9 +56,9 @@ impl Effort {
         passes: 1,
         rate: Duration::from_millis(250),
         trips: Duration::from_millis(150),
-        followed: 10_000,
+        followed: 4_000,
         flood: 500_000,
-        jobs: 10_000,
+        jobs: 5_000,
         relay: Duration::from_millis(300),
     };
 }

@@ -1,25 +1,16 @@
 //! The tables of the report.
 
+use super::carried::{Carried, carried};
 use super::check::Check;
 use super::findings;
 use super::rate::{Outcome, Rate};
-use super::relay::Relay;
+use super::relay::{LOADS, Relay};
 use super::run::Run;
+use super::stalled::Stalled;
 use super::typical::Typical;
 use super::way::Generator;
-use crate::report::number::{grouped, octets, short, three};
+use crate::report::number::{grouped, octets, short, three, time};
 use crate::report::table::{markdown, prose};
-
-/// The median over the passes of a way under a load.
-pub(super) fn relayed(
-    rows: &[Relay],
-    way: &str,
-    load: &str,
-    column: fn(&Relay) -> f64,
-) -> Option<Typical> {
-    let fits = |row: &&Relay| row.way == way && row.load == load && row.outcome == Outcome::Ok;
-    Typical::of(rows.iter().filter(fits).map(column))
-}
 
 fn table(title: &str, head: &[&str], lines: Vec<Vec<String>>) -> String {
     if lines.is_empty() {
@@ -113,23 +104,45 @@ pub(super) fn jobs(run: &Run) -> String {
 
 /// Relays, a line a load and way.
 pub(super) fn relays(rows: &[Relay]) -> String {
-    let mut lines = Vec::new();
-    for load in super::relay::LOADS {
-        for way in super::relay::WAYS {
-            let number = |column| relayed(rows, way, load.name, column).map(|t| t.median);
-            let Some(p50) = number(|row| row.p50_us) else { continue };
-            let rate = number(|row| row.octets_per_s).unwrap_or(0.0);
-            let each = number(|row| row.relay_us_each).unwrap_or(0.0);
-            let size = octets(load.size as f64);
-            lines.push(vec![
-                way.to_owned(),
-                size,
-                three(p50),
-                format!("{}/s", octets(rate)),
-                three(each),
-            ]);
-        }
-    }
-    let head = ["way", "message", "p50, µs", "carried each way", "relay, µs each"];
+    let line = |one: &Carried| {
+        vec![
+            one.way.to_owned(),
+            octets(one.load.size as f64),
+            three(one.p50_us.median),
+            one.rate(),
+            three(one.relay_us.median),
+            three(one.host_us.median),
+            per_gib(one),
+            one.errors.to_string(),
+        ]
+    };
+    let lines = LOADS.iter().flat_map(|load| carried(rows, *load)).map(|one| line(&one)).collect();
+    let head = [
+        "way",
+        "message",
+        "p50, µs",
+        "carried each way",
+        "relay, µs each",
+        "host, µs each",
+        "host, for a GiB",
+        "changed or lost",
+    ];
     table("Relays", &head, lines)
+}
+
+/// Where messages are large.
+fn per_gib(one: &Carried) -> String {
+    let [_, bulk] = LOADS;
+    if one.load == bulk { time(one.per_gib(one.host_us)) } else { "–".into() }
+}
+
+/// Relays to a receiver that does not read, a line a way.
+pub(super) fn stalls(rows: &[Stalled]) -> String {
+    let line = |row: &Stalled| {
+        let stopped = if row.stopped { "yes" } else { "no" };
+        vec![row.way.clone(), octets(row.taken as f64), stopped.to_owned()]
+    };
+    let made = rows.iter().filter(|row| row.outcome == Outcome::Ok);
+    let head = ["way", "taken from the sender", "sender stopped"];
+    table("A receiver that does not read", &head, made.map(line).collect())
 }

@@ -1,6 +1,7 @@
 //! How evenly methods of placing keys balance, what they move, and what they cost.
 
 mod counts;
+mod live;
 mod moved;
 mod price;
 mod ring;
@@ -38,6 +39,7 @@ fn figures(evidence: &Evidence<'_>) -> Vec<Figure> {
     let methods = || evidence.run.manifest.methods.iter();
     let mut all: Vec<_> = ring::build(evidence).into_iter().collect();
     all.extend(methods().filter_map(|method| counts::build(evidence, method)));
+    all.extend(methods().filter_map(|method| live::build(evidence, method)));
     all.extend(sizes::peak(evidence));
     all.extend(sizes::deviation(evidence));
     all.extend(sizes::average(evidence));

@@ -25,6 +25,7 @@ pub mod packets;
 mod pairs;
 mod payload;
 mod policies;
+mod relays;
 mod response_times;
 mod scale;
 mod spreads;

@@ -3,12 +3,12 @@
 use anyhow::Result;
 use plotters::style::RGBColor;
 
-use super::Drawn;
 use super::bars::{Bar, Bars, Part};
 use super::figure::{Body, Figure};
 use super::lines::Axis;
 use super::scale::Scale;
 use super::style::{look, register_fonts};
+use super::{Drawn, relays};
 use crate::packets::findings::{self, Sent, Taken, disturbed};
 use crate::packets::rate::{Limit, Rate};
 use crate::packets::run::Run;
@@ -20,7 +20,7 @@ use crate::report::number::{short, three, time};
 const KINDS: [(Kind, &str); 3] =
     [(Kind::Socket, "UDP socket"), (Kind::Xsk, "AF_XDP socket"), (Kind::Hook, "XDP program")];
 
-/// Draws a figure of rates for each generator, one of costs and one of round trips.
+/// Draws a figure of rates for each generator, one of costs, one of round trips, and two of relays.
 ///
 /// # Errors
 /// When a file can't be written.
@@ -28,7 +28,9 @@ pub fn draw(run: &Run) -> Result<Vec<Drawn>> {
     register_fonts()?;
     let folder = run.plots()?;
     let rates = [Generator::Live, Generator::Datagrams].map(|generator| rates(run, generator));
-    let figures = rates.into_iter().chain([costs(run), trips(run)]);
+    let relays = [relays::small, relays::bulk]
+        .map(|draw| draw(&run.relays, loopback(run), notes(run, relays::NOTE)));
+    let figures = rates.into_iter().chain([costs(run), trips(run)]).chain(relays);
     figures.flatten().map(|figure| figure.write(&folder)).collect()
 }
 
@@ -158,9 +160,17 @@ fn nanoseconds(ns: f64) -> String {
 }
 
 fn conditions(run: &Run) -> String {
+    format!("veth pair between two namespaces; {}", place_and_day(run))
+}
+
+fn loopback(run: &Run) -> String {
+    format!("loopback; {}", place_and_day(run))
+}
+
+fn place_and_day(run: &Run) -> String {
     let manifest = &run.manifest;
     let day = manifest.started.split('T').next().unwrap_or_default();
-    format!("veth pair between two namespaces; {}; {day}", manifest.host.line())
+    format!("{}; {day}", manifest.host.line())
 }
 
 fn notes(run: &Run, words: &str) -> Vec<String> {

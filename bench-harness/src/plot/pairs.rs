@@ -1,5 +1,4 @@
-//! Two bars a row, one below the other, on a logarithmic axis: what was expected and what was
-//! found.
+//! Two bars a row, one below the other: such as what was expected and what was found.
 
 use anyhow::Result;
 use plotters::prelude::{DrawingBackend, RGBColor};

@@ -45,13 +45,15 @@ pub(super) struct Floor {
 }
 
 impl Floor {
-    pub(super) fn of(site: &Site, balancer: Balancer) -> Result<Self> {
+    /// A balancer with nobody around it yet, in which `queue` jobs may wait.
+    pub(super) fn of(site: &Site, balancer: Balancer, queue: u64) -> Result<Self> {
         let stage = site.star(SERVERS.end)?;
         let address = format!("{}:{PORT}", stage.host(BALANCER)?.address);
-        let line = match balancer.kind {
-            Kind::User => format!("{} --listen {address} --room {ROOM}", balancer.line),
-            Kind::Xdp => format!("{} --interface eth0 --port {PORT}", balancer.line),
+        let place = match balancer.kind {
+            Kind::User => format!("--listen {address} --room {ROOM}"),
+            Kind::Xdp => format!("--interface eth0 --port {PORT}"),
         };
+        let line = format!("{} --queue {queue} {place}", balancer.line);
         let pass = match balancer.kind {
             Kind::User => None,
             Kind::Xdp => Some(pass(&stage)?),

@@ -85,9 +85,10 @@ fn failed(balancer: Balancer, error: &anyhow::Error) -> Jobs {
     Jobs { balancer: name, outcome: Outcome::Failed, reason, ..Jobs::default() }
 }
 
-/// Jobs without work, at a pace that leaves the queue room.
+/// Jobs without work, and room for all of them to wait: where servers have no CPU for a while, the
+/// queue is as long as that while, and a short one would be full without the balancer's doing.
 fn load(site: &Site, balancer: Balancer, checks: &mut Checks<'_>) -> Result<Jobs> {
-    let floor = Floor::of(site, balancer)?;
+    let floor = Floor::of(site, balancer, site.effort.jobs)?;
     let servers = floor.servers()?;
     let (asked, seconds) = floor.ask(site.effort.jobs)?;
     let account = floor.close(servers, asked, seconds)?;
@@ -99,7 +100,7 @@ fn load(site: &Site, balancer: Balancer, checks: &mut Checks<'_>) -> Result<Jobs
 
 /// More jobs than may wait, while nobody works; then servers come.
 fn overload(site: &Site, balancer: Balancer, checks: &mut Checks<'_>) -> Result<()> {
-    let floor = Floor::of(site, balancer)?;
+    let floor = Floor::of(site, balancer, QUEUE)?;
     let (asked, seconds) = floor.ask(QUEUE + BEYOND)?;
     let servers = floor.servers()?;
     let account = floor.close(servers, asked, seconds)?;

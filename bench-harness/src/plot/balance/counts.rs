@@ -2,7 +2,7 @@
 
 use super::Evidence;
 use crate::balance::published;
-use crate::balance::row::{Share, cell};
+use crate::balance::row::cell;
 use crate::plot::figure::{Body, Figure};
 use crate::plot::groups::{Column, Group, Groups, Place};
 use crate::plot::lines::Axis;
@@ -11,19 +11,12 @@ use crate::plot::style::{SYSTEM, USER};
 use crate::report::number::grouped;
 
 pub(super) fn build(evidence: &Evidence<'_>, method: &str) -> Option<Figure> {
-    let groups = groups(evidence, method);
-    let bars = || groups.iter().flat_map(|group| &group.columns);
-    let (there, exact) = (
-        bars().filter(|column| column.place != Place::Empty).count() > rows(evidence, method),
-        bars().any(|column| column.stroke.is_some()),
-    );
-    let high = bars().filter_map(|column| match column.place {
-        Place::Bar(value) => Some(value),
-        Place::Word(_) | Place::Empty => None,
-    });
-    let y = Axis::round("keys", Scale::from_zero(high), grouped);
-    let mut legend = vec![("counted here".to_owned(), USER)];
-    legend.extend(there.then(|| ("as published".to_owned(), SYSTEM)));
+    let counted = |nodes| {
+        let cell = cell(&evidence.run.shares, method, nodes);
+        cell.into_iter().map(|share| (share.count, share.expected)).collect()
+    };
+    let groups = groups(evidence, method, counted);
+    let notes = has_published(&groups).then(|| evidence.source()).into_iter().collect();
     Some(Figure {
         name: format!("counts-{method}"),
         finding: finding(evidence, method)?,
@@ -32,23 +25,38 @@ pub(super) fn build(evidence: &Evidence<'_>, method: &str) -> Option<Figure> {
             among(evidence),
             evidence.keys()
         )],
-        notes: there.then(|| evidence.source()).into_iter().collect(),
-        body: Body::Groups(Groups {
-            title: "server / number of servers".into(),
-            y,
-            legend,
-            stroke: exact.then(|| "exact: every id once".into()),
-            groups,
-        }),
+        notes,
+        body: body(groups, "counted here", "keys"),
     })
 }
 
-fn rows(evidence: &Evidence<'_>, method: &str) -> usize {
-    evidence.run.shares.iter().filter(|share| share.method == method).count()
+/// The groups as bars: what the first bar of each is, and what is counted.
+pub(super) fn body(groups: Vec<Group>, first: &str, unit: &str) -> Body {
+    let bars = || groups.iter().flat_map(|group| &group.columns);
+    let exact = bars().any(|column| column.stroke.is_some());
+    let high = bars().filter_map(|column| match column.place {
+        Place::Bar(value) => Some(value),
+        Place::Word(_) | Place::Empty => None,
+    });
+    let y = Axis::round(unit, Scale::from_zero(high), grouped);
+    let mut legend = vec![(first.to_owned(), USER)];
+    legend.extend(has_published(&groups).then(|| ("as published".to_owned(), SYSTEM)));
+    Body::Groups(Groups {
+        title: "server / number of servers".into(),
+        y,
+        legend,
+        stroke: exact.then(|| "exact: every id once".into()),
+        groups,
+    })
+}
+
+/// Whether any second bar is there.
+pub(super) fn has_published(groups: &[Group]) -> bool {
+    groups.iter().filter_map(|group| group.columns.get(1)).any(|bar| bar.place != Place::Empty)
 }
 
 /// `2, 3, 4, 5 and 6`.
-fn among(evidence: &Evidence<'_>) -> String {
+pub(super) fn among(evidence: &Evidence<'_>) -> String {
     let mut sizes: Vec<_> = evidence.sizes().map(|size| size.to_string()).collect();
     let last = sizes.pop().unwrap_or_default();
     if sizes.is_empty() { last } else { format!("{} and {last}", sizes.join(", ")) }
@@ -63,27 +71,34 @@ fn finding(evidence: &Evidence<'_>, method: &str) -> Option<String> {
     Some(format!("{method}: the busiest of {most} servers has {peak:.3} times the average load"))
 }
 
-/// A group a server, and an empty one between two numbers of servers.
-fn groups(evidence: &Evidence<'_>, method: &str) -> Vec<Group> {
+/// A group a server, and an empty one between two numbers of servers. `counted` says what the
+/// servers got among so many, and what is exact.
+pub(super) fn groups(
+    evidence: &Evidence<'_>,
+    method: &str,
+    counted: impl Fn(u32) -> Vec<(u64, Option<f64>)>,
+) -> Vec<Group> {
     let mut all: Vec<Group> = Vec::new();
     for nodes in evidence.sizes() {
-        let shares = cell(&evidence.run.shares, method, nodes);
-        let published = published::counts(method, nodes);
-        if !all.is_empty() && !shares.is_empty() {
+        let (counts, published) = (counted(nodes), published::counts(method, nodes));
+        if !all.is_empty() && !counts.is_empty() {
             all.push(Group { label: String::new(), columns: Vec::new() });
         }
-        let number = |(n, share): (usize, &&Share)| group(n, share, published.get(n));
-        all.extend(shares.iter().enumerate().map(number));
+        let number = |(n, counted)| group((n, nodes), counted, published.get(n));
+        all.extend(counts.into_iter().enumerate().map(number));
     }
     all
 }
 
-fn group(n: usize, share: &Share, published: Option<&u64>) -> Group {
+fn group(
+    (n, nodes): (usize, u32),
+    (count, exact): (u64, Option<f64>),
+    published: Option<&u64>,
+) -> Group {
     let bar = |count: &u64| Place::Bar(*count as f64);
-    let place = published.map_or(Place::Empty, bar);
     let columns = vec![
-        Column { place: bar(&share.count), stroke: share.expected },
-        Column { place, stroke: published.and(share.expected) },
+        Column { place: bar(&count), stroke: exact },
+        Column { place: published.map_or(Place::Empty, bar), stroke: published.and(exact) },
     ];
-    Group { label: format!("{}/{}", n + 1, share.nodes), columns }
+    Group { label: format!("{}/{nodes}", n + 1), columns }
 }
