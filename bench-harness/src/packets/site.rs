@@ -54,11 +54,11 @@ impl Effort {
     /// A try.
     pub const QUICK: Self = Self {
         passes: 1,
-        rate: Duration::from_millis(250),
+        rate: Duration::from_millis(200),
         trips: Duration::from_millis(150),
-        followed: 4_000,
+        followed: 2_000,
         flood: 500_000,
-        jobs: 5_000,
+        jobs: 3_000,
         relay: Duration::from_millis(300),
     };
 }
