@@ -12,9 +12,9 @@ use std::fs;
 use std::io::Write;
 use std::process::Command;
 
-use process::{SERVERS, Server, eventually, expect};
+use process::{SERVERS, Server, eventually, expect, models};
 use serde_json::Value;
-use servers::models::{Family, MODELS, Model};
+use servers::models::{Family, Model};
 
 const ROUNDS: u64 = 500;
 /// The keeper's part: it ticks ten times a second, and each tick is a wake-up.
@@ -40,7 +40,7 @@ fn agree_with_strace_for_every_model() {
     if Command::new("strace").arg("-V").output().is_err() {
         return eprintln!("SKIPPED: strace is not installed");
     }
-    for model in MODELS {
+    for model in models() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("calls");
         // With -D the server is our child, and strace is beside it.

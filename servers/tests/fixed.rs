@@ -6,8 +6,7 @@ mod process;
 
 use std::io::Write;
 
-use process::{Server, expect};
-use servers::models::MODELS;
+use process::{Server, expect, models};
 
 const MESSAGE: &[u8] = b"Hi from client";
 const REPLY: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\nHello, world!\n";
@@ -27,7 +26,7 @@ fn converse(server: &Server) {
 
 #[test]
 fn every_model_answers_each_message_once_and_counts_it() {
-    for model in MODELS {
+    for model in models() {
         let mut server = Server::start(model.name, "fixed", &["--reply", REPLY]);
         (0..3).for_each(|_| converse(&server));
         let counters = server.stop();

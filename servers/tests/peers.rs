@@ -7,8 +7,8 @@ mod process;
 
 use std::process::Command;
 
-use process::Server;
-use servers::models::{AtOnce, MODELS, Model};
+use process::{Server, models};
+use servers::models::{AtOnce, Model};
 
 /// Whether `program` is there; says so if not.
 fn installed(program: &str) -> bool {
@@ -25,7 +25,7 @@ fn against_every_model(program: &str, arguments: fn(&str, &str) -> Vec<String>, 
     if !installed(program) {
         return;
     }
-    for model in MODELS {
+    for model in models() {
         let server = Server::start(model.name, "http", &[]);
         let url = format!("http://{}/", server.address);
         let output =

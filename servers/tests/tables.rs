@@ -12,9 +12,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use nix::sys::signal::Signal;
-use servers::models::{AtOnce, MODELS};
+use servers::models::AtOnce;
 
-use process::{SERVERS, Server, eventually, expect, read_to_close};
+use process::{SERVERS, Server, eventually, expect, models, read_to_close};
 
 const TABLES: usize = 8;
 const CLIENTS: usize = 1_000;
@@ -28,7 +28,7 @@ fn apart(app: &str, flags: &[&str]) -> Server {
 
 /// Every model that serves as many clients as there are descriptors.
 fn scalable() -> impl Iterator<Item = &'static str> {
-    MODELS.iter().filter(|model| model.at_once == AtOnce::Unlimited).map(|model| model.name)
+    models().filter(|model| model.at_once == AtOnce::Unlimited).map(|model| model.name)
 }
 
 fn crowd(server: &Server) -> Vec<TcpStream> {

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
+use servers::models::{MODELS, Model, model};
 use tempfile::TempDir;
 
 /// Longer than anything takes that works, on however busy a machine.
@@ -20,6 +21,17 @@ pub(crate) const LONG: Duration = Duration::from_secs(30);
 
 /// The binary under test.
 pub(crate) const SERVERS: &str = env!("CARGO_BIN_EXE_servers");
+
+/// The models that this host has. Those it has not are named, aloud.
+pub(crate) fn models() -> impl Iterator<Item = &'static Model> {
+    MODELS.iter().filter(|model| has(model.name))
+}
+
+/// Whether this host has that model; if not, it says so.
+pub(crate) fn has(name: &str) -> bool {
+    let refusal = model(name).and_then(Model::refusal);
+    refusal.inspect(|reason| eprintln!("SKIPPED {name}: {reason}")).is_none()
+}
 
 /// A running server, killed when dropped.
 pub(crate) struct Server {

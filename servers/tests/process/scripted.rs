@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use servers::models::MODELS;
-
-use super::{LONG, Server};
+use super::{LONG, Server, models};
 
 pub(crate) const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 pub(crate) const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -22,7 +20,7 @@ pub(crate) fn proxy(model: &str, backends: &[&str], flags: &[&str]) -> Server {
 }
 
 pub(crate) fn everywhere(test: impl Fn(&str)) {
-    for model in MODELS {
+    for model in models() {
         println!("{}", model.name);
         test(model.name);
     }
