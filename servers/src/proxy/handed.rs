@@ -1,7 +1,9 @@
 //! A relay inside the kernel: two connections, handed over to a program that sends on what comes in.
 //!
 //! User space accepts, connects, puts both sockets into a map (see [`packet::programs::verdict`]), and
-//! from then on waits for their ends. No octet passes through it, and no call is made for one.
+//! from then on waits for their ends. No octet passes through it. All the same it is woken for about
+//! every other message, since the kernel tells the reader of what it has taken already, and then looks
+//! in vain: that is what is left of a relay's own CPU time.
 //!
 //! Three things are its own to see to:
 //! - What lay in a socket before it was put in would wait there until more comes. Setting `SO_RCVLOWAT`
