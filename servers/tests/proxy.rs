@@ -87,12 +87,9 @@ fn an_answer_that_comes_before_the_request_is_over_is_passed_on() {
         let mut stream = proxy.connect();
         let head = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 8000000\r\n\r\n";
         stream.write_all(head).unwrap();
-        let mut writer = stream.try_clone().unwrap();
-        // The proxy closes at some time, and that is right.
-        let sender = thread::spawn(move || writer.write_all(&vec![b'x'; 8_000_000]).is_ok());
+        // Not more than the proxy drops after its answer: a reset could overtake that.
+        stream.write_all(&[b'x'; 100_000]).unwrap();
         assert_eq!(read_answer(&mut stream), (413, "no".into()));
-        drop(stream);
-        sender.join().unwrap();
     });
 }
 
