@@ -2,7 +2,7 @@
 //!
 //! It is written once. What a model adds is its [`Poller`]; the one thing about a poller that this
 //! loop must know is its [`Trigger`], and the places where that matters say so by name:
-//! in [`turn`], `ask` (who must be asked for again), `reads_max` (who must read to the
+//! in `turn`, `ask` (who must be asked for again), `reads_max` (who must read to the
 //! end) and `known` (who must remember).
 //!
 //! Nobody is starved: each turn of a connection has a budget, and so has each round of accepting.
