@@ -37,6 +37,17 @@ pub enum Interest {
 }
 
 impl Interest {
+    /// That in reading, writing, or both; `None` when it is neither.
+    #[must_use]
+    pub const fn of(read: bool, write: bool) -> Option<Self> {
+        match (read, write) {
+            (true, true) => Some(Self::Either),
+            (true, false) => Some(Self::Read),
+            (false, true) => Some(Self::Write),
+            (false, false) => None,
+        }
+    }
+
     /// Whether reading is wanted.
     #[must_use]
     pub const fn reads(self) -> bool {

@@ -111,8 +111,8 @@ impl<L: Lane> Session for Relay<L> {
             return Wants { client: None, upstream: Some(Interest::Write) };
         }
         Wants {
-            client: interest(self.up.wants_to_read(), !self.down.lane.is_empty()),
-            upstream: interest(self.down.wants_to_read(), !self.up.lane.is_empty()),
+            client: Interest::of(self.up.wants_to_read(), !self.down.lane.is_empty()),
+            upstream: Interest::of(self.down.wants_to_read(), !self.up.lane.is_empty()),
         }
     }
 
@@ -270,14 +270,5 @@ const fn other(end: End) -> End {
     match end {
         End::Client => End::Upstream,
         End::Upstream => End::Client,
-    }
-}
-
-fn interest(read: bool, write: bool) -> Option<Interest> {
-    match (read, write) {
-        (true, true) => Some(Interest::Either),
-        (true, false) => Some(Interest::Read),
-        (false, true) => Some(Interest::Write),
-        (false, false) => None,
     }
 }

@@ -176,8 +176,8 @@ impl Forward {
         let content = self.gateway.wants_content() && !self.attempt.deaf;
         let more = content && !sending && !self.client_ended;
         Wants {
-            client: interest(more, answering),
-            upstream: interest((content || !sending) && !answering, sending),
+            client: Interest::of(more, answering),
+            upstream: Interest::of((content || !sending) && !answering, sending),
         }
     }
 
@@ -194,15 +194,6 @@ impl Forward {
     fn backend_said(&mut self, count: usize) {
         self.attempt.ended |= count == 0;
         self.attempt.heard |= count > 0;
-    }
-}
-
-fn interest(read: bool, write: bool) -> Option<Interest> {
-    match (read, write) {
-        (true, true) => Some(Interest::Either),
-        (true, false) => Some(Interest::Read),
-        (false, true) => Some(Interest::Write),
-        (false, false) => None,
     }
 }
 
