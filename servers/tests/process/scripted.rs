@@ -1,6 +1,6 @@
 //! Backends that follow a script, a proxy before them, and a client's side of it.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -78,6 +78,7 @@ pub(crate) fn read_head(stream: &mut TcpStream) -> String {
     while !head.ends_with(b"\r\n\r\n") {
         match stream.read(&mut octet) {
             Ok(1) => head.push(octet[0]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             _ => return String::new(),
         }
     }

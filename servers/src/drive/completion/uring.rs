@@ -274,8 +274,18 @@ fn way_out(code: i32) -> &'static str {
 }
 
 /// Why there is no io_uring on this host; `None` when there is.
+///
+/// The trial has a thread of its own: for a while after a ring has gone, the kernel interrupts the
+/// thread that made it, and a read with a deadline (SO_RCVTIMEO) that is interrupted fails.
 #[must_use]
 pub fn refusal() -> Option<String> {
     let size = Size { requests: 1, answers: 2, buffers: 1, octets: 1 };
-    Uring::new(size).err().map(|error| error.to_string())
+    let trial = || Uring::new(size).err().map(|error| error.to_string());
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().spawn_scoped(scope, trial);
+        thread.map_or_else(
+            |error| Some(format!("no thread to try io_uring in: {error}")),
+            |thread| thread.join().unwrap_or_else(|_| Some("the trial has failed".into())),
+        )
+    })
 }
