@@ -33,6 +33,8 @@ pub(super) struct Bar {
     pub(super) parts: Vec<f64>,
     /// What stands behind the bar.
     pub(super) text: String,
+    /// The smallest and the largest of the lengths whose median it is.
+    pub(super) range: Option<(f64, f64)>,
     /// Whether the number is that of all clients.
     pub(super) full: bool,
 }
@@ -154,7 +156,12 @@ impl Bars {
             let colour = part.colour.mix(if bar.full { 1.0 } else { PALE });
             canvas.bar((from, y - half), (to, y + half), &colour)?;
         }
-        let (end, _) = frame.at(self.axis.scale.place(sum), 0.0);
+        let (low, high) = bar.range.unwrap_or((sum, sum));
+        let [from, to, end] =
+            [low, high, high.max(sum)].map(|x| frame.at(self.axis.scale.place(x), 0.0).0);
+        if to > from {
+            canvas.line(&[(from, y), (to, y)], Pen::fine(INK))?;
+        }
         canvas.text(&bar.label, (frame.left - GAP, y), Side::Right, Type::plain(TEXT, INK))?;
         canvas.text(&bar.text, (end + 8.0, y), Side::Left, Type::plain(TEXT, INK))
     }

@@ -4,9 +4,10 @@ use super::Evidence;
 use super::bars::{Bar, Bars, Part};
 use super::cpu::both;
 use super::figure::{Body, Figure};
-use super::finding::{connections, contrast, notes};
+use super::finding::{connections, contrast};
 use super::latency::{chosen, conditions};
 use super::lines::Axis;
+use super::notes::{Drawn, notes};
 use super::scale::Scale;
 use super::style::USER;
 use crate::report::number::{short, three, time, times};
@@ -29,7 +30,7 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
         subtitle: vec![conditions(evidence, count)],
         notes: bounds_note(&points)
             .into_iter()
-            .chain(notes(&evidence.doubts, &points, "Pale:"))
+            .chain(notes(&evidence.doubts, &points, Drawn::Bars))
             .collect(),
         body: Body::Bars(Bars {
             axis: Axis::round(title, scale, short),
@@ -57,6 +58,7 @@ fn bar(evidence: &Evidence<'_>, point: &Point<'_>) -> Option<Bar> {
         label: evidence.label(point),
         parts: vec![rate],
         text,
+        range: point.spread(|row| row.rate_per_s),
         full: point.outcome().full() && !point.disturbed(),
     })
 }
@@ -75,10 +77,7 @@ fn finding(evidence: &Evidence<'_>, points: &[&Point<'_>], count: u64) -> String
     } else if found.unbounded {
         format!("{app}: with a connection per request, the load generator is at its limit first")
     } else {
-        let percent = found.percent();
-        format!(
-            "{app}: with a connection per request, {} models lie within {percent:.0} %",
-            found.models
-        )
+        let (models, alike) = (found.models, found.alike());
+        format!("{app}: with a connection per request, {models} models {alike}")
     }
 }

@@ -3,9 +3,10 @@
 use super::Evidence;
 use super::bars::{Bar, Bars, Part};
 use super::figure::{Body, Figure};
-use super::finding::{connections, contrast_of, notes};
+use super::finding::{connections, contrast_of};
 use super::latency::{chosen, conditions};
 use super::lines::Axis;
+use super::notes::{Drawn, notes};
 use super::scale::Scale;
 use super::style::{SYSTEM, USER};
 use crate::record::Row;
@@ -25,7 +26,7 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
         name: evidence.name("cpu"),
         finding: finding(evidence, &points, count),
         subtitle: vec![conditions(evidence, count)],
-        notes: notes(&evidence.doubts, &points, "Pale:"),
+        notes: notes(&evidence.doubts, &points, Drawn::Bars),
         body: Body::Bars(Bars {
             axis: Axis::round("CPU time of the server for one request, µs", scale, three),
             parts: vec![
@@ -51,6 +52,7 @@ fn bar(evidence: &Evidence<'_>, point: &Point<'_>) -> Option<Bar> {
         label: evidence.label(point),
         parts: vec![user, system],
         text: format!("{} µs{calls}", three(user + system)),
+        range: point.spread(both),
         full: point.outcome().full() && !point.disturbed(),
     })
 }
@@ -74,10 +76,7 @@ fn finding(evidence: &Evidence<'_>, points: &[&Point<'_>], count: u64) -> String
             dear.0
         )
     } else {
-        let percent = found.percent();
-        format!(
-            "{app}: at {place}, the CPU time of {} models lies within {percent:.0} %",
-            found.models
-        )
+        let (models, alike) = (found.models, found.alike());
+        format!("{app}: at {place}, the CPU times of a request with {models} models {alike}")
     }
 }

@@ -4,11 +4,13 @@ use hdrhistogram::Histogram;
 
 use super::Evidence;
 use super::figure::{Body, Figure};
-use super::finding::{connections, notes, times_note};
+use super::finding::{connections, contrast_times};
 use super::latency::{chosen, conditions, histogram};
 use super::lines::Axis;
+use super::notes::{Drawn, notes, times_note};
 use super::scale::Scale;
 use super::spreads::{Spread, Spreads};
+use crate::record::Row;
 use crate::report::number::{time, times};
 use crate::stats::cell::{Point, representative};
 
@@ -33,7 +35,7 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
         subtitle: vec![conditions(evidence, count), "Height: share of requests.".into()],
         notes: times_note(&points)
             .into_iter()
-            .chain(notes(&evidence.doubts, &points, "Pale:"))
+            .chain(notes(&evidence.doubts, &points, Drawn::Shapes))
             .collect(),
         body: Body::Spreads(Spreads {
             axis: Axis::round("time from request to answer", scale, time),
@@ -82,30 +84,41 @@ fn smoothed(counts: &[f64]) -> Vec<f64> {
     (0..counts.len()).map(|n| around(n).iter().sum::<f64>() / around(n).len() as f64).collect()
 }
 
-/// Which model is the most even one: the least distance from the median to the 99th percentile.
+/// Which model is the most even one: the least way from the median to the 99th percentile.
 fn finding(
     evidence: &Evidence<'_>,
     known: &[(&Point<'_>, Histogram<u64>)],
     count: u64,
 ) -> Option<String> {
-    let spread = |h: &Histogram<u64>| quantile(h, 0.99) / quantile(h, 0.5).max(0.001);
-    let full = known.iter().filter(|(p, _)| p.outcome().full() && p.times_hold() && !p.disturbed());
-    let mut ranked: Vec<_> = full.map(|(point, h)| (spread(h), point.model)).collect();
-    ranked.sort_by(|(a, _), (b, _)| a.total_cmp(b));
     let (app, place) = (evidence.app, connections(count));
-    let (even, uneven) = (ranked.first(), ranked.last());
-    match (even, uneven) {
-        (Some(even), Some(uneven)) if uneven.0 >= 1.2 * even.0 => Some(format!(
-            "{app}: at {place}, the slowest 1 % take over {} the median with {}, over {} with {}",
-            times(even.0),
-            even.1,
-            times(uneven.0),
-            uneven.1
-        )),
-        (Some(even), Some(_)) => Some(format!(
-            "{app}: at {place}, the slowest 1 % take over {} the median, whatever the model",
-            times(even.0)
-        )),
-        _ => known.first().map(|_| format!("{app}: how latency is distributed at {place}")),
-    }
+    let points: Vec<_> = known.iter().map(|(point, _)| *point).collect();
+    let Some(found) = contrast_times(&points, tail) else {
+        return known.first().map(|_| format!("{app}: how latency is distributed at {place}"));
+    };
+    let shown = |model| known.iter().find(|(p, _)| p.model == model).map(|(_, h)| ratio(h));
+    let (even, uneven) = (found.least.0, found.most.0);
+    let (least, most) = (shown(even)?, shown(uneven)?);
+    Some(match found.clear() && most > least {
+        true => format!(
+            "{app}: at {place}, the slowest 1 % take over {} the median with {even}, over {} with \
+             {uneven}",
+            times(least),
+            times(most)
+        ),
+        false => format!(
+            "{app}: at {place}, the slowest 1 % take over {} the median, and which model it is makes no \
+             difference that trials can tell",
+            times(least.min(most))
+        ),
+    })
+}
+
+/// How far the tail reaches.
+fn ratio(histogram: &Histogram<u64>) -> f64 {
+    quantile(histogram, 0.99) / quantile(histogram, 0.5).max(0.001)
+}
+
+/// The same of one trial.
+fn tail(row: &Row) -> Option<f64> {
+    Some(row.latency_p99_us? / row.latency_p50_us?.max(0.001))
 }

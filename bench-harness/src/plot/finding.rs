@@ -1,20 +1,23 @@
 //! What a figure says, computed from its numbers; and what it must not say.
 //!
-//! Only models that served every client on an undisturbed host are compared. Models whose trials
-//! overlap are not ranked, and a ratio whose larger side was held down by the load generator is a
-//! lower bound.
+//! Only models that served every client on an undisturbed host are compared. They are ranked where
+//! their trials tell them apart: all of them together, and the two ends from each other. A ratio
+//! whose larger side was held down by the load generator is a lower bound.
 
-use std::collections::BTreeMap;
-
-use crate::record::{Outcome, Row};
-use crate::report::number::{grouped, short};
+use crate::record::Row;
+use crate::report::number::grouped;
 use crate::stats::cell::Point;
-use crate::stats::doubt::Doubts;
+use crate::stats::ranks::told_apart;
 
 /// Below this ratio the models are called alike, where several trials a point are apart.
 const ALIKE: f64 = 1.10;
 /// The same where there is one trial a point, and nothing to tell how far two of them lie apart.
 const ALIKE_ONCE: f64 = 1.25;
+/// The same of a percentile of times, which another trial may well find twice as high.
+const TIMES_ALIKE_ONCE: f64 = 2.0;
+
+/// Up to so many percent apart, models are said to be close; beyond that, not to be told apart.
+const CLOSE: f64 = 25.0;
 
 /// The two ends of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,10 +26,10 @@ pub(super) struct Contrast<'a> {
     pub(super) least: (&'a str, f64),
     /// How many models were compared.
     pub(super) models: usize,
-    /// Whether the trials of the two ends lie apart.
+    /// Whether the trials tell the models apart, and those of the two ends do not overlap.
     pub(super) apart: bool,
-    /// Whether there are several trials of each.
-    pub(super) repeated: bool,
+    /// Below this ratio they are called alike.
+    pub(super) alike_below: f64,
     /// Whether the larger side may be larger still.
     pub(super) at_least: bool,
     /// Whether the smaller side is a lower bound: a rate there says nothing about the order.
@@ -40,7 +43,7 @@ impl Contrast<'_> {
 
     /// Whether the two ends differ by more than this run can't tell apart.
     pub(super) fn clear(&self) -> bool {
-        self.apart && self.ratio() >= if self.repeated { ALIKE } else { ALIKE_ONCE }
+        self.apart && self.ratio() >= self.alike_below
     }
 
     /// Whether that holds of a rate, which the load generator may have held down on either side.
@@ -48,9 +51,14 @@ impl Contrast<'_> {
         self.clear() && !self.unbounded
     }
 
-    /// The difference in percent, for those that are alike.
-    pub(super) fn percent(&self) -> f64 {
-        (100.0 * (self.ratio() - 1.0)).ceil()
+    /// What to say of those that are alike: `lie within 7 %`, or that the trials scatter as widely.
+    pub(super) fn alike(&self) -> String {
+        let percent = (100.0 * (self.ratio() - 1.0)).ceil();
+        match percent < CLOSE {
+            true => format!("lie within {percent:.0} %"),
+            false if self.alike_below > ALIKE => "can't be ranked by one trial each".into(),
+            false => "can't be told apart: trials of one differ as much".into(),
+        }
     }
 }
 
@@ -68,7 +76,9 @@ pub(super) fn contrast_times<'a>(
     points: &[&Point<'a>],
     column: impl Fn(&Row) -> Option<f64>,
 ) -> Option<Contrast<'a>> {
-    contrast_of(points, |point| point.outcome().full() && point.times_hold(), column)
+    let found = contrast_of(points, |p| p.outcome().full() && p.times_hold(), column)?;
+    let alike_below = if found.alike_below > ALIKE { TIMES_ALIKE_ONCE } else { ALIKE };
+    Some(Contrast { alike_below, ..found })
 }
 
 /// The same, of those that are `worth` comparing.
@@ -94,14 +104,16 @@ pub(super) fn contrast_by<'a>(
         .collect();
     ranked.sort_by(|(a, _), (b, _)| a.total_cmp(b));
     let (&(low, least), &(high, most)) = (ranked.first()?, ranked.get(1..)?.last()?);
+    let groups: Vec<_> = ranked.iter().map(|(_, point)| point.values(&column)).collect();
+    let repeated = least.rows.len() > 1 && most.rows.len() > 1;
     let (_, top_of_least) = least.range(&column)?;
     let (bottom_of_most, _) = most.range(&column)?;
     Some(Contrast {
         most: (name(most), high),
         least: (name(least), low),
         models: ranked.len(),
-        apart: bottom_of_most > top_of_least,
-        repeated: least.rows.len() > 1 && most.rows.len() > 1,
+        apart: bottom_of_most > top_of_least && told_apart(&groups) != Some(false),
+        alike_below: if repeated { ALIKE } else { ALIKE_ONCE },
         at_least: most.client_limited(),
         unbounded: least.client_limited(),
     })
@@ -113,145 +125,11 @@ pub(super) fn connections(count: u64) -> String {
     format!("{} connection{plural}", grouped(count as f64))
 }
 
-/// The notes that every figure needs: what hollow marks mean, what is missing, how often was
-/// measured.
-pub(super) fn notes(doubts: &Doubts<'_>, points: &[&Point<'_>], hollow: &str) -> Vec<String> {
-    let mut notes = Vec::new();
-    let unserved = by_model(points, |point| shortfall(point));
-    if !unserved.is_empty() {
-        notes.push(format!("{hollow} not every client was served: {}.", listed(&unserved)));
-    }
-    let unsound = by_model(points, |point| unsound(point));
-    if !unsound.is_empty() {
-        notes.push(format!("{hollow} not ranked: {}.", listed(&unsound)));
-    }
-    let missing = by_model(points, |point| missing(point));
-    if !missing.is_empty() {
-        notes.push(format!(
-            "No number at so many connections: {}; trials.csv says why.",
-            listed(&missing)
-        ));
-    }
-    notes.extend(disturbance(points));
-    notes.extend(doubt(doubts, points));
-    notes.push(repeats(points));
-    notes
-}
-
-/// What the load generator says against some of the trials, and what against most.
-fn doubt(doubts: &Doubts<'_>, points: &[&Point<'_>]) -> Option<String> {
-    let rows = points.iter().flat_map(|point| &point.rows);
-    let mut names: Vec<_> = rows.flat_map(|row| doubts.reasons(row)).collect();
-    names.sort_unstable();
-    names.dedup();
-    let names = names.join(", ");
-    let words =
-        format!("Pierced marks, and ?: the load generator doubts the trial for its {names}.");
-    (!names.is_empty()).then_some(words)
-}
-
-/// Why times are not ranked, where the load generator does not stand by them.
-pub(super) fn times_note(points: &[&Point<'_>]) -> Option<String> {
-    let rows = || points.iter().flat_map(|point| &point.rows).filter(|row| row.outcome.full());
-    let (all, held) = (rows().count(), rows().filter(|row| row.times_hold()).count());
-    (held < all).then(|| {
-        let without = all - held;
-        format!(
-            "Times of {without} of {all} trials are not ranked: the load generator's CPU was used \
-             up, and they contain waits in it."
-        )
-    })
-}
-
-/// How arrows are to be read, where there are any.
-pub(super) fn arrow_note(points: &[&Point<'_>]) -> Option<String> {
-    let any = points.iter().any(|point| point.client_limited());
-    any.then(|| "Arrow: the load generator was at its limit; the model can do more.".into())
-}
-
-fn repeats(points: &[&Point<'_>]) -> String {
-    let counts = points.iter().map(|point| point.rows.len());
-    let strokes = "thin strokes reach from the smallest to the largest";
-    match (counts.clone().min().unwrap_or(0), counts.max().unwrap_or(0)) {
-        (_, 0 | 1) => "One trial a point: small differences mean nothing.".into(),
-        (low, high) if low == high => format!("Medians of {high} trials; {strokes}."),
-        (low, high) => format!("Medians of {low} to {high} trials; {strokes}."),
-    }
-}
-
-/// A warning that the numbers are not those of the models alone.
-fn disturbance(points: &[&Point<'_>]) -> Option<String> {
-    let rows = || points.iter().flat_map(|point| &point.rows);
-    let disturbed = rows().filter(|row| row.disturbed()).count();
-    (disturbed > 0).then(|| {
-        let all = rows().count();
-        format!("Faint: other programs used the host ({disturbed} of {all} trials); not ranked.")
-    })
-}
-
-fn shortfall(point: &Point<'_>) -> Option<String> {
-    let served = point.served()?;
-    match point.outcome() {
-        Outcome::Starved => Some(format!("serves {} at once", grouped(served as f64))),
-        Outcome::Refused => Some(format!(
-            "served {} of {} and turned the rest away",
-            grouped(served as f64),
-            grouped(point.connections as f64)
-        )),
-        Outcome::Unfair if served == point.connections => {
-            Some("some had no answer for half of the time".into())
-        }
-        Outcome::Unfair => Some(format!(
-            "{} of {} had an answer in time",
-            grouped(served as f64),
-            grouped(point.connections as f64)
-        )),
-        Outcome::Errors => Some("some requests failed".into()),
-        _ => None,
-    }
-}
-
-fn unsound(point: &Point<'_>) -> Option<String> {
-    let asked = point.rate_asked.map_or(0.0, |rate| rate as f64);
-    match point.outcome() {
-        Outcome::Overloaded => Some(format!("overloaded at {}/s", short(asked))),
-        Outcome::Invalid => Some("invalid".into()),
-        _ => None,
-    }
-}
-
-fn missing(point: &Point<'_>) -> Option<String> {
-    let failed = point.rate().is_none();
-    failed.then(|| grouped(point.connections as f64))
-}
-
-/// What is said of each model, each thing once.
-fn by_model<'a>(
-    points: &[&Point<'a>],
-    say: impl Fn(&Point<'a>) -> Option<String>,
-) -> BTreeMap<&'a str, Vec<String>> {
-    let mut said: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for point in points {
-        if let Some(words) = say(point) {
-            let of_model = said.entry(point.model).or_default();
-            if !of_model.contains(&words) {
-                of_model.push(words);
-            }
-        }
-    }
-    said
-}
-
-fn listed(said: &BTreeMap<&str, Vec<String>>) -> String {
-    let each = said.iter().map(|(model, words)| format!("{model} ({})", words.join(", ")));
-    each.collect::<Vec<_>>().join(", ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::experiment::App;
-    use crate::record::Limit;
+    use crate::record::{Limit, Outcome};
     use crate::stats::cell::points;
 
     fn row(model: &str, rate: f64, outcome: Outcome) -> Row {
@@ -290,6 +168,33 @@ mod tests {
     }
 
     #[test]
+    fn the_two_ends_of_many_that_are_alike_are_not_ranked() {
+        // Ends that lie apart by themselves, among models whose trials mix.
+        let trials = [
+            [1.0, 1.1, 1.2],
+            [1.0, 1.5, 1.9],
+            [1.3, 1.6, 1.1],
+            [1.8, 1.2, 1.0],
+            [1.1, 1.9, 1.4],
+            [1.7, 1.0, 1.5],
+            [1.3, 1.4, 1.45],
+        ];
+        let rows: Vec<_> = (0..7)
+            .flat_map(|n| {
+                trials[n].map(|rate| row(["a", "b", "c", "d", "e", "f", "g"][n], rate, Outcome::Ok))
+            })
+            .collect();
+        let of = |models: &[&str]| {
+            let rows: Vec<_> =
+                rows.iter().filter(|row| models.contains(&row.model.as_str())).cloned().collect();
+            let points = points(&rows, App::Echo, &[]);
+            contrast(&points.iter().collect::<Vec<_>>(), rate).unwrap().clear()
+        };
+        assert!(of(&["a", "g"]));
+        assert!(!of(&["a", "b", "c", "d", "e", "f", "g"]));
+    }
+
+    #[test]
     fn a_ratio_held_down_by_the_load_generator_is_a_lower_bound() {
         let limited = Row { limited_by: Some(Limit::Client), ..row("b", 40.0, Outcome::Ok) };
         let rows = [row("a", 10.0, Outcome::Ok), limited];
@@ -307,14 +212,12 @@ mod tests {
     }
 
     #[test]
-    fn the_disturbed_are_not_compared_and_said_to_be() {
+    fn the_disturbed_are_not_compared() {
         let disturbed = Row { host_others_cpus: Some(0.5), ..row("b", 40.0, Outcome::Ok) };
         let rows = [row("a", 10.0, Outcome::Ok), disturbed];
         let points = points(&rows, App::Echo, &[]);
         let all: Vec<_> = points.iter().collect();
         assert_eq!(contrast(&all, rate), None);
-        let said = "Faint: other programs used the host (1 of 2 trials); not ranked.";
-        assert!(notes(&Doubts::default(), &all, "Hollow:").iter().any(|note| note == said));
     }
 
     #[test]
@@ -322,17 +225,5 @@ mod tests {
         let rows = [row("a", 10.0, Outcome::Ok)];
         let points = points(&rows, App::Echo, &[]);
         assert_eq!(contrast(&points.iter().collect::<Vec<_>>(), rate), None);
-    }
-
-    #[test]
-    fn what_is_starved_or_missing_is_said_once() {
-        let mut failed = row("b", 0.0, Outcome::Failed);
-        failed.rate_per_s = None;
-        let starved = Row { served: Some(1), ..row("a", 1.0, Outcome::Starved) };
-        let rows = [starved.clone(), Row { connections: 100, ..starved }, failed];
-        let points = points(&rows, App::Echo, &[]);
-        let notes = notes(&Doubts::default(), &points.iter().collect::<Vec<_>>(), "Hollow:");
-        assert_eq!(notes[0], "Hollow: not every client was served: a (serves 1 at once).");
-        assert_eq!(notes[1], "No number at so many connections: b (9); trials.csv says why.");
     }
 }

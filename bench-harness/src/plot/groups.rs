@@ -2,7 +2,7 @@
 //! there is no bar, a word says why.
 
 use anyhow::Result;
-use plotters::prelude::{DrawingBackend, RGBColor};
+use plotters::prelude::{Color, DrawingBackend, RGBColor};
 
 use super::canvas::{Canvas, Pen, Side, Type};
 use super::figure::Frame;
@@ -13,6 +13,9 @@ const TEXT: f64 = 12.5;
 const LEFT: f64 = 62.0;
 const ABOVE: f64 = 58.0;
 const BELOW: f64 = 52.0;
+
+/// How pale the bar of a model is that did not serve everybody.
+const PALE: f64 = 0.35;
 
 /// How much of its share of the width a group fills.
 const FILL: f64 = 0.82;
@@ -34,6 +37,10 @@ pub(super) struct Column {
     pub(super) place: Place,
     /// A stroke across the bar at this value.
     pub(super) stroke: Option<f64>,
+    /// The smallest and the largest of the values whose median the bar shows.
+    pub(super) range: Option<(f64, f64)>,
+    /// Whether the number is that of all clients.
+    pub(super) full: bool,
 }
 
 /// The bars of one value of the horizontal axis, in the order of the legend.
@@ -117,13 +124,19 @@ impl Groups {
             match &column.place {
                 Place::Bar(value) => {
                     let (_, top) = frame.at(0.0, self.y.scale.place(*value));
-                    canvas.bar((from, top), (to, frame.bottom), colour)?;
+                    let colour = colour.mix(if column.full { 1.0 } else { PALE });
+                    canvas.bar((from, top), (to, frame.bottom), &colour)?;
                 }
                 Place::Word(word) => {
                     let foot = (f64::midpoint(from, to), frame.bottom - 5.0);
                     canvas.text_upwards(word, foot, Type::plain(TEXT - 1.5, *colour))?;
                 }
                 Place::Empty => {}
+            }
+            if let Some((low, high)) = column.range {
+                let (x, end) =
+                    (f64::midpoint(from, to), |value| frame.at(0.0, self.y.scale.place(value)).1);
+                canvas.line(&[(x, end(low)), (x, end(high))], Pen::fine(INK))?;
             }
             if let Some(value) = column.stroke {
                 let (_, y) = frame.at(0.0, self.y.scale.place(value));

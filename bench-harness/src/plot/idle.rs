@@ -4,8 +4,9 @@
 use super::Evidence;
 use super::cpu::both;
 use super::figure::{Body, Figure};
-use super::finding::{arrow_note, connections, notes};
+use super::finding::connections;
 use super::lines::{Axis, Lines};
+use super::notes::{Drawn, arrow_note, notes};
 use super::scale::Scale;
 use super::throughput::series;
 use crate::record::Row;
@@ -62,7 +63,7 @@ fn figure(
         name: evidence.name(name),
         finding: format!("{}: {}", evidence.app, finding(&changes, last_idle(&points))),
         subtitle: vec![format!("{} active; {}", connections(active), evidence.conditions())],
-        notes: is_rate.into_iter().chain(notes(&evidence.doubts, &points, "Hollow:")).collect(),
+        notes: is_rate.into_iter().chain(notes(&evidence.doubts, &points, Drawn::Dots)).collect(),
         body: Body::Lines(lines),
     })
 }

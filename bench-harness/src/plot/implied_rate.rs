@@ -3,8 +3,8 @@
 
 use super::Evidence;
 use super::figure::{Body, Figure};
-use super::finding::arrow_note;
 use super::lines::{Axis, Dot, Lines, Mark, Series};
+use super::notes::arrow_note;
 use super::scale::Scale;
 use super::style::LOOKS;
 use crate::experiment::published::{Published, implied_rate};

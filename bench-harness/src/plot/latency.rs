@@ -4,8 +4,9 @@ use hdrhistogram::Histogram;
 
 use super::Evidence;
 use super::figure::{Body, Figure};
-use super::finding::{connections, contrast_times, notes, times_note};
+use super::finding::{connections, contrast_times};
 use super::lines::{Axis, Dot, Lines, Mark, Series};
+use super::notes::{Drawn, notes, times_note};
 use super::scale::Scale;
 use crate::experiment::published::OpenLoop;
 use crate::report::number::{grouped, time};
@@ -54,7 +55,7 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
         subtitle: vec![conditions(evidence, count)],
         notes: times_note(&points)
             .into_iter()
-            .chain(notes(&evidence.doubts, &points, "Star:"))
+            .chain(notes(&evidence.doubts, &points, Drawn::Curves))
             .collect(),
         body: Body::Lines(lines),
     })
@@ -87,9 +88,6 @@ pub(super) fn histogram(evidence: &Evidence<'_>, point: &Point<'_>) -> Option<Hi
 /// What others have published about the same rate, under the look that comes after those of all
 /// models.
 fn published(evidence: &Evidence<'_>, points: &[&Point<'_>]) -> Vec<Series> {
-    let rate = points.first().and_then(|point| point.rate_asked);
-    let studies = evidence.run.source.experiment.published.iter();
-    let same = studies.flat_map(|study| &study.latency).filter(|found| Some(found.rate) == rate);
     let dot = |&(percent, ms): &(f64, f64)| Dot {
         x: 100.0 / (100.0 - percent),
         y: 1e3 * ms,
@@ -103,7 +101,41 @@ fn published(evidence: &Evidence<'_>, points: &[&Point<'_>]) -> Vec<Series> {
         dots: found.percentiles_ms.iter().map(dot).collect(),
         shadow: Vec::new(),
     };
-    same.map(line).collect()
+    of_others(evidence, points).map(line).collect()
+}
+
+fn of_others<'a>(
+    evidence: &Evidence<'a>,
+    points: &[&Point<'_>],
+) -> impl Iterator<Item = &'a OpenLoop> + use<'a> {
+    let rate = points.first().and_then(|point| point.rate_asked);
+    let studies = evidence.run.source.experiment.published.iter();
+    studies.flat_map(|study| &study.latency).filter(move |found| Some(found.rate) == rate)
+}
+
+/// The 99th percentiles of those who served everybody, beside a published one.
+fn beside(evidence: &Evidence<'_>, points: &[&Point<'_>]) -> Option<String> {
+    let other = of_others(evidence, points).next()?;
+    let (_, ms) = other.percentiles_ms.iter().find(|(percent, _)| *percent == 99.0)?;
+    let full = points.iter().filter(|point| point.outcome().full());
+    let own = full.filter_map(|point| Some(at_99(&histogram(evidence, point)?)));
+    let own: Vec<_> = own.collect();
+    let (low, high) =
+        (own.iter().copied().reduce(f64::min)?, own.iter().copied().reduce(f64::max)?);
+    Some(format!(
+        "{}: 99 % of {} requests a second take at most {} to {} with {} models, {} as published with {}",
+        evidence.app,
+        grouped(other.rate as f64),
+        time(low),
+        time(high),
+        own.len(),
+        time(1e3 * ms),
+        other.name
+    ))
+}
+
+fn at_99(histogram: &Histogram<u64>) -> f64 {
+    histogram.value_at_quantile(0.99) as f64 / 1e3
 }
 
 fn series(evidence: &Evidence<'_>, point: &Point<'_>) -> Option<Series> {
@@ -111,7 +143,8 @@ fn series(evidence: &Evidence<'_>, point: &Point<'_>) -> Option<Series> {
     let last = (histogram.len() as f64 / BEYOND).clamp(2.0, 10_000.0);
     let dots = (0..=4 * STEPS).map(|n| 10_f64.powf(f64::from(n) / f64::from(STEPS)));
     let dots: Vec<_> = dots.take_while(|x| *x <= last).map(|x| dot(&histogram, x)).collect();
-    let star = if point.outcome().full() { "" } else { "*" };
+    let ranked = point.outcome().full() && !point.disturbed();
+    let star = if ranked { "" } else { "*" };
     let label = format!("{}{star}{}", evidence.label(point), p99(point, &histogram));
     Some(Series { label, style: evidence.style_of(point.model), dots, shadow: Vec::new() })
 }
@@ -119,7 +152,7 @@ fn series(evidence: &Evidence<'_>, point: &Point<'_>) -> Option<Series> {
 /// The 99th percentile of all trials together, if any of them alone supports one.
 fn p99(point: &Point<'_>, histogram: &Histogram<u64>) -> String {
     let supported = point.rows.iter().any(|row| row.latency_p99_us.is_some());
-    let value = histogram.value_at_quantile(0.99) as f64 / 1e3;
+    let value = at_99(histogram);
     if supported { format!("  p99 {}", time(value)) } else { String::new() }
 }
 
@@ -129,25 +162,29 @@ fn dot(histogram: &Histogram<u64>, x: f64) -> Dot {
     Dot { x, y, range: None, mark: Mark::None, at_least: false }
 }
 
+/// Which models differ is for the trials to say; what is named are the percentiles that are shown.
 fn finding(evidence: &Evidence<'_>, points: &[&Point<'_>], count: u64) -> String {
     let (app, place) = (evidence.app, connections(count));
+    if let Some(words) = beside(evidence, points) {
+        return words;
+    }
     let Some(found) = contrast_times(points, |row| row.latency_p99_us) else {
         return format!("{app}: how long requests take at {place}");
     };
-    let (slow, fast) = (found.most, found.least);
-    if found.clear() {
-        format!(
-            "{app}: at {place}, 99 % of requests take at most {} with {} and {} with {}",
-            time(fast.1),
-            fast.0,
-            time(slow.1),
-            slow.0
-        )
-    } else {
-        let percent = found.percent();
-        format!(
-            "{app}: at {place}, the 99th percentiles of {} models lie within {percent:.0} %",
-            found.models
-        )
+    let shown = |model| {
+        let point = points.iter().find(|point| point.model == model)?;
+        Some(at_99(&histogram(evidence, point)?))
+    };
+    let (slow, fast) = (found.most.0, found.least.0);
+    match (shown(fast), shown(slow)) {
+        (Some(least), Some(most)) if found.clear() && most > least => format!(
+            "{app}: at {place}, 99 % of requests take at most {} with {fast} and {} with {slow}",
+            time(least),
+            time(most),
+        ),
+        _ => {
+            let (models, alike) = (found.models, found.alike());
+            format!("{app}: at {place}, the 99th percentiles of {models} models {alike}")
+        }
     }
 }

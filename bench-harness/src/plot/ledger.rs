@@ -102,6 +102,7 @@ fn bar((held, found): Row<'_>) -> Bar {
         label: hold.model.clone(),
         parts: each.into(),
         text: format!("{server}; {percent} %"),
+        range: None,
         full: account.believed(hold.connections),
     }
 }
@@ -127,6 +128,7 @@ fn thread(stack: u64, anatomy: &Anatomy) -> Bar {
         label: format!("{size}, {} maps", three(anatomy.mappings.round())),
         parts: PIECES.iter().map(|(_, of)| of(anatomy).max(0.0)).collect(),
         text: format!("{}; {} of addresses", octets(anatomy.memory()), octets(anatomy.addresses)),
+        range: None,
         full: true,
     }
 }
@@ -136,7 +138,13 @@ mod tests {
     use super::*;
 
     fn bar(parts: &[f64]) -> Bar {
-        Bar { label: String::new(), parts: parts.into(), text: String::new(), full: true }
+        Bar {
+            label: String::new(),
+            parts: parts.into(),
+            text: String::new(),
+            range: None,
+            full: true,
+        }
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use super::Evidence;
 use super::figure::{Body, Figure};
-use super::finding::{contrast_of, notes};
+use super::finding::contrast_of;
 use super::lines::{Axis, Lines};
+use super::notes::{Drawn, notes};
 use super::scale::Scale;
 use super::throughput::series;
 use crate::record::Row;
@@ -34,7 +35,7 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
         name: evidence.name("memory"),
         finding: finding(evidence, &points, &asked),
         subtitle: vec![evidence.conditions()],
-        notes: notes(&evidence.doubts, &points, "Hollow:"),
+        notes: notes(&evidence.doubts, &points, Drawn::Dots),
         body: Body::Lines(Lines {
             x: Axis::over("connections", &values, grouped),
             y,

@@ -21,6 +21,7 @@ pub mod ledger;
 pub mod limits;
 mod lines;
 mod memory;
+mod notes;
 pub mod packets;
 mod pairs;
 mod payload;

@@ -124,14 +124,15 @@ fn trips(run: &Run) -> Option<Figure> {
 /// A bar whose colour says where packets are met.
 fn bar(label: String, kind: Kind, value: Typical, more: &str, words: fn(f64) -> String) -> Bar {
     let Typical { median, least, most } = value;
-    let range = match least < most {
+    let words_of_range = match least < most {
         true => format!(" ({} to {})", words(least), words(most)),
         false => String::new(),
     };
     Bar {
         label,
         parts: KINDS.map(|(other, _)| if other == kind { median } else { 0.0 }).into(),
-        text: format!("{more}{}{range}", words(median)),
+        text: format!("{more}{}{words_of_range}", words(median)),
+        range: (least < most).then_some((least, most)),
         full: true,
     }
 }

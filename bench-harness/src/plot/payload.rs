@@ -2,8 +2,9 @@
 
 use super::Evidence;
 use super::figure::{Body, Figure};
-use super::finding::{arrow_note, connections, contrast, notes};
+use super::finding::{connections, contrast};
 use super::lines::{Axis, Lines};
+use super::notes::{Drawn, arrow_note, notes};
 use super::scale::Scale;
 use super::throughput::series;
 use crate::record::Row;
@@ -32,7 +33,7 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
         subtitle: vec![format!("{}; {}", connections(count), evidence.conditions())],
         notes: arrow_note(&points)
             .into_iter()
-            .chain(notes(&evidence.doubts, &points, "Hollow:"))
+            .chain(notes(&evidence.doubts, &points, Drawn::Dots))
             .collect(),
         body: Body::Lines(with_powers_of_two(lines)),
     })

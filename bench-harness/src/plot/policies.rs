@@ -4,15 +4,17 @@
 use super::Evidence;
 use super::cpu::both;
 use super::figure::{Body, Figure};
-use super::finding::{connections, contrast_by, notes};
+use super::finding::{connections, contrast_by};
 use super::groups::{Column, Group, Groups, Place};
 use super::latency::{chosen, conditions};
 use super::lines::Axis;
+use super::notes::{Drawn, notes};
 use super::scale::Scale;
 use super::style::look;
 use crate::record::Row;
 use crate::report::number::{three, time, times};
 use crate::stats::cell::{Point, representative};
+use crate::stats::doubt::Doubts;
 
 /// A column of the record, as a figure.
 struct Shown {
@@ -58,7 +60,7 @@ fn figure(evidence: &Evidence<'_>, shown: &Shown) -> Option<Figure> {
     let count = representative(&evidence.points)?;
     let points = chosen(evidence, count);
     let policies = policies(&points);
-    let values: Vec<_> = points.iter().filter_map(|point| point.median(shown.column)).collect();
+    let values: Vec<_> = points.iter().flat_map(|point| point.values(shown.column)).collect();
     if policies.len() < 2 || values.is_empty() {
         return None;
     }
@@ -69,7 +71,7 @@ fn figure(evidence: &Evidence<'_>, shown: &Shown) -> Option<Figure> {
         name: evidence.name(shown.name),
         finding: finding(evidence, &points, count, shown),
         subtitle: vec![conditions(evidence, count)],
-        notes: notes(&evidence.doubts, &points, "Bars:"),
+        notes: notes(&Doubts::default(), &points, Drawn::Bars),
         body: Body::Groups(Groups {
             title: "policy".into(),
             y: Axis::round(shown.title, (shown.scale)(&values), shown.text),
@@ -103,7 +105,12 @@ fn group(points: &[&Point<'_>], policy: &str, models: &[&str], shown: &Shown) ->
         let here = points.iter().find(|p| p.model == *model && p.policy == Some(policy));
         let value = here.and_then(|point| point.median(shown.column));
         let place = value.map_or_else(|| Place::Word("no number".into()), Place::Bar);
-        Column { place, stroke: None }
+        Column {
+            place,
+            stroke: None,
+            range: here.and_then(|point| point.spread(shown.column)),
+            full: here.is_some_and(|point| (shown.worth)(point) && !point.disturbed()),
+        }
     };
     Group { label: policy.to_owned(), columns: models.iter().map(column).collect() }
 }
@@ -126,9 +133,8 @@ fn finding(evidence: &Evidence<'_>, points: &[&Point<'_>], count: u64, shown: &S
             times(found.ratio()),
             found.most.0
         ),
-        Some((model, found)) => format!(
-            "{app}: at {place}, {what} differs by at most {:.0} % between policies, on {model}",
-            found.percent()
+        Some(_) => format!(
+            "{app}: at {place}, {what} is the same with all policies, as far as trials can tell"
         ),
     }
 }

@@ -46,6 +46,8 @@ fn group(all: &[Column<'_>], clients: u64) -> Group {
     let bar = |column: &Column<'_>| Bar {
         place: place(column, clients),
         stroke: column.published.and_then(|series| series.at(clients)),
+        range: None,
+        full: true,
     };
     Group { label: grouped(clients as f64), columns: all.iter().map(bar).collect() }
 }

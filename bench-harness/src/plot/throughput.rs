@@ -2,8 +2,9 @@
 
 use super::Evidence;
 use super::figure::{Body, Figure};
-use super::finding::{arrow_note, connections, contrast, notes};
+use super::finding::{connections, contrast};
 use super::lines::{Axis, Dot, Lines, Mark, Series};
+use super::notes::{Drawn, arrow_note, notes};
 use super::scale::Scale;
 use crate::report::number::{grouped, short, times};
 use crate::stats::cell::{Point, distinct};
@@ -33,7 +34,7 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
         notes: [arrow_note(&points), None]
             .into_iter()
             .flatten()
-            .chain(notes(&evidence.doubts, &points, "Hollow:"))
+            .chain(notes(&evidence.doubts, &points, Drawn::Dots))
             .collect(),
         body: Body::Lines(lines),
     })
@@ -113,7 +114,7 @@ fn finding(evidence: &Evidence<'_>, points: &[&Point<'_>], asked: &[u64]) -> Str
         if found.unbounded {
             return format!("{app}: no ranking at {place}, the load generator was at its limit");
         }
-        let (models, percent) = (found.models, found.percent());
-        format!("{app}: no clear winner at {place}; {models} models lie within {percent:.0} %")
+        let (models, alike) = (found.models, found.alike());
+        format!("{app}: no clear winner at {place}; {models} models {alike}")
     }
 }

@@ -7,8 +7,9 @@
 
 use super::Evidence;
 use super::figure::{Body, Figure};
-use super::finding::{connections, notes};
+use super::finding::connections;
 use super::lines::{Axis, Lines, Series};
+use super::notes::{Drawn, notes};
 use super::scale::Scale;
 use super::throughput::series;
 use crate::record::{Outcome, Row};
@@ -80,7 +81,7 @@ fn figure(
         notes: parted(points, percentile)
             .into_iter()
             .chain(too_few(points, percentile))
-            .chain(notes(&evidence.doubts, points, "Hollow:"))
+            .chain(notes(&evidence.doubts, points, Drawn::Dots))
             .collect(),
         body: Body::Lines(Lines {
             x: Axis::over("requests a second, sent whatever the server does", rates, short),

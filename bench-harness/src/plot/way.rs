@@ -11,9 +11,9 @@
 use super::Evidence;
 use super::bars::{Bar, Bars, Part};
 use super::figure::{Body, Figure};
-use super::finding::notes;
 use super::latency::{chosen, conditions};
 use super::lines::Axis;
+use super::notes::{Drawn, notes};
 use super::scale::Scale;
 use super::style::{READ, SEND, SYSTEM, WAIT};
 use crate::record::Outcome;
@@ -69,7 +69,7 @@ fn figure(
         name: evidence.name(&format!("where-time-goes-{}", name.replace('.', "_"))),
         finding: format!("{}: {}", evidence.app, finding(&found, name)),
         subtitle: Vec::new(),
-        notes: notes(&evidence.doubts, points, "Pale:"),
+        notes: notes(&evidence.doubts, points, Drawn::Shapes),
         body: Body::Bars(Bars {
             axis: Axis::round(&format!("{name} of response time"), scale, time),
             parts: legend(),
@@ -128,7 +128,13 @@ fn full(point: &Point<'_>) -> bool {
 fn bar(found: &Found<'_>) -> Bar {
     let parts = &found.parts;
     let text = format!("{}, own {:.0} %", time(total(parts)), 100.0 * own(parts));
-    Bar { label: found.label.clone(), parts: parts.to_vec(), text, full: full(found.point) }
+    Bar {
+        label: found.label.clone(),
+        parts: parts.to_vec(),
+        text,
+        range: None,
+        full: full(found.point),
+    }
 }
 
 fn total(parts: &[f64]) -> f64 {

@@ -80,8 +80,11 @@ fn cell(came: Came<'_>) -> String {
     }
 }
 
-/// The mean response time of each model: here, and as published.
+/// The mean response time of each model: here, and as published. Nothing where a study has none.
 fn response_times(columns: &[Column<'_>]) -> String {
+    if columns.iter().all(|column| column.published.is_none()) {
+        return String::new();
+    }
     let tried = |clients: &u64| columns.iter().any(|column| column.at(*clients).is_some());
     let asked = clients(columns);
     let titles = columns.iter().map(Column::title);

@@ -36,7 +36,13 @@ impl<'a> Point<'a> {
         Some((low, values.iter().copied().max_by(f64::total_cmp)?))
     }
 
-    fn values(&self, column: impl Fn(&Row) -> Option<f64>) -> Vec<f64> {
+    /// The same, where it has several: how far they lie apart.
+    pub fn spread(&self, column: impl Fn(&Row) -> Option<f64>) -> Option<(f64, f64)> {
+        self.range(column).filter(|(low, high)| low < high)
+    }
+
+    /// The values of a column, one a trial that has one.
+    pub fn values(&self, column: impl Fn(&Row) -> Option<f64>) -> Vec<f64> {
         let measured = self.rows.iter().filter(|row| row.outcome.measured());
         measured.filter_map(|row| column(row)).collect()
     }

@@ -7,6 +7,7 @@
 pub mod cell;
 pub mod doubt;
 pub mod latency;
+pub mod ranks;
 pub mod study;
 
 /// The median: the middle value, or the mean of the two in the middle.

@@ -97,8 +97,13 @@ fn group(
 ) -> Group {
     let bar = |count: &u64| Place::Bar(*count as f64);
     let columns = vec![
-        Column { place: bar(&count), stroke: exact },
-        Column { place: published.map_or(Place::Empty, bar), stroke: published.and(exact) },
+        Column { place: bar(&count), stroke: exact, range: None, full: true },
+        Column {
+            place: published.map_or(Place::Empty, bar),
+            stroke: published.and(exact),
+            range: None,
+            full: true,
+        },
     ];
     Group { label: format!("{}/{nodes}", n + 1), columns }
 }

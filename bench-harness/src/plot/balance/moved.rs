@@ -37,5 +37,5 @@ fn bar(moved: &Moved) -> Bar {
         true => format!("{} % and {} % more ({})", three(must), three(more), moved.node),
         false => format!("{} % ({})", three(must), moved.node),
     };
-    Bar { label: moved.method.clone(), parts: vec![must, more], text, full: true }
+    Bar { label: moved.method.clone(), parts: vec![must, more], text, range: None, full: true }
 }
