@@ -221,6 +221,18 @@ impl AppName {
     pub const fn forwards(self) -> bool {
         matches!(self, Self::Proxy | Self::Relay)
     }
+
+    /// How many descriptors it may have open for one client: the connection and, as the case may be, a
+    /// file, or the connection to a backend and a pipe in each direction.
+    #[must_use]
+    pub const fn descriptors(self, run: &Run) -> u64 {
+        match (self, run.relay_by) {
+            (Self::Http, _) if run.root.is_some() => 2,
+            (Self::Echo | Self::Http | Self::Fixed, _) => 1,
+            (Self::Relay, Carriage::Splice) => 6,
+            (Self::Proxy | Self::Relay, _) => 2,
+        }
+    }
 }
 
 /// Limits and deadlines: the same for all models.

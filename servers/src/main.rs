@@ -92,7 +92,9 @@ fn shape(run: &Run) -> anyhow::Result<Shape> {
         Some(Tables::Number(tables)) => tables,
         None | Some(Tables::Auto) => run.model.tables,
     };
-    let room = |tables| Room::new(run.model, limit, tables, workers(run, tables));
+    let each = run.app.descriptors(run);
+    let room =
+        |tables| Room::new(run.model, limit, tables, workers(run, tables)).where_each_takes(each);
     let tables = match (run.tables, clients) {
         // Where no number is enough, the check says so.
         (Some(Tables::Auto), Some(clients)) => room(least).enough(clients).unwrap_or(least),

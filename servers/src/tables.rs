@@ -99,6 +99,8 @@ pub struct Room {
     tables: u16,
     /// How many workers there are in each.
     workers: usize,
+    /// How many descriptors a client takes, at most.
+    each: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +110,8 @@ enum Bound {
 }
 
 impl Room {
-    /// The room of `model` with so many tables of so many descriptors, and so many workers in each.
+    /// The room of `model` with so many tables of so many descriptors, and so many workers in each, for
+    /// clients that take one descriptor.
     #[must_use]
     pub fn new(model: &Model, limit: u64, tables: u16, workers: usize) -> Self {
         let (table, bound) = match model.at_once {
@@ -117,7 +120,13 @@ impl Room {
             }
             _ => (limit, Bound::Process),
         };
-        Self { table, bound, tables, workers }
+        Self { table, bound, tables, workers, each: 1 }
+    }
+
+    /// The room for clients of which each takes up to so many descriptors.
+    #[must_use]
+    pub fn where_each_takes(self, descriptors: u64) -> Self {
+        Self { each: descriptors, ..self }
     }
 
     /// The fewest tables, not fewer than it has, with which there is room for `clients`.
@@ -172,7 +181,7 @@ impl Room {
     fn need(self, clients: u64) -> u64 {
         let share = clients.div_ceil(self.tables.into());
         let chance = if self.tables > 1 { DEVIATIONS * (share.isqrt() + 1) } else { 0 };
-        share + chance + PER_WORKER * self.workers as u64 + SPARE
+        (share + chance) * self.each + PER_WORKER * self.workers as u64 + SPARE
     }
 }
 
@@ -197,6 +206,14 @@ mod tests {
         let words = check("poll", 1, 20_000).unwrap_err();
         assert!(words.contains("20019 descriptors") && words.contains("prlimit"), "{words}");
         assert!(words.ends_with("--tables 2"), "{words}");
+    }
+
+    #[test]
+    fn a_client_of_a_proxy_has_a_connection_to_a_backend_too() {
+        let check = |clients| room("poll", 1).where_each_takes(2).check(clients);
+        assert!(check(9_990).is_ok());
+        let words = check(10_000).unwrap_err().to_string();
+        assert!(words.contains("20019 descriptors") && words.ends_with("--tables 2"), "{words}");
     }
 
     #[test]
