@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic anywhere")]
 
+use std::collections::BTreeSet;
 use std::net::{SocketAddr, UdpSocket};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -18,6 +20,9 @@ use packet::xsk::tap::{CopyingWanted, Interface, Tap};
 use packet::xsk::umem::FRAMES;
 
 const PORT: u16 = 50_001;
+/// Counters of a burst: several times what the kernel sends in one call, and no more than the cable
+/// has room for, if nobody takes any: a veth has 256 places.
+const BURST: u32 = 200;
 const MODES: [(ModeWanted, &str); 2] =
     [(ModeWanted::Native, "native"), (ModeWanted::Generic, "generic")];
 
@@ -52,9 +57,8 @@ fn client(host: &Host, to: &Host) -> UdpSocket {
     socket
 }
 
-/// No more counters than the cable has room for, if nobody takes any: a veth has 256 places.
-fn send_200(socket: &UdpSocket) {
-    for counter in 0..200_u32 {
+fn send_burst(socket: &UdpSocket) {
+    for counter in 0..BURST {
         socket.send(&counter.to_le_bytes()).unwrap();
     }
 }
@@ -78,7 +82,7 @@ fn every_counter_is_judged_once_in_each_mode_however_it_waits() {
         for wait in [Wait::Poll, Wait::Busy] {
             let tap = tap(far, mode);
             let socket = client(near, far);
-            send_200(&socket);
+            send_burst(&socket);
             let report: sink::Report =
                 serve::filter(tap, (wait, 64), Some(200), &patience()).unwrap();
             let tally = report.tally;
@@ -96,7 +100,7 @@ fn frames_come_round_more_often_than_there_are_frames() {
     let (mut tap, socket, stop) = (tap(far, ModeWanted::Native), client(near, far), patience());
     let mut came = 0;
     while came < 2 * FRAMES as usize {
-        send_200(&socket);
+        send_burst(&socket);
         let end = came + 200;
         while came < end && !stop.is_asked() {
             came += tap.socket.receive(64, |_| None);
@@ -160,6 +164,74 @@ fn what_is_sent_comes_back_in_each_mode_however_it_waits() {
             assert_eq!((report.packets, report.echoed, report.unsent), (6_000, 6_000, 0));
         }
     }
+}
+
+/// A tap that a burst has come to before anybody looks: so one look takes all of it.
+fn tap_with_burst(far: &Host, mode: ModeWanted, socket: &UdpSocket) -> Tap {
+    let tap = tap(far, mode);
+    send_burst(socket);
+    // What a veth interface receives natively comes by a softirq, a moment later.
+    thread::sleep(Duration::from_millis(100));
+    tap
+}
+
+/// The counters that come back, until all of a burst have or none comes for a while.
+fn answers(socket: &UdpSocket) -> BTreeSet<u32> {
+    let mut came = BTreeSet::new();
+    let mut answer = [0; 4];
+    while came.len() < BURST as usize && socket.recv(&mut answer).is_ok() {
+        came.insert(u32::from_le_bytes(answer));
+    }
+    came
+}
+
+#[test]
+fn a_burst_comes_back_whole_and_nothing_has_to_come_after_it() {
+    let Some(bed) = bed() else { return };
+    let [near, far] = &bed.hosts[..] else { panic!("{} hosts", bed.hosts.len()) };
+    for (mode, name) in MODES {
+        for wait in [Wait::Poll, Wait::Busy] {
+            let (socket, stop) = (client(near, far), patience());
+            let tap = tap_with_burst(far, mode, &socket);
+            let asked = stop.clone();
+            let echoing = thread::spawn(move || serve::echo(tap, (wait, 256), None, &asked));
+            assert!(answers(&socket).into_iter().eq(0..BURST), "{name}, {wait:?}");
+            stop.ask();
+            let report: echo::Report = echoing.join().unwrap().unwrap();
+            assert_eq!((report.echoed, report.unsent), (BURST.into(), 0), "{name}, {wait:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_counted_as_echoed_has_left_when_the_echo_ends() {
+    let Some(bed) = bed() else { return };
+    let [near, far] = &bed.hosts[..] else { panic!("{} hosts", bed.hosts.len()) };
+    for (mode, name) in MODES {
+        for wait in [Wait::Poll, Wait::Busy] {
+            let socket = client(near, far);
+            socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+            let tap = tap_with_burst(far, mode, &socket);
+            let report = serve::echo(tap, (wait, 256), Some(BURST.into()), &patience()).unwrap();
+            let came = answers(&socket).len() as u64;
+            assert_eq!((report.echoed, report.unsent), (came, 0), "{name}, {wait:?}");
+            assert_eq!(came, u64::from(BURST), "{name}, {wait:?}");
+        }
+    }
+}
+
+#[test]
+fn what_an_interface_that_is_down_does_not_take_is_counted_as_unsent() {
+    let Some(bed) = bed() else { return };
+    let [near, far] = &bed.hosts[..] else { panic!("{} hosts", bed.hosts.len()) };
+    let tap = tap_with_burst(far, ModeWanted::Native, &client(near, far));
+    let mut down = Command::new("ip");
+    down.args(["link", "set", "eth0", "down"]);
+    far.namespace.holds(&mut down).unwrap();
+    assert!(down.status().unwrap().success());
+    let all = u64::from(BURST);
+    let report = serve::echo(tap, (Wait::Busy, 256), Some(all), &patience()).unwrap();
+    assert_eq!((report.packets, report.echoed, report.unsent), (all, 0, all));
 }
 
 #[test]

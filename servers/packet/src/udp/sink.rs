@@ -19,8 +19,8 @@ use crate::xsk::tap::{Interface, Tap};
 /// What to count, and how.
 #[derive(Clone, Debug, Args)]
 pub struct Sink {
-    /// Receive at this address, by a UDP socket; port 0 takes a free one, and the first line of output
-    /// tells which
+    /// Receive at this address, by a UDP socket; port 0 takes a free one, and the first line of
+    /// output tells which
     #[arg(
         long,
         value_name = "ADDRESS:PORT",

@@ -116,10 +116,13 @@ impl<T: Copy> Producer<T> {
     /// Whether there is room for a value.
     fn has_room(&mut self) -> bool {
         let places = self.shared.mask + 1;
-        if self.written.wrapping_sub(self.read) >= places {
-            self.read = self.shared.consumer().load(Ordering::Acquire);
-        }
-        self.written.wrapping_sub(self.read) < places
+        self.written.wrapping_sub(self.read) < places || self.left() < places
+    }
+
+    /// How many of the values that have been written the kernel has not read yet.
+    pub fn left(&mut self) -> u32 {
+        self.read = self.shared.consumer().load(Ordering::Acquire);
+        self.written.wrapping_sub(self.read)
     }
 
     /// Writes a value, if there is room. The kernel does not see it yet.

@@ -69,9 +69,8 @@ pub fn echo(
             meter = Meter::start()?;
         }
     }
-    // The last ones may need one more call.
-    tap.socket.send();
-    report.unsent = tap.socket.unsent();
+    let left = tap.socket.drain();
+    report.unsent = tap.socket.unsent() + left;
     report.echoed -= report.unsent;
     report.overflowed = tap.socket.statistics().ok().map(|statistics| statistics.dropped);
     report.system_calls = tap.socket.calls();
