@@ -108,6 +108,21 @@ fn a_dead_server_gets_no_job_and_one_that_speaks_again_does() {
 }
 
 #[test]
+fn a_server_that_comes_back_behind_other_hardware_gets_its_jobs_there() {
+    let Some(keeper) = balancer(16, PATIENT, Trace::Off) else { return };
+    let mut trial = Trial::of(&keeper.program);
+    // The same life of it behind another interface, and then a new one behind a third.
+    for (id, mac, incarnation) in [(1, [2; 6], 1), (2, [4; 6], 1), (3, [6; 6], 2)] {
+        let mut register = post::letter(server(1), &Message::register(5, incarnation));
+        register[6..12].copy_from_slice(&mac);
+        assert_eq!(trial.action(&register).unwrap(), Action::Drop);
+        let job = trial.run(&post::letter(client(), &Message::submit(id, 1))).unwrap();
+        assert_eq!((job.action, &job.frame[..6]), (Action::Transmit, &mac[..]), "job {id}");
+    }
+    assert_eq!(keeper.servers().len(), 1, "it has one slot");
+}
+
+#[test]
 fn the_slot_of_a_dead_server_is_given_away_when_another_one_needs_it() {
     let Some(keeper) = balancer(16, Duration::from_millis(200), Trace::Off) else { return };
     let mut trial = Trial::of(&keeper.program);

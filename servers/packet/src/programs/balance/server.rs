@@ -37,6 +37,7 @@ fn register(a: &mut Assembler, ways: &Ways, serve: Label) {
     a.bind(unknown);
     new_place(a, ways);
     a.bind(known);
+    behind(a);
     heard_now(a);
     said_now(a);
     welcome(a, serve);
@@ -76,15 +77,11 @@ fn new_place(a: &mut Assembler, ways: &Ways) {
     a.jump_if(R0, NotEqual, 0, full);
     a.load(Word, R1, variable::NUMBER);
     to_slot(a, full);
-    a.note("Where it is: address, port, and the hardware that its packets come from.");
+    a.note("Where it is: address and port.");
     a.load(Word, R1, variable::FROM);
     a.store(Word, SERVER.at(slot::ADDRESS), R1);
     a.load(Half, R1, variable::FROM_PORT);
     a.store(Half, SERVER.at(slot::PORT), R1);
-    a.load(Half, R1, START.at(ethernet::SOURCE));
-    a.store(Half, SERVER.at(slot::MAC_FIRST), R1);
-    a.load(Word, R1, START.at(ethernet::SOURCE + 2));
-    a.store(Word, SERVER.at(slot::MAC_REST), R1);
     a.note("Let others find it, unless another CPU did so first.");
     a.map(R1, PLACES);
     point(a, R2, variable::FROM);
@@ -102,6 +99,18 @@ fn new_place(a: &mut Assembler, ways: &Ways) {
     count(a, Count::NoPlace);
     end_with(a, Outcome::NoPlace, ways.about_job);
     a.bind(entered);
+}
+
+/// Keeps the hardware address each time: a server may come back at its address behind other
+/// hardware. A job that another CPU sends between the two stores reaches nobody, and is sent again
+/// as one that is lost on its way. Before its first welcome a server has no thread, so nobody sends
+/// it one.
+fn behind(a: &mut Assembler) {
+    a.note("The hardware that its packets come from.");
+    a.load(Half, R1, START.at(ethernet::SOURCE));
+    a.store(Half, SERVER.at(slot::MAC_FIRST), R1);
+    a.load(Word, R1, START.at(ethernet::SOURCE + 2));
+    a.store(Word, SERVER.at(slot::MAC_REST), R1);
 }
 
 fn heard_now(a: &mut Assembler) {
