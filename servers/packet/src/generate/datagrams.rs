@@ -1,7 +1,7 @@
 //! Datagrams through the whole stack, many to a system call: sendmmsg(2).
 
 use std::io::IoSlice;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 
 use anyhow::{Context, Result};
@@ -10,6 +10,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, sendmmsg};
 
 use super::{Amount, Outcome, Pace};
+use crate::udp::socket_between;
 
 /// The shortest payload: the counter.
 const COUNTER: usize = 4;
@@ -46,8 +47,7 @@ impl Datagrams {
     /// When there is no way to the address, or the kernel can't send. That nobody listens there is
     /// no error.
     pub fn generate(&self) -> Result<Outcome> {
-        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).context("opening a socket")?;
-        socket.connect(self.to).with_context(|| format!("sending to {}", self.to))?;
+        let socket = socket_between(None, self.to)?;
         let mut batch = Batch::new(usize::from(self.batch), usize::from(self.size));
         let (mut counter, step, mut sent) = (self.amount.first, self.amount.step, 0);
         let mut pace = Pace::of(&self.amount);
@@ -102,22 +102,24 @@ mod tests {
 
     #[test]
     fn every_counter_arrives_once_and_in_order() {
-        let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
-        receiver.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        let amount = Amount {
-            count: Some(100),
-            duration: Duration::ZERO,
-            rate: None,
-            first: u32::MAX - 9,
-            step: 1,
-        };
-        let to = receiver.local_addr().unwrap();
-        let outcome = Datagrams { to, size: 6, batch: 32, amount }.generate().unwrap();
-        assert_eq!((outcome.offered, outcome.sent), (100, 100));
-        for expected in (u32::MAX - 9..=u32::MAX).chain(0..90) {
-            let mut payload = [0; 16];
-            assert_eq!(receiver.recv(&mut payload).unwrap(), 6);
-            assert_eq!(payload[..4], expected.to_le_bytes());
+        for receiver in ["127.0.0.1:0", "[::1]:0"] {
+            let receiver = UdpSocket::bind(receiver).unwrap();
+            receiver.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            let amount = Amount {
+                count: Some(100),
+                duration: Duration::ZERO,
+                rate: None,
+                first: u32::MAX - 9,
+                step: 1,
+            };
+            let to = receiver.local_addr().unwrap();
+            let outcome = Datagrams { to, size: 6, batch: 32, amount }.generate().unwrap();
+            assert_eq!((outcome.offered, outcome.sent), (100, 100));
+            for expected in (u32::MAX - 9..=u32::MAX).chain(0..90) {
+                let mut payload = [0; 16];
+                assert_eq!(receiver.recv(&mut payload).unwrap(), 6);
+                assert_eq!(payload[..4], expected.to_le_bytes());
+            }
         }
     }
 

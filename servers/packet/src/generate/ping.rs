@@ -1,7 +1,7 @@
 //! One datagram under way at a time: how long until it is back.
 
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -10,6 +10,7 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use super::{Amount, Pace};
+use crate::udp::socket_between;
 
 /// How long an echo is waited for.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -110,8 +111,7 @@ impl Trips {
 
 impl Sender {
     fn new(ping: &Ping) -> Result<Self> {
-        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).context("opening a socket")?;
-        socket.connect(ping.to).with_context(|| format!("sending to {}", ping.to))?;
+        let socket = socket_between(None, ping.to)?;
         socket.set_read_timeout(Some(PATIENCE)).context("setting a deadline")?;
         Ok(Self { socket, payload: vec![0; usize::from(ping.size)], counter: ping.amount.first })
     }
@@ -176,7 +176,11 @@ mod tests {
 
     /// Answers so many datagrams with what `answer` makes of each.
     fn server(count: usize, answer: fn(usize, &mut [u8]) -> bool) -> SocketAddr {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        server_at("127.0.0.1:0", count, answer)
+    }
+
+    fn server_at(listen: &str, count: usize, answer: fn(usize, &mut [u8]) -> bool) -> SocketAddr {
+        let socket = UdpSocket::bind(listen).unwrap();
         let address = socket.local_addr().unwrap();
         thread::spawn(move || {
             for n in 0..count {
@@ -196,6 +200,12 @@ mod tests {
         assert_eq!((trips.trips, trips.lost), (50, 0));
         assert!(trips.least_ns > 0 && trips.least_ns <= trips.p50_ns);
         assert!(trips.p50_ns <= trips.p99_ns && trips.p999_ns <= trips.most_ns);
+    }
+
+    #[test]
+    fn the_way_may_be_ipv6() {
+        let trips = ping(server_at("[::1]:0", 7, |_, _| true), 5).measure().unwrap();
+        assert_eq!((trips.trips, trips.lost), (5, 0));
     }
 
     #[test]
