@@ -15,6 +15,7 @@
 
 mod call;
 mod error;
+mod grace;
 mod link;
 mod live;
 mod map;
@@ -26,6 +27,7 @@ mod shared;
 mod trial;
 
 pub use error::Error;
+pub(crate) use grace::wait_for_programs;
 pub(crate) use link::attach_verdict;
 pub use link::{Attachment, Mode, ModeWanted};
 pub use live::{LiveFrames, Sent};

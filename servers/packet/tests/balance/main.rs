@@ -172,6 +172,25 @@ fn a_job_that_a_server_seems_not_to_have_is_sent_once_more() {
 }
 
 #[test]
+fn each_server_that_seems_idle_gets_the_oldest_of_its_own_jobs() {
+    let Some(keeper) = balancer(16, PATIENT, Trace::Off) else { return };
+    let mut trial = Trial::of(&keeper.program);
+    for number in 1..=3 {
+        // The same incarnation, so that only the slot tells them apart.
+        post::send(&mut trial, server(number), &Message::register(2, 7));
+    }
+    // In turn to the first, the second and the third.
+    for id in 1..=6 {
+        post::send(&mut trial, client(), &Message::submit(id, 9)).unwrap();
+    }
+    for number in [1, 3] {
+        post::send(&mut trial, server(number), &Message::register(2, 7));
+    }
+    let job = |number, id| (server(number), Message::job(id, 9, 7, More::None));
+    assert_eq!(keeper.repeats(Duration::ZERO).unwrap(), [job(1, 1), job(3, 3)]);
+}
+
+#[test]
 fn what_is_no_message_goes_on_to_the_stack_unchanged() {
     let Some(keeper) = balancer(16, PATIENT, Trace::Off) else { return };
     let mut trial = Trial::of(&keeper.program);

@@ -7,9 +7,28 @@ use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 use std::time::Duration;
 
 use super::keeper::{Health, Keeper, now, threads};
-use super::layout::{Record, Slot, Threads};
-use crate::bpf::Flag;
+use super::layout::{INCARNATION_SHIFT, Record, Slot, Threads};
+use crate::bpf::{Flag, wait_for_programs};
 use crate::jobs::message::{Message, More};
+
+/// A server that said that it has more free threads than it is believed to have.
+struct Idle {
+    address: SocketAddrV4,
+    place: u64,
+    /// Only a job that was given before this time should have reached it when it said so.
+    before: u64,
+    /// The one that was given first, of those.
+    oldest: Option<(u64, Record)>,
+}
+
+impl Idle {
+    fn consider(&mut self, id: u64, record: Record) {
+        let older = self.oldest.is_none_or(|(_, than)| record.since < than.since);
+        if record.place == self.place && record.since <= self.before && older {
+            self.oldest = Some((id, record));
+        }
+    }
+}
 
 impl Keeper {
     /// Forgets jobs of former lives of servers. They are counted as lost already; until this is
@@ -41,35 +60,45 @@ impl Keeper {
     /// # Errors
     /// What the kernel says.
     pub fn repeats(&self, age: Duration) -> io::Result<Vec<(SocketAddrV4, Message)>> {
-        let (now, age) = (now(), age.as_nanos() as u64);
+        let now = now();
+        let mut idle = self.idle(now, age.as_nanos() as u64);
+        if idle.iter().any(Option::is_some) {
+            self.find_oldest(&mut idle)?;
+        }
         let mut repeats = Vec::new();
-        for slot in self.slots.values().iter().filter(|slot| self.health(slot, now).is_alive()) {
-            let known = threads(slot);
-            if slot.said.load(Relaxed) <= known.free.into() {
-                continue;
-            }
-            let before = slot.said_at.load(Relaxed).saturating_sub(age);
-            if let Some((id, record)) = self.oldest(slot, before)? {
-                self.give_again(id, record, now)?;
-                let job = Message::job(id, record.work, known.incarnation, More::None);
-                repeats.push((self.server(slot, now).address, job));
-            }
+        for Idle { address, place, oldest, .. } in idle.into_iter().flatten() {
+            let Some((id, record)) = oldest else { continue };
+            self.give_again(id, record, now)?;
+            let incarnation = (place >> INCARNATION_SHIFT) as u32;
+            repeats.push((address, Message::job(id, record.work, incarnation, More::None)));
         }
         Ok(repeats)
     }
 
-    /// The oldest job at a server, if it was given before a time.
-    fn oldest(&self, slot: &Slot, before: u64) -> io::Result<Option<(u64, Record)>> {
-        let place = place(slot);
-        let mut oldest: Option<(u64, Record)> = None;
+    /// By slot: its server, if that lives and seems to have less to do than it was given.
+    fn idle(&self, now: u64, age: u64) -> Vec<Option<Idle>> {
+        let idle = |slot: &Slot| {
+            let Threads { incarnation, free, .. } = threads(slot);
+            let says_more = slot.said.load(Relaxed) > free.into();
+            (says_more && self.health(slot, now).is_alive()).then(|| Idle {
+                address: self.server(slot, now).address,
+                place: place(incarnation, slot),
+                before: slot.said_at.load(Relaxed).saturating_sub(age),
+                oldest: None,
+            })
+        };
+        self.slots.values().iter().map(idle).collect()
+    }
+
+    /// One walk through all jobs, for however many servers: a job takes two system calls.
+    fn find_oldest(&self, idle: &mut [Option<Idle>]) -> io::Result<()> {
         for id in self.jobs.keys::<u64>()? {
             let Some(record) = self.jobs.lookup::<u64, Record>(&id)? else { continue };
-            let older = oldest.is_none_or(|(_, than)| record.since < than.since);
-            if record.place == place && record.since <= before && older {
-                oldest = Some((id, record));
+            if let Some(Some(server)) = idle.get_mut(record.place as u32 as usize) {
+                server.consider(id, record);
             }
         }
-        Ok(oldest)
+        Ok(())
     }
 
     /// Notes the time, so that next it is another one's turn. A job that is done meanwhile stays
@@ -104,10 +133,14 @@ impl Keeper {
     }
 
     /// First nobody finds the slot any more, then nobody takes a thread of it, then its jobs are
-    /// forgotten, and only then it is spare: the next owner may have the same incarnation.
+    /// forgotten, and only then it is spare: the next owner may have the same incarnation. A
+    /// program on another CPU that found the slot before goes on with it: it may welcome the server
+    /// once more, or note down a job. So each step waits for those that run.
     fn evict(&self, slot: &Slot) -> io::Result<()> {
         self.places.remove(&key(slot))?;
+        wait_for_programs();
         let former = Threads::from(slot.threads.swap(0, AcqRel));
+        wait_for_programs();
         let busy = former.capacity.saturating_sub(former.free);
         self.evicted.fetch_add(busy.into(), Relaxed);
         self.forget_lost()?;
@@ -125,7 +158,7 @@ fn key(slot: &Slot) -> [u8; 8] {
     key
 }
 
-/// The place of jobs at a server, as their records have it.
-fn place(slot: &Slot) -> u64 {
-    u64::from(threads(slot).incarnation) << 32 | u64::from(slot.number.load(Relaxed))
+/// The place of jobs at a server in one of its lives, as their records have it.
+fn place(incarnation: u32, slot: &Slot) -> u64 {
+    u64::from(incarnation) << INCARNATION_SHIFT | u64::from(slot.number.load(Relaxed))
 }
