@@ -3,16 +3,19 @@
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 
+#[path = "../packet/tests/beds/mod.rs"]
+mod beds;
 mod process;
 
 use std::io::{BufRead, BufReader, ErrorKind, Lines, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
+use beds::made;
 use nix::net::if_::if_nametoindex;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use packet::bed::{Bed, Fault, Host};
+use packet::bed::{Bed, Host};
 use packet::bpf::{Attachment, Mode, Program, Type};
 use packet::programs::pass;
 use process::{LONG, SERVERS, eventually};
@@ -22,18 +25,6 @@ const PORT: u16 = 50_001;
 const MODES: [&str; 2] = ["native", "generic"];
 const EVEN: &str = "even, dropped";
 const ODD: &str = "odd, passed";
-
-/// A bed, unless this host has none to offer.
-fn made(bed: Result<Bed, Fault>) -> Option<Bed> {
-    match bed {
-        Ok(bed) => Some(bed),
-        Err(Fault::Missing(missing)) => {
-            eprintln!("SKIPPED: {missing}");
-            None
-        }
-        Err(fault) => panic!("{fault}"),
-    }
-}
 
 /// `servers packet` on a host, killed when dropped.
 struct Running {

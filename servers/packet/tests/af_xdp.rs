@@ -3,14 +3,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic anywhere")]
 
+mod beds;
+
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, UdpSocket};
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use packet::bed::{Bed, Fault, Host};
-use packet::bpf::{self, ModeWanted};
+use beds::pair_with_xdp;
+use packet::bed::Host;
+use packet::bpf::ModeWanted;
 use packet::generate::{Amount, Live};
 use packet::stop::Stop;
 use packet::udp::{Wait, echo, sink};
@@ -25,21 +28,6 @@ const PORT: u16 = 50_001;
 const BURST: u32 = 200;
 const MODES: [(ModeWanted, &str); 2] =
     [(ModeWanted::Native, "native"), (ModeWanted::Generic, "generic")];
-
-fn bed() -> Option<Bed> {
-    if let Some(missing) = bpf::missing() {
-        eprintln!("SKIPPED: {missing}");
-        return None;
-    }
-    match Bed::pair(1) {
-        Ok(bed) => Some(bed),
-        Err(Fault::Missing(missing)) => {
-            eprintln!("SKIPPED: {missing}");
-            None
-        }
-        Err(fault) => panic!("{fault}"),
-    }
-}
 
 fn interface(mode: ModeWanted, copying: CopyingWanted) -> Interface {
     Interface { interface: Some("eth0".into()), queue: 0, port: PORT, mode, copying }
@@ -76,7 +64,7 @@ fn patience() -> Stop {
 
 #[test]
 fn every_counter_is_judged_once_in_each_mode_however_it_waits() {
-    let Some(bed) = bed() else { return };
+    let Some(bed) = pair_with_xdp() else { return };
     let [near, far] = &bed.hosts[..] else { panic!("{} hosts", bed.hosts.len()) };
     for (mode, name) in MODES {
         for wait in [Wait::Poll, Wait::Busy] {
@@ -95,7 +83,7 @@ fn every_counter_is_judged_once_in_each_mode_however_it_waits() {
 
 #[test]
 fn frames_come_round_more_often_than_there_are_frames() {
-    let Some(bed) = bed() else { return };
+    let Some(bed) = pair_with_xdp() else { return };
     let [near, far] = &bed.hosts[..] else { panic!("{} hosts", bed.hosts.len()) };
     let (mut tap, socket, stop) = (tap(far, ModeWanted::Native), client(near, far), patience());
     let mut came = 0;
@@ -113,7 +101,7 @@ fn frames_come_round_more_often_than_there_are_frames() {
 
 #[test]
 fn at_the_full_rate_every_frame_is_counted_once_or_said_to_be_dropped() {
-    let Some(bed) = bed() else { return };
+    let Some(bed) = pair_with_xdp() else { return };
     let [near, far] = &bed.hosts[..] else { panic!("{} hosts", bed.hosts.len()) };
     let (tap, stop) = (tap(far, ModeWanted::Native), patience());
     let asked = stop.clone();
@@ -144,7 +132,7 @@ fn at_the_full_rate_every_frame_is_counted_once_or_said_to_be_dropped() {
 
 #[test]
 fn what_is_sent_comes_back_in_each_mode_however_it_waits() {
-    let Some(bed) = bed() else { return };
+    let Some(bed) = pair_with_xdp() else { return };
     let [near, far] = &bed.hosts[..] else { panic!("{} hosts", bed.hosts.len()) };
     for (mode, _) in MODES {
         for wait in [Wait::Poll, Wait::Busy] {
@@ -187,7 +175,7 @@ fn answers(socket: &UdpSocket) -> BTreeSet<u32> {
 
 #[test]
 fn a_burst_comes_back_whole_and_nothing_has_to_come_after_it() {
-    let Some(bed) = bed() else { return };
+    let Some(bed) = pair_with_xdp() else { return };
     let [near, far] = &bed.hosts[..] else { panic!("{} hosts", bed.hosts.len()) };
     for (mode, name) in MODES {
         for wait in [Wait::Poll, Wait::Busy] {
@@ -205,7 +193,7 @@ fn a_burst_comes_back_whole_and_nothing_has_to_come_after_it() {
 
 #[test]
 fn what_is_counted_as_echoed_has_left_when_the_echo_ends() {
-    let Some(bed) = bed() else { return };
+    let Some(bed) = pair_with_xdp() else { return };
     let [near, far] = &bed.hosts[..] else { panic!("{} hosts", bed.hosts.len()) };
     for (mode, name) in MODES {
         for wait in [Wait::Poll, Wait::Busy] {
@@ -222,7 +210,7 @@ fn what_is_counted_as_echoed_has_left_when_the_echo_ends() {
 
 #[test]
 fn what_an_interface_that_is_down_does_not_take_is_counted_as_unsent() {
-    let Some(bed) = bed() else { return };
+    let Some(bed) = pair_with_xdp() else { return };
     let [near, far] = &bed.hosts[..] else { panic!("{} hosts", bed.hosts.len()) };
     let tap = tap_with_burst(far, ModeWanted::Native, &client(near, far));
     let mut down = Command::new("ip");
@@ -236,7 +224,7 @@ fn what_an_interface_that_is_down_does_not_take_is_counted_as_unsent() {
 
 #[test]
 fn what_is_for_another_port_goes_on_to_the_stack() {
-    let Some(bed) = bed() else { return };
+    let Some(bed) = pair_with_xdp() else { return };
     let [near, far] = &bed.hosts[..] else { panic!("{} hosts", bed.hosts.len()) };
     let _tap = tap(far, ModeWanted::Native);
     let beside = far.namespace.within(|| UdpSocket::bind((far.address, 0))).unwrap();
@@ -249,7 +237,7 @@ fn what_is_for_another_port_goes_on_to_the_stack() {
 
 #[test]
 fn a_tap_that_is_gone_leaves_the_port_to_the_stack_and_the_queue_to_the_next() {
-    let Some(bed) = bed() else { return };
+    let Some(bed) = pair_with_xdp() else { return };
     let [near, far] = &bed.hosts[..] else { panic!("{} hosts", bed.hosts.len()) };
     for _ in 0..3 {
         drop(tap(far, ModeWanted::Native));
@@ -268,7 +256,7 @@ fn a_tap_that_is_gone_leaves_the_port_to_the_stack_and_the_queue_to_the_next() {
 
 #[test]
 fn a_driver_without_zero_copy_is_said_and_the_kernel_copies() {
-    let Some(bed) = bed() else { return };
+    let Some(bed) = pair_with_xdp() else { return };
     let [_, far] = &bed.hosts[..] else { panic!("{} hosts", bed.hosts.len()) };
     let open = |copying| {
         let options = interface(ModeWanted::Native, copying);
@@ -284,7 +272,7 @@ fn a_driver_without_zero_copy_is_said_and_the_kernel_copies() {
 
 #[test]
 fn what_is_not_there_is_named() {
-    let Some(bed) = bed() else { return };
+    let Some(bed) = pair_with_xdp() else { return };
     let open = |options: Interface| {
         let opened = bed.hosts[1].namespace.within(|| {
             Tap::open(&options).map_err(|error| std::io::Error::other(format!("{error:#}")))

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic anywhere")]
 
+mod beds;
+
 use std::io;
 use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
@@ -9,19 +11,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use packet::bed::{Bed, Fault, Host, Mac};
-
-/// A bed, unless this host has none to offer.
-fn made(bed: Result<Bed, Fault>) -> Option<Bed> {
-    match bed {
-        Ok(bed) => Some(bed),
-        Err(Fault::Missing(missing)) => {
-            eprintln!("SKIPPED: {missing}");
-            None
-        }
-        Err(fault) => panic!("{fault}"),
-    }
-}
+use beds::made;
+use packet::bed::{Bed, Host, Mac};
 
 fn bound(host: &Host) -> UdpSocket {
     let socket = host.namespace.within(|| UdpSocket::bind((host.address, 0))).unwrap();

@@ -3,16 +3,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic anywhere")]
 
+mod beds;
+
 use std::collections::BTreeSet;
 use std::io;
 use std::net::UdpSocket;
 use std::thread;
 use std::time::Duration;
 
+use beds::pair_with_xdp;
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::RcvBufForce;
-use packet::bed::{Bed, Fault, Host};
-use packet::bpf::{self, Attachment, Mode, Program, Type};
+use packet::bed::{Bed, Host};
+use packet::bpf::{Attachment, Mode, Program, Type};
 use packet::generate::{Amount, Live};
 use packet::programs::filter::{self, Counter, Decision, Maps, Parameters, Trace};
 
@@ -20,22 +23,6 @@ use packet::programs::filter::{self, Counter, Decision, Maps, Parameters, Trace}
 const FLOOD: u64 = 400_000;
 /// How long the socket waits before it takes the flood for over.
 const OVER: Duration = Duration::from_secs(2);
-
-/// A bed, unless this host has none to offer or no XDP.
-fn bed() -> Option<Bed> {
-    if let Some(missing) = bpf::missing() {
-        eprintln!("SKIPPED: {missing}");
-        return None;
-    }
-    match Bed::pair(1) {
-        Ok(bed) => Some(bed),
-        Err(Fault::Missing(missing)) => {
-            eprintln!("SKIPPED: {missing}");
-            None
-        }
-        Err(fault) => panic!("{fault}"),
-    }
-}
 
 /// A filter on a host, with what it counts.
 fn filter(host: &Host, port: u16, mode: Mode) -> (Maps, Attachment) {
@@ -101,12 +88,12 @@ fn nothing_is_judged_wrongly(bed: &Bed, mode: Mode) {
 
 #[test]
 fn in_native_mode_no_frame_of_a_flood_is_judged_wrongly() {
-    let Some(bed) = bed() else { return };
+    let Some(bed) = pair_with_xdp() else { return };
     nothing_is_judged_wrongly(&bed, Mode::Native);
 }
 
 #[test]
 fn in_generic_mode_no_frame_of_a_flood_is_judged_wrongly() {
-    let Some(bed) = bed() else { return };
+    let Some(bed) = pair_with_xdp() else { return };
     nothing_is_judged_wrongly(&bed, Mode::Generic);
 }

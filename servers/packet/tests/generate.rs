@@ -2,31 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic anywhere")]
 
+mod beds;
+
 use std::collections::BTreeSet;
 use std::net::UdpSocket;
 use std::time::Duration;
 
+use beds::pair_with_xdp;
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::RcvBufForce;
-use packet::bed::{Bed, Fault, Host};
-use packet::bpf::{self, Attachment, Mode, Program, Type};
+use packet::bed::Host;
+use packet::bpf::{Attachment, Mode, Program, Type};
 use packet::generate::{Amount, Live, Ping};
-
-/// A bed, unless this host has none to offer or no XDP.
-fn bed() -> Option<Bed> {
-    if let Some(missing) = bpf::missing() {
-        eprintln!("SKIPPED: {missing}");
-        return None;
-    }
-    match Bed::pair(1) {
-        Ok(bed) => Some(bed),
-        Err(Fault::Missing(missing)) => {
-            eprintln!("SKIPPED: {missing}");
-            None
-        }
-        Err(fault) => panic!("{fault}"),
-    }
-}
 
 fn receiver(host: &Host) -> UdpSocket {
     let socket = host.namespace.within(|| UdpSocket::bind((host.address, 0))).unwrap();
@@ -44,7 +31,7 @@ fn live(to: &UdpSocket, count: u64, rate: Option<u64>) -> Live {
 
 #[test]
 fn every_live_frame_arrives_with_a_counter_of_its_own() {
-    let Some(bed) = bed() else { return };
+    let Some(bed) = pair_with_xdp() else { return };
     let [near, far] = &bed.hosts[..] else { panic!("{} hosts", bed.hosts.len()) };
     let socket = receiver(far);
     let frames = live(&socket, 200, None);
@@ -63,7 +50,7 @@ fn every_live_frame_arrives_with_a_counter_of_its_own() {
 
 #[test]
 fn a_frame_to_nobodys_neighbour_is_refused_in_words() {
-    let Some(bed) = bed() else { return };
+    let Some(bed) = pair_with_xdp() else { return };
     let near = &bed.hosts[0];
     let socket = receiver(near);
     let mut frames = live(&socket, 1, None);
@@ -74,7 +61,7 @@ fn a_frame_to_nobodys_neighbour_is_refused_in_words() {
 
 #[test]
 fn an_echo_in_the_hook_answers_every_ping() {
-    let Some(bed) = bed() else { return };
+    let Some(bed) = pair_with_xdp() else { return };
     let [near, far] = &bed.hosts[..] else { panic!("{} hosts", bed.hosts.len()) };
     let attach = |host: &Host, code, mode| {
         let program = Program::load(&code, Type::Xdp, &[]).unwrap();

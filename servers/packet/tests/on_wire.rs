@@ -3,13 +3,16 @@
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 
+mod beds;
+
 use std::collections::HashSet;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use packet::bed::{Bed, Fault, Host};
+use beds::made;
+use packet::bed::{Bed, Host};
 use packet::bpf::{Attachment, Error, Mode, Program, Type};
 use packet::jobs::message::{Kind, Message, More};
 use packet::programs::balance::{self, Keeper};
@@ -20,18 +23,6 @@ const PORT: u16 = 50_001;
 const MODES: [Mode; 2] = [Mode::Native, Mode::Generic];
 /// Far more than a packet takes on a busy machine.
 const LONG: Duration = Duration::from_secs(20);
-
-/// A bed, unless this host has none to offer.
-fn made(bed: Result<Bed, Fault>) -> Option<Bed> {
-    match bed {
-        Ok(bed) => Some(bed),
-        Err(Fault::Missing(missing)) => {
-            eprintln!("SKIPPED: {missing}");
-            None
-        }
-        Err(fault) => panic!("{fault}"),
-    }
-}
 
 /// A failure of bpf(2) or of the namespace around it.
 #[derive(Debug)]
