@@ -9,10 +9,14 @@ mod process;
 
 use std::io::{BufRead, BufReader, ErrorKind, Lines, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
 
 use beds::made;
 use nix::net::if_::if_nametoindex;
+use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use packet::bed::{Bed, Host};
@@ -227,4 +231,27 @@ fn with_short_jobs_none_waits_and_with_long_ones_the_rest_does() {
             assert!(servers.iter().all(slept), "{servers:#?}");
         }
     }
+}
+
+/// As a user who has no other process, and may have no more than eight threads.
+#[test]
+fn a_server_of_jobs_that_gets_no_more_threads_says_so_and_ends() {
+    let mut command = Command::new(SERVERS);
+    command.args(["packet", "jobs-server", "--balancer", "127.0.0.1:9", "--capacity", "64"]);
+    command.uid(1_000_000 + std::process::id()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let few = || Ok(setrlimit(Resource::RLIMIT_NPROC, 8, 8)?);
+    // SAFETY: setrlimit(2) is a system call; it neither allocates nor takes a lock.
+    unsafe { command.pre_exec(few) };
+    let child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) => return eprintln!("SKIPPED: {SERVERS} can't be run by another user: {error}"),
+    };
+    let pid = Pid::from_raw(child.id().cast_signed());
+    let (ended, at_the_end) = mpsc::channel();
+    thread::spawn(move || ended.send(child.wait_with_output()));
+    let output = at_the_end.recv_timeout(LONG).map_err(|_| kill(pid, Signal::SIGKILL));
+    let output = output.expect("it ends").unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("of 64") && said.contains("--capacity"), "{said}");
 }

@@ -79,7 +79,10 @@ fn apart<T: Send, E: Send + From<io::Error>>(
     work: impl FnOnce() -> Result<T, E> + Send,
 ) -> Result<T, E> {
     let lost = |_| Err(io::Error::other("a thread in a namespace of its own panicked").into());
-    thread::scope(|scope| scope.spawn(work).join().unwrap_or_else(lost))
+    thread::scope(|scope| {
+        let apart = thread::Builder::new().spawn_scoped(scope, work)?;
+        apart.join().unwrap_or_else(lost)
+    })
 }
 
 /// Of the namespace of the calling thread. A kernel without IPv6 has nothing to be set.

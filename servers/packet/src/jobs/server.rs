@@ -7,7 +7,7 @@
 use std::io::{self, Write};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::mpsc::{self, Sender};
-use std::thread;
+use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -69,10 +69,12 @@ pub fn run(options: &Server, out: &mut impl Write) -> anyhow::Result<()> {
     let (said, events) = mpsc::channel();
     let report = thread::scope(|scope| {
         let said = (!options.quiet).then_some(said);
-        let serving = scope.spawn(|| site.serve(&stop, said));
+        let serving = thread::Builder::new()
+            .spawn_scoped(scope, || site.serve(&stop, said))
+            .context("cannot make a thread that receives")?;
         // It ends when no thread is left that could say something.
         let told = events.iter().try_for_each(|event| tell(out, event));
-        let report = serving.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let report = serving.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         told.map(|()| report).context("writing to standard output")
     })?;
     publish(&report, out, options.ending.counters.as_deref())
@@ -134,18 +136,35 @@ impl Site {
 
     /// Serves until there were as many jobs as asked for, or it is time to stop. `said` gets a word of
     /// each job.
-    #[must_use]
-    pub fn serve(&self, stop: &Stop, said: Option<Sender<Event>>) -> Report {
+    ///
+    /// # Errors
+    /// When there are not as many threads to be had as the pool is to have.
+    pub fn serve(&self, stop: &Stop, said: Option<Sender<Event>>) -> anyhow::Result<Report> {
         thread::scope(|scope| {
-            for _ in 0..self.capacity {
-                let said = said.clone();
-                scope.spawn(move || self.pool.work(|event| self.note(event, said.as_ref())));
-            }
-            let mut report = self.hear_until(stop);
+            let heard = self.staff(scope, said).map(|()| self.hear_until(stop));
+            // Those that there are wait for jobs, and the scope waits for them.
             self.pool.close();
-            report.tally = self.pool.tally();
-            report
+            Ok(Report { tally: self.pool.tally(), ..heard? })
         })
+    }
+
+    /// Makes the threads of the pool.
+    fn staff<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        said: Option<Sender<Event>>,
+    ) -> anyhow::Result<()> {
+        for number in 1..=self.capacity {
+            let said = said.clone();
+            let work = move || self.pool.work(|event| self.note(event, said.as_ref()));
+            thread::Builder::new().spawn_scoped(scope, work).with_context(|| {
+                format!(
+                    "cannot make thread {number} of {}: --capacity asks for less",
+                    self.capacity
+                )
+            })?;
+        }
+        Ok(())
     }
 
     /// Tells the balancer and whoever listens.

@@ -78,7 +78,7 @@ impl<'scope> Play<'scope> {
             let (site, said) = (server(to), said.clone());
             // Before any client has said anything.
             site.register(&mut super::server::Report::default());
-            scope.spawn(move || site.serve(stop, Some(said)))
+            scope.spawn(move || site.serve(stop, Some(said)).unwrap())
         });
         Self { to, balancing, serving: serving.collect(), events }
     }
