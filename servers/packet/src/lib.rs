@@ -11,6 +11,7 @@ pub mod frame;
 pub mod generate;
 pub mod jobs;
 pub mod listing;
+mod mapping;
 pub mod programs;
 pub mod stop;
 pub mod udp;

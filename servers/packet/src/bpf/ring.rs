@@ -6,14 +6,16 @@
 //!
 //! Source: Linux `Documentation/bpf/ringbuf.rst`.
 
-use std::os::fd::{AsFd, AsRawFd};
+use std::io;
+use std::os::fd::AsFd;
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
-use std::{io, ptr};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{Error, Map};
+use crate::mapping::{Access, Mapping};
 
 /// Bits of a record's length.
 const BUSY: u32 = 1 << 31;
@@ -25,11 +27,16 @@ const HEAD: u64 = 8;
 #[derive(Debug)]
 pub struct Ring<'a> {
     map: &'a Map,
+    /// Octets of a page.
     page: usize,
-    /// How far we have read: a page that we may write.
-    consumer: *mut u8,
-    /// How far programs have written, and after that page the data, twice.
-    producer: *mut u8,
+    /// How far we have read: the first word of a page that we may write.
+    consumed: NonNull<AtomicU64>,
+    /// How far programs have written: the first word of a page.
+    produced: NonNull<AtomicU64>,
+    /// That page, and after it the data, twice.
+    data: Mapping,
+    /// The page of `consumed`.
+    _consumer: Mapping,
 }
 
 impl<'a> Ring<'a> {
@@ -38,19 +45,18 @@ impl<'a> Ring<'a> {
     /// # Errors
     /// What mmap(2) says.
     pub fn open(map: &'a Map) -> Result<Self, Error> {
+        Self::share(map).map_err(|cause| Error::Share(map.name(), cause))
+    }
+
+    fn share(map: &'a Map) -> io::Result<Self> {
         // SAFETY: asks for a number.
         let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
-        let read_write = libc::PROT_READ | libc::PROT_WRITE;
-        let consumer = share(map, page, read_write, 0)?;
         let length = page + 2 * map.entries as usize;
-        match share(map, length, libc::PROT_READ, page) {
-            Ok(producer) => Ok(Self { map, page, consumer, producer }),
-            Err(error) => {
-                // SAFETY: the page that was mapped above, and nothing refers to it.
-                unsafe { libc::munmap(consumer.cast(), page) };
-                Err(error)
-            }
-        }
+        let consumer = Mapping::of(map.as_fd(), page, 0, Access::ReadWrite)?;
+        let data = Mapping::of(map.as_fd(), length, page as i64, Access::Read)?;
+        let first = |mapping: &Mapping| mapping.at(0, 1).ok_or(io::ErrorKind::UnexpectedEof);
+        let (consumed, produced) = (first(&consumer)?, first(&data)?);
+        Ok(Self { map, page, consumed, produced, data, _consumer: consumer })
     }
 
     /// Waits until there is something to read, a signal, or the end of the time.
@@ -87,15 +93,15 @@ impl<'a> Ring<'a> {
             return None;
         }
         let at = self.page + (position as usize & (self.map.entries as usize - 1));
-        // SAFETY: the position is below the producer's, so a head is there; it is aligned to 8
-        // octets and the data is mapped twice, so it lies in one piece inside the mapping.
-        let head = unsafe { &*self.producer.add(at).cast::<AtomicU32>() }.load(Ordering::Acquire);
+        let head = self.data.at::<AtomicU32>(at, 1)?;
+        // SAFETY: the position is below the producer's, so a head is there; the data is mapped
+        // twice, so it lies in one piece.
+        let head = unsafe { head.as_ref() }.load(Ordering::Acquire);
         let length = head & !(BUSY | DISCARDED);
-        // SAFETY: the record follows its head, inside the mapping for the same reason, and programs
-        // don't write to it any more before we move on.
-        let octets = || unsafe {
-            std::slice::from_raw_parts(self.producer.add(at + HEAD as usize), length as usize)
-        };
+        let octets = self.data.at::<u8>(at + HEAD as usize, length as usize)?;
+        // SAFETY: the record follows its head, inside the mapping, and is used only where the head
+        // says that its program has written it to the end.
+        let octets = || unsafe { std::slice::from_raw_parts(octets.as_ptr(), length as usize) };
         match head {
             head if head & BUSY != 0 => None,
             head if head & DISCARDED != 0 => Some((length, None)),
@@ -104,34 +110,12 @@ impl<'a> Ring<'a> {
     }
 
     fn consumed(&self) -> &AtomicU64 {
-        // SAFETY: the first word of a page that is mapped for as long as `self` lives.
-        unsafe { &*self.consumer.cast::<AtomicU64>() }
+        // SAFETY: it points into a mapping that lives as long as `self`.
+        unsafe { self.consumed.as_ref() }
     }
 
     fn produced(&self) -> &AtomicU64 {
-        // SAFETY: the first word of a page that is mapped for as long as `self` lives; only loaded.
-        unsafe { &*self.producer.cast::<AtomicU64>() }
+        // SAFETY: as above; it may only be read, and is only loaded.
+        unsafe { self.produced.as_ref() }
     }
-}
-
-impl Drop for Ring<'_> {
-    fn drop(&mut self) {
-        // SAFETY: the mappings that `open` made; no reference to them outlives `self`.
-        unsafe {
-            libc::munmap(self.consumer.cast(), self.page);
-            libc::munmap(self.producer.cast(), self.page + 2 * self.map.entries as usize);
-        }
-    }
-}
-
-fn share(map: &Map, length: usize, access: i32, offset: usize) -> Result<*mut u8, Error> {
-    let (descriptor, offset) = (map.as_fd().as_raw_fd(), offset as i64);
-    // SAFETY: a new mapping, wherever the kernel likes.
-    let start = unsafe {
-        libc::mmap(ptr::null_mut(), length, access, libc::MAP_SHARED, descriptor, offset)
-    };
-    if start == libc::MAP_FAILED {
-        return Err(Error::Share(map.name(), io::Error::last_os_error()));
-    }
-    Ok(start.cast())
 }

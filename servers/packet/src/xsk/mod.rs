@@ -15,7 +15,6 @@
 //!
 //! | file | |
 //! |---|---|
-//! | [`mapping`] | memory by mmap(2) |
 //! | [`ring`] | one ring: two counters and a table |
 //! | [`umem`] | the memory for frames |
 //! | [`socket`] | the socket: who owns which frame |
@@ -24,7 +23,6 @@
 //! | [`serve`] | the jobs of `sink` and `echo` |
 
 pub mod answer;
-pub mod mapping;
 pub mod ring;
 pub mod serve;
 pub mod socket;

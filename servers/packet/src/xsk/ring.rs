@@ -10,7 +10,7 @@ use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::mapping::Mapping;
+use crate::mapping::{Access, Mapping};
 
 /// The memory of a ring, whichever side we are.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ pub struct Place {
 impl<T> Shared<T> {
     fn of(socket: BorrowedFd<'_>, place: Place) -> io::Result<Self> {
         let octets = place.offsets.desc as usize + place.size as usize * size_of::<T>();
-        Self::new(Mapping::of(socket, octets, place.page)?, place)
+        Self::new(Mapping::of(socket, octets, place.page, Access::ReadWrite)?, place)
     }
 
     fn new(mapping: Mapping, place: Place) -> io::Result<Self> {

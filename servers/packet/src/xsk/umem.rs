@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::mapping::Mapping;
+use crate::mapping::Mapping;
 
 /// How long a frame may be with the room before it: half a page, as the kernel wants it.
 pub const FRAME: u32 = 2_048;

@@ -6,9 +6,27 @@ use std::ptr::{self, NonNull};
 
 /// Memory of this process alone, or shared with the kernel.
 #[derive(Debug)]
-pub struct Mapping {
+pub(crate) struct Mapping {
     start: NonNull<u8>,
     octets: usize,
+}
+
+/// What may be done with memory that is shared with the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// The kernel alone writes it.
+    Read,
+    /// Both do.
+    ReadWrite,
+}
+
+impl Access {
+    fn protection(self) -> i32 {
+        match self {
+            Self::Read => libc::PROT_READ,
+            Self::ReadWrite => libc::PROT_READ | libc::PROT_WRITE,
+        }
+    }
 }
 
 // SAFETY: it is memory, wherever it is used; who may use it when is up to whoever has the pointer.
@@ -19,21 +37,32 @@ impl Mapping {
     ///
     /// # Errors
     /// What mmap(2) says.
-    pub fn anonymous(octets: usize) -> io::Result<Self> {
-        Self::map(octets, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0)
+    pub(crate) fn anonymous(octets: usize) -> io::Result<Self> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        Self::map(octets, Access::ReadWrite, flags, (-1, 0))
     }
 
     /// What a descriptor has at `offset`; nothing waits for the first touch of a page.
     ///
     /// # Errors
     /// What mmap(2) says.
-    pub fn of(descriptor: BorrowedFd<'_>, octets: usize, offset: i64) -> io::Result<Self> {
+    pub(crate) fn of(
+        descriptor: BorrowedFd<'_>,
+        octets: usize,
+        offset: i64,
+        access: Access,
+    ) -> io::Result<Self> {
         let flags = libc::MAP_SHARED | libc::MAP_POPULATE;
-        Self::map(octets, flags, descriptor.as_raw_fd(), offset)
+        Self::map(octets, access, flags, (descriptor.as_raw_fd(), offset))
     }
 
-    fn map(octets: usize, flags: i32, descriptor: i32, offset: i64) -> io::Result<Self> {
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
+    fn map(
+        octets: usize,
+        access: Access,
+        flags: i32,
+        (descriptor, offset): (i32, i64),
+    ) -> io::Result<Self> {
+        let protection = access.protection();
         // SAFETY: the kernel chooses a place where nothing is, so nothing is overwritten.
         let start =
             unsafe { libc::mmap(ptr::null_mut(), octets, protection, flags, descriptor, offset) };
@@ -45,15 +74,13 @@ impl Mapping {
     }
 
     /// How long it is, in octets.
-    #[must_use]
-    pub fn octets(&self) -> usize {
+    pub(crate) fn octets(&self) -> usize {
         self.octets
     }
 
     /// Where `count` values of `T` begin, `offset` octets from its beginning. `None` if they would not
     /// fit, or would not be aligned.
-    #[must_use]
-    pub fn at<T>(&self, offset: usize, count: usize) -> Option<NonNull<T>> {
+    pub(crate) fn at<T>(&self, offset: usize, count: usize) -> Option<NonNull<T>> {
         let end = count.checked_mul(size_of::<T>())?.checked_add(offset)?;
         if end > self.octets || !offset.is_multiple_of(align_of::<T>()) {
             return None;
