@@ -255,3 +255,12 @@ fn a_server_of_jobs_that_gets_no_more_threads_says_so_and_ends() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("of 64") && said.contains("--capacity"), "{said}");
 }
+
+#[test]
+fn a_program_on_an_interface_without_native_mode_says_why_it_is_not() {
+    let Some(bed) = made(Bed::pair(1)) else { return };
+    let mut attached = Running::start(&bed.hosts[0], "attach --program pass --interface lo");
+    let why = attached.line();
+    assert!(why.starts_with("generic mode: the driver of lo has no native one ("), "{why}");
+    assert_eq!(attached.line(), "ready lo generic");
+}

@@ -10,8 +10,8 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
+use crate::attach::attach_to;
 use crate::bpf::{self, ModeWanted, Ring};
-use crate::filter::attach_to;
 use crate::jobs::state::Counts;
 use crate::programs::balance::{Count, Event, Keeper, PATIENCE, Parameters, QUEUE};
 use crate::programs::filter::Trace;

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use nix::net::if_::if_nametoindex;
 use serde::{Deserialize, Serialize};
 
+use crate::attach::attach_to;
 use crate::bpf::{self, Attachment, ModeWanted, Program, Ring, Type};
 use crate::programs::filter::{self, Counter, Decision, Event, Maps, Parameters, Trace};
 use crate::stop::{GLANCE, Stop};
@@ -120,28 +120,6 @@ fn attach(options: &Filter, maps: &Maps, out: &mut impl Write) -> Result<Attachm
     let code = filter::code(&Parameters { port, counter: options.counter.into(), trace });
     let program = Program::load(&code, Type::Xdp, &maps.all())?;
     attach_to(&program, interface, options.mode, out)
-}
-
-/// Attaches a program to the interface with this name, and prints `ready INTERFACE MODE`; before
-/// it, why it is not native mode if that was tried.
-///
-/// # Errors
-/// There is no such interface, or it takes no program.
-pub(crate) fn attach_to(
-    program: &Program,
-    interface: &str,
-    mode: ModeWanted,
-    out: &mut impl Write,
-) -> Result<Attachment> {
-    let index = if_nametoindex(interface)
-        .with_context(|| format!("there is no interface {interface}; `ip link` lists them"))?;
-    let attached = Attachment::wanted(program, index, mode)?;
-    if let Some(why) = attached.fallback().and_then(bpf::Error::cause) {
-        writeln!(out, "generic mode: the driver of {interface} has no native one ({why})")?;
-    }
-    writeln!(out, "ready {interface} {}", attached.mode().name())?;
-    out.flush()?;
-    Ok(attached)
 }
 
 /// Prints decisions until it is time to stop, the last ones included.

@@ -2,6 +2,7 @@
 //! a UDP socket.
 
 pub mod asm;
+mod attach;
 pub mod balance;
 pub mod bed;
 pub mod bpf;

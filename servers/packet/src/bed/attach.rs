@@ -5,13 +5,13 @@
 
 use std::io::Write;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
-use nix::net::if_::if_nametoindex;
 
 use super::command::until_asked;
 use crate::asm::Code;
-use crate::bpf::{Attachment, ModeWanted, Program, Type, missing};
+use crate::attach::attach_to;
+use crate::bpf::{ModeWanted, Program, Type, missing};
 use crate::programs::{discard, echo, pass};
 
 /// What to attach, and where.
@@ -51,14 +51,8 @@ pub fn run(options: &Attach, out: &mut impl Write) -> Result<()> {
         return Err(missing.into());
     }
     until_asked(|| {
-        let interface = &options.interface;
-        let index = if_nametoindex(interface.as_str())
-            .with_context(|| format!("looking for the interface {interface}"))?;
         let program = Program::load(&options.code(), Type::Xdp, &[])?;
-        let attached = Attachment::wanted(&program, index, options.mode)?;
-        writeln!(out, "ready {interface} {}", attached.mode().name())?;
-        out.flush()?;
-        Ok(attached)
+        attach_to(&program, &options.interface, options.mode, out)
     })
 }
 
