@@ -1,11 +1,11 @@
 //! What a generator has done, as it is printed.
 
 use anyhow::{Context, Result};
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeVal;
+use nix::sys::resource::UsageWho;
 use serde::{Deserialize, Serialize};
 
 use super::pace::Pace;
+use crate::udp::report::cpu_time;
 
 /// What a generator has done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,15 +32,15 @@ impl Outcome {
     /// When the kernel does not tell the CPU time.
     pub(super) fn of(generator: &str, pace: &Pace, sent: u64) -> Result<Self> {
         let seconds = pace.elapsed().as_secs_f64();
-        let usage = getrusage(UsageWho::RUSAGE_SELF).context("asking for the CPU time")?;
-        let span = |time: TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
+        let (user_s, system_s) =
+            cpu_time(UsageWho::RUSAGE_SELF).context("asking for the CPU time")?;
         Ok(Self {
             generator: generator.to_owned(),
             offered: pace.dealt(),
             sent,
             seconds,
-            user_s: span(usage.user_time()),
-            system_s: span(usage.system_time()),
+            user_s,
+            system_s,
         })
     }
 }

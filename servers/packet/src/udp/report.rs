@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
-use nix::sys::resource::{Usage, UsageWho, getrusage};
+use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 use serde::{Deserialize, Serialize};
 
@@ -51,7 +51,7 @@ impl Meter {
     /// # Errors
     /// What getrusage(2) says.
     pub fn start() -> io::Result<Self> {
-        Ok(Self { start: Instant::now(), before: times(&getrusage(UsageWho::RUSAGE_THREAD)?) })
+        Ok(Self { start: Instant::now(), before: cpu_time(UsageWho::RUSAGE_THREAD)? })
     }
 
     /// What was spent since then.
@@ -59,7 +59,7 @@ impl Meter {
     /// # Errors
     /// What getrusage(2) says.
     pub fn read(&self) -> io::Result<Spent> {
-        let (user, system) = times(&getrusage(UsageWho::RUSAGE_THREAD)?);
+        let (user, system) = cpu_time(UsageWho::RUSAGE_THREAD)?;
         Ok(Spent {
             seconds: self.start.elapsed().as_secs_f64(),
             user_seconds: user - self.before.0,
@@ -88,9 +88,14 @@ pub fn publish(
         .with_context(|| format!("cannot write the counters to {}", path.display()))
 }
 
-fn times(usage: &Usage) -> (f64, f64) {
+/// The seconds that a thread or the process has spent on a CPU, in user mode and in the kernel.
+///
+/// # Errors
+/// What getrusage(2) says.
+pub(crate) fn cpu_time(who: UsageWho) -> io::Result<(f64, f64)> {
+    let usage = getrusage(who)?;
     let seconds = |time: TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
-    (seconds(usage.user_time()), seconds(usage.system_time()))
+    Ok((seconds(usage.user_time()), seconds(usage.system_time())))
 }
 
 #[cfg(test)]
