@@ -14,8 +14,9 @@ use crate::jobs::client::{self, Client};
 use crate::jobs::server::{self, Server};
 use crate::listing::{self, Listing};
 use crate::udp::count::{self, Count};
-use crate::udp::echo::{self, Echo};
-use crate::udp::sink::{self, Sink};
+use crate::udp::echo;
+use crate::udp::inlet::Inlet;
+use crate::udp::sink;
 
 /// What to do with packets.
 #[derive(Debug, Args)]
@@ -37,9 +38,9 @@ pub enum What {
     /// Send 0, 1, 2, …, one number at a time: what the filter of even counters is for
     Count(Count),
     /// Count packets in user space
-    Sink(Sink),
+    Sink(Inlet),
     /// Send datagrams back from user space
-    Echo(Echo),
+    Echo(Inlet),
     /// Ask for jobs
     JobsClient(Client),
     /// Do jobs in a pool of threads

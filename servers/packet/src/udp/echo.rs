@@ -1,43 +1,17 @@
 //! `servers packet echo`: datagrams sent back by user space, behind a UDP socket or an AF_XDP socket.
 
 use std::io::Write;
-use std::net::SocketAddr;
 
 use anyhow::Context;
-use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use super::Wait;
 use super::batch::Whole;
-use super::receiver::{Receiver, Reception, overflowed};
-use super::report::{Ending, Meter, Spent, publish};
-use super::sink::ready;
+use super::inlet::{Inlet, Source};
+use super::receiver::{Receiver, overflowed};
+use super::report::{Meter, Spent, publish};
 use crate::stop::Stop;
 use crate::xsk::serve;
-use crate::xsk::tap::Interface;
-
-/// What to echo, and how.
-#[derive(Clone, Debug, Args)]
-pub struct Echo {
-    /// Receive at this address, by a UDP socket; port 0 takes a free one, and the first line of
-    /// output tells which
-    #[arg(
-        long,
-        value_name = "ADDRESS:PORT",
-        required_unless_present = "interface",
-        conflicts_with = "interface"
-    )]
-    pub listen: Option<SocketAddr>,
-    /// Or on this interface.
-    #[command(flatten)]
-    pub interface: Interface,
-    /// How to receive.
-    #[command(flatten)]
-    pub reception: Reception,
-    /// When to end.
-    #[command(flatten)]
-    pub ending: Ending,
-}
 
 /// What has been sent back.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -69,22 +43,14 @@ pub struct Report {
 ///
 /// # Errors
 /// What failed, in words.
-pub fn run(options: &Echo, out: &mut impl Write) -> anyhow::Result<()> {
-    let stop = Stop::at_signals(options.ending.duration).context("cannot watch for signals")?;
-    let (count, how) = (options.ending.count, options.reception);
-    let report = match options.listen {
-        Some(address) => {
-            let receiver = Receiver::open(address, how)?;
-            writeln!(out, "ready {}", receiver.address()?)?;
-            out.flush()?;
-            echo(receiver, count, &stop)?
-        }
-        None => {
-            let tap = ready(&options.interface, out)?;
-            serve::echo(tap, (how.wait.unwrap_or(Wait::Poll), how.batch), count, &stop)?
-        }
+pub fn run(options: &Inlet, out: &mut impl Write) -> anyhow::Result<()> {
+    let ending = &options.ending;
+    let stop = Stop::at_signals(ending.duration).context("cannot watch for signals")?;
+    let report = match options.open(out)? {
+        Source::Socket(receiver) => echo(receiver, ending.count, &stop)?,
+        Source::Tap(tap, how) => serve::echo(*tap, how, ending.count, &stop)?,
     };
-    publish(&report, out, options.ending.counters.as_deref())
+    publish(&report, out, ending.counters.as_deref())
 }
 
 /// Echoes until `count` packets have come, or it is time to stop.
@@ -127,6 +93,7 @@ mod tests {
     use std::time::Duration;
 
     use super::super::batch::ROOM;
+    use super::super::receiver::Reception;
     use super::*;
 
     #[test]

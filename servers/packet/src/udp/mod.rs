@@ -11,6 +11,7 @@
 pub mod batch;
 pub mod count;
 pub mod echo;
+pub mod inlet;
 pub mod receiver;
 pub mod report;
 pub mod sink;

@@ -2,42 +2,17 @@
 //! socket.
 
 use std::io::Write;
-use std::net::SocketAddr;
 
 use anyhow::Context;
-use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use super::Wait;
-use super::receiver::{Receiver, Reception, overflowed};
-use super::report::{Ending, Meter, Spent, publish};
+use super::inlet::{Inlet, Source};
+use super::receiver::{Receiver, overflowed};
+use super::report::{Meter, Spent, publish};
 use super::tally::{Filter, Tally};
 use crate::stop::Stop;
 use crate::xsk::serve;
-use crate::xsk::tap::{Interface, Tap};
-
-/// What to count, and how.
-#[derive(Clone, Debug, Args)]
-pub struct Sink {
-    /// Receive at this address, by a UDP socket; port 0 takes a free one, and the first line of
-    /// output tells which
-    #[arg(
-        long,
-        value_name = "ADDRESS:PORT",
-        required_unless_present = "interface",
-        conflicts_with = "interface"
-    )]
-    pub listen: Option<SocketAddr>,
-    /// Or on this interface.
-    #[command(flatten)]
-    pub interface: Interface,
-    /// How to receive.
-    #[command(flatten)]
-    pub reception: Reception,
-    /// When to end.
-    #[command(flatten)]
-    pub ending: Ending,
-}
 
 /// What a sink has received.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,33 +37,14 @@ pub struct Report {
 ///
 /// # Errors
 /// What failed, in words.
-pub fn run(options: &Sink, out: &mut impl Write) -> anyhow::Result<()> {
-    let stop = Stop::at_signals(options.ending.duration).context("cannot watch for signals")?;
-    let (count, how) = (options.ending.count, options.reception);
-    let report = match options.listen {
-        Some(address) => {
-            let receiver = Receiver::open(address, how)?;
-            writeln!(out, "ready {}", receiver.address()?)?;
-            out.flush()?;
-            receive(receiver, count, &stop)?
-        }
-        None => {
-            let tap = ready(&options.interface, out)?;
-            serve::filter(tap, (how.wait.unwrap_or(Wait::Poll), how.batch), count, &stop)?
-        }
+pub fn run(options: &Inlet, out: &mut impl Write) -> anyhow::Result<()> {
+    let ending = &options.ending;
+    let stop = Stop::at_signals(ending.duration).context("cannot watch for signals")?;
+    let report = match options.open(out)? {
+        Source::Socket(receiver) => receive(receiver, ending.count, &stop)?,
+        Source::Tap(tap, how) => serve::filter(*tap, how, ending.count, &stop)?,
     };
-    publish(&report, out, options.ending.counters.as_deref())
-}
-
-/// Opens a tap, and says what it is.
-pub(super) fn ready(options: &Interface, out: &mut impl Write) -> anyhow::Result<Tap> {
-    let tap = Tap::open(options)?;
-    if let Some(why) = tap.fallback() {
-        writeln!(out, "fallback to {}: {why}", tap.kind())?;
-    }
-    writeln!(out, "ready {}", tap.kind())?;
-    out.flush()?;
-    Ok(tap)
+    publish(&report, out, ending.counters.as_deref())
 }
 
 /// Receives until `count` packets have come, or it is time to stop.
@@ -119,9 +75,10 @@ pub fn receive(mut receiver: Receiver, count: Option<u64>, stop: &Stop) -> anyho
 
 #[cfg(test)]
 mod tests {
-    use std::net::UdpSocket;
+    use std::net::{SocketAddr, UdpSocket};
     use std::thread;
 
+    use super::super::receiver::Reception;
     use super::*;
 
     const WAYS: [Wait; 4] = [Wait::Recv, Wait::Recvmmsg, Wait::Epoll, Wait::Busy];

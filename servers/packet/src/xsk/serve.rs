@@ -19,24 +19,16 @@ pub fn filter(
     count: Option<u64>,
     stop: &Stop,
 ) -> anyhow::Result<sink::Report> {
-    check(wait)?;
     let mut filter = Filter::default();
-    let mut meter = Meter::start()?;
-    while filter.tally().packets < count.unwrap_or(u64::MAX) && !stop.is_asked() {
-        let before = filter.tally().packets;
-        let came = tap.socket.receive(batch.into(), |frame| {
+    let meter = take(&mut tap, wait, count, stop, |tap| {
+        tap.socket.receive(batch.into(), |frame| {
             // The program lets nothing else come here; if it did, it would not be counted.
             if let Some(udp) = parse(frame).ok().as_ref().and_then(|frame| frame.udp()) {
                 filter.judge(udp.payload);
             }
             None
-        });
-        if came == 0 {
-            rest(&mut tap, wait)?;
-        } else if before == 0 {
-            meter = Meter::start()?;
-        }
-    }
+        })
+    })?;
     Ok(sink::Report {
         socket: tap.kind(),
         wait,
@@ -57,18 +49,8 @@ pub fn echo(
     count: Option<u64>,
     stop: &Stop,
 ) -> anyhow::Result<echo::Report> {
-    check(wait)?;
     let mut report = echo::Report { socket: tap.kind(), wait, ..echo::Report::default() };
-    let mut meter = Meter::start()?;
-    while report.packets < count.unwrap_or(u64::MAX) && !stop.is_asked() {
-        let before = report.packets;
-        let came = answer(&mut tap, batch, &mut report);
-        if came == 0 {
-            rest(&mut tap, wait)?;
-        } else if before == 0 {
-            meter = Meter::start()?;
-        }
-    }
+    let meter = take(&mut tap, wait, count, stop, |tap| answer(tap, batch, &mut report))?;
     let left = tap.socket.drain();
     report.unsent = tap.socket.unsent() + left;
     report.echoed -= report.unsent;
@@ -76,6 +58,29 @@ pub fn echo(
     report.system_calls = tap.socket.calls();
     report.spent = meter.read()?;
     Ok(report)
+}
+
+/// Has `each` take what is there, and rests where that is nothing, until `count` frames have come
+/// or it is time to stop. The meter runs since the first of them.
+fn take(
+    tap: &mut Tap,
+    wait: Wait,
+    count: Option<u64>,
+    stop: &Stop,
+    mut each: impl FnMut(&mut Tap) -> usize,
+) -> anyhow::Result<Meter> {
+    check(wait)?;
+    let (mut meter, mut frames) = (Meter::start()?, 0);
+    while frames < count.unwrap_or(u64::MAX) && !stop.is_asked() {
+        let came = each(tap);
+        if came == 0 {
+            rest(tap, wait)?;
+        } else if frames == 0 {
+            meter = Meter::start()?;
+        }
+        frames += came as u64;
+    }
+    Ok(meter)
 }
 
 /// Turns round what is there. Returns how many frames there were.
