@@ -1,16 +1,14 @@
 //! Datagrams through the whole stack, many to a system call: sendmmsg(2).
 
-use std::io::IoSlice;
 use std::net::{SocketAddr, UdpSocket};
-use std::os::fd::AsRawFd;
 
 use anyhow::{Context, Result};
 use clap::Args;
 use nix::errno::Errno;
-use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, sendmmsg};
+use nix::sys::socket::SockaddrStorage;
 
 use super::{Amount, Outcome, Pace};
-use crate::udp::socket_between;
+use crate::udp::{Then, Volley, socket_between};
 
 /// The shortest payload: the counter.
 const COUNTER: usize = 4;
@@ -34,10 +32,11 @@ pub struct Datagrams {
     pub amount: Amount,
 }
 
-/// Payloads of one size, and what sendmmsg(2) needs to know of them.
+/// Payloads of one size, for where the socket is connected to.
 struct Batch {
     payloads: Vec<Vec<u8>>,
-    headers: MultiHeaders<SockaddrStorage>,
+    nowhere_else: Vec<Option<SockaddrStorage>>,
+    volley: Volley,
 }
 
 impl Datagrams {
@@ -48,7 +47,7 @@ impl Datagrams {
     /// no error.
     pub fn generate(&self) -> Result<Outcome> {
         let socket = socket_between(None, self.to)?;
-        let mut batch = Batch::new(usize::from(self.batch), usize::from(self.size));
+        let mut batch = Batch::new(self.batch, self.size);
         let (mut counter, step, mut sent) = (self.amount.first, self.amount.step, 0);
         let mut pace = Pace::of(&self.amount);
         while let Some(count) = pace.next(u32::from(self.batch)) {
@@ -63,9 +62,13 @@ impl Datagrams {
 }
 
 impl Batch {
-    fn new(datagrams: usize, size: usize) -> Self {
-        let payloads = vec![vec![0; size.max(COUNTER)]; datagrams];
-        Self { payloads, headers: MultiHeaders::preallocate(datagrams, None) }
+    fn new(datagrams: u16, size: u16) -> Self {
+        let count = usize::from(datagrams);
+        Self {
+            payloads: vec![vec![0; COUNTER.max(size.into())]; count],
+            nowhere_else: vec![None; count],
+            volley: Volley::new(datagrams),
+        }
     }
 
     fn number(&mut self, first: u32, step: u32, count: usize) {
@@ -77,20 +80,16 @@ impl Batch {
 
     /// Sends the first of them, until all have gone out.
     fn send(&mut self, socket: &UdpSocket, count: usize) -> Result<u64, Errno> {
-        let mut sent = 0;
-        while sent < count {
-            let rest: Vec<_> =
-                self.payloads[sent..count].iter().map(|p| [IoSlice::new(p)]).collect();
-            let nowhere = vec![None::<SockaddrStorage>; rest.len()];
-            let flags = MsgFlags::empty();
-            match sendmmsg(socket.as_raw_fd(), &mut self.headers, &rest, &nowhere, [], flags) {
-                Ok(results) => sent += results.count(),
-                // Said of an earlier datagram, by ICMP: nobody listens. The next call sends again.
-                Err(Errno::ECONNREFUSED | Errno::EINTR) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(sent as u64)
+        let (payloads, to) = (&self.payloads[..count], &self.nowhere_else[..count]);
+        Ok(self.volley.send(socket, payloads, to, refused)?.datagrams)
+    }
+}
+
+/// That nobody listens is said of an earlier datagram, by ICMP: the next call sends this one.
+fn refused(error: Errno) -> Result<Then, Errno> {
+    match error {
+        Errno::ECONNREFUSED | Errno::EINTR => Ok(Then::Again),
+        error => Err(error),
     }
 }
 

@@ -16,12 +16,15 @@ pub mod receiver;
 pub mod report;
 pub mod sink;
 pub mod tally;
+mod volley;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use anyhow::Context;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+
+pub(crate) use volley::{Then, Volley};
 
 /// How to wait for packets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
