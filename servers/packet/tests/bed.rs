@@ -45,6 +45,16 @@ fn two_hosts_hear_each_other_and_know_each_other_beforehand() {
 }
 
 #[test]
+fn the_first_frame_arrives_as_each_other_one_does() {
+    for _ in 0..5 {
+        let (Some(pair), Some(star)) = (made(Bed::pair(1)), made(Bed::star(2, 1))) else { return };
+        for bed in [pair, star] {
+            say(&bed.hosts[0], &bed.hosts[1]);
+        }
+    }
+}
+
+#[test]
 fn around_a_bridge_everybody_hears_everybody() {
     let Some(bed) = made(Bed::star(4, 2)) else { return };
     for from in &bed.hosts {

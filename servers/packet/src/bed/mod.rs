@@ -76,7 +76,8 @@ impl Bed {
         let line = plan::cable((INTERFACE, Mac::of(address(0))), &end, queues);
         iproute::carry_out(&line, &near)?;
         let hosts = [near, far].into_iter().zip(0..).map(|(place, own)| Host::set(place, own, 2));
-        Ok(Self { hosts: hosts.collect::<Result<_, _>>()?, hub: None })
+        let hosts = hosts.collect::<Result<_, _>>()?;
+        Self { hosts, hub: None }.up()
     }
 
     /// So many hosts around a bridge, at most [`MOST_HOSTS`].
@@ -88,7 +89,16 @@ impl Bed {
         let hub = Hub { namespace: Namespace::new()?, ports: (0..count).map(port).collect() };
         iproute::carry_out(&plan::bridge(), &hub.namespace)?;
         let hosts = (0..count).map(|own| hub.plug(own, count, queues));
-        Ok(Self { hosts: hosts.collect::<Result<_, _>>()?, hub: Some(hub) })
+        let hosts = hosts.collect::<Result<_, _>>()?;
+        Self { hosts, hub: Some(hub) }.up()
+    }
+
+    /// When the first frame of each host arrives as all others do.
+    fn up(self) -> Result<Self, Fault> {
+        let hosts = self.hosts.iter().map(|host| &host.namespace);
+        let hub = self.hub.iter().map(|hub| &hub.namespace);
+        hosts.chain(hub).try_for_each(iproute::until_up)?;
+        Ok(self)
     }
 }
 
