@@ -1,7 +1,9 @@
 //! What a client asks of the API: more replicas, or fewer.
 //!
 //! A wish is checked as a whole, against the replicas that there are, before anything changes. The
-//! checks come in the order in which they are listed here; the first that fails is the answer.
+//! checks come in the order in which the [refusals](Refusal) are listed; the first that fails is the
+//! answer. It is the order of the API's specification; checks that this does not have stand where
+//! they do not come before one of those that it has for the same field.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -49,10 +51,10 @@ pub(crate) enum Refusal {
     Duplicates,
     /// There is room for so many more.
     Slots(usize),
-    /// It can't be a name.
-    NoName(String),
     /// These are there already.
     Taken(Vec<String>),
+    /// It can't be a name.
+    NoName(String),
     /// These are not there.
     Unknown(Vec<String>),
     /// A new replica did not come up, so none of those asked for is in service.
@@ -94,13 +96,13 @@ impl fmt::Display for Refusal {
             }
             Self::Duplicates => f.write_str("Hostname list contains duplicates"),
             Self::Slots(free) => write!(f, "Insufficient slots. Only {free} slots left"),
+            Self::Taken(names) => {
+                write!(f, "Hostnames `{}` are already in replicas", names.join(", "))
+            }
             Self::NoName(name) => write!(
                 f,
                 "Hostname `{name}` is not 1 to 63 letters, digits, dots, hyphens or underscores"
             ),
-            Self::Taken(names) => {
-                write!(f, "Hostnames `{}` are already in replicas", names.join(", "))
-            }
             Self::Unknown(names) => {
                 write!(f, "Hostnames `{}` are not in replicas", names.join(", "))
             }
@@ -114,7 +116,7 @@ impl Wish {
     /// Reads the payload of a request: `{"n": 2, "hostnames": ["S4", "S5"]}`, the names optional.
     ///
     /// # Errors
-    /// When it is not that, or contradicts itself.
+    /// When it is not that, or asks for not even one.
     pub(crate) fn read(change: Change, payload: &[u8]) -> Result<Self, Refusal> {
         if payload.is_empty() {
             return Err(Refusal::Empty);
@@ -124,24 +126,11 @@ impl Wish {
         let Value::Object(fields) = value else {
             return Err(Refusal::Misshapen("Payload is not a JSON object"));
         };
-        let wish = Self {
+        Ok(Self {
             change,
             count: count(change, fields.get("n"))?,
             names: names(fields.get("hostnames"))?,
-        };
-        wish.check()
-    }
-
-    fn check(self) -> Result<Self, Refusal> {
-        if self.names.len() > self.count {
-            return Err(Refusal::Names(self.change));
-        }
-        let mut seen = HashSet::new();
-        if self.names.iter().all(|name| seen.insert(name)) {
-            Ok(self)
-        } else {
-            Err(Refusal::Duplicates)
-        }
+        })
     }
 
     /// The names of those who shall join these.
@@ -149,6 +138,7 @@ impl Wish {
     /// # Errors
     /// When there is no room for so many, or for one of the names.
     pub(crate) fn joining(&self, view: &View) -> Result<Vec<Name>, Refusal> {
+        self.check_names()?;
         if self.count > view.free() {
             return Err(Refusal::Slots(view.free()));
         }
@@ -173,6 +163,7 @@ impl Wish {
         if self.count > view.count() {
             return Err(Refusal::TooMany);
         }
+        self.check_names()?;
         let unknown = self.names.iter().filter(|name| !view.has(name)).cloned().collect::<Vec<_>>();
         if !unknown.is_empty() {
             return Err(Refusal::Unknown(unknown));
@@ -183,6 +174,16 @@ impl Wish {
         let more = self.count - leaving.len();
         leaving.extend(others.choose_multiple(&mut rand::rng(), more).cloned());
         Ok(leaving)
+    }
+
+    /// Whether there are no more names than replicas, and each of them once.
+    fn check_names(&self) -> Result<(), Refusal> {
+        if self.names.len() > self.count {
+            return Err(Refusal::Names(self.change));
+        }
+        let mut seen = HashSet::new();
+        let fresh = self.names.iter().all(|name| seen.insert(name));
+        if fresh { Ok(()) } else { Err(Refusal::Duplicates) }
     }
 }
 
@@ -288,6 +289,39 @@ mod tests {
             (r#"{"n": 2, "hostnames": ["Server-1", "x"]}"#, "Hostnames `x` are not in replicas"),
         ] {
             assert_eq!(refused(Change::Remove, payload), words, "{payload}");
+        }
+    }
+
+    /// Each of these breaks two rules: the one that comes first in the specification is told.
+    #[test]
+    fn of_two_broken_rules_the_first_one_is_told() {
+        use Change::{Add, Remove};
+        let five = r#""hostnames": ["a", "b", "c", "d", "e"]"#;
+        let names = |names: &str| format!(r#""hostnames": [{names}]"#);
+        let many = (0..55).map(|number| format!(r#""S-{number}""#)).collect::<Vec<_>>().join(",");
+        for (change, payload, words) in [
+            (Add, format!("{{\"n\": 0, {five}}}"), Refusal::TooFew(Add)),
+            (Add, format!("{{\"n\": 0, {}}}", names("1")), Refusal::TooFew(Add)),
+            (Add, format!("{{\"n\": 1, {}}}", names(r#""a", "a""#)), Refusal::Names(Add)),
+            (Add, format!("{{\"n\": 54, {}}}", names(&many)), Refusal::Names(Add)),
+            (Add, format!("{{\"n\": 54, {}}}", names(r#""a", "a""#)), Refusal::Duplicates),
+            (Add, format!("{{\"n\": 2, {}}}", names(r#""S 1", "S 1""#)), Refusal::Duplicates),
+            (Add, format!("{{\"n\": 54, {}}}", names(r#""Server-1""#)), Refusal::Slots(53)),
+            (Add, format!("{{\"n\": 54, {}}}", names(r#""a/b""#)), Refusal::Slots(53)),
+            (
+                Add,
+                format!("{{\"n\": 2, {}}}", names(r#""a/b", "Server-1""#)),
+                Refusal::Taken(vec!["Server-1".into()]),
+            ),
+            (Remove, format!("{{\"n\": 0, {five}}}"), Refusal::TooFew(Remove)),
+            (Remove, format!("{{\"n\": 4, {five}}}"), Refusal::TooMany),
+            (Remove, format!("{{\"n\": 4, {}}}", names(r#""x", "x""#)), Refusal::TooMany),
+            (Remove, format!("{{\"n\": 4, {}}}", names(r#""x""#)), Refusal::TooMany),
+            (Remove, format!("{{\"n\": 2, {five}}}"), Refusal::Names(Remove)),
+            (Remove, format!("{{\"n\": 1, {}}}", names(r#""x", "x""#)), Refusal::Names(Remove)),
+            (Remove, format!("{{\"n\": 2, {}}}", names(r#""x", "x""#)), Refusal::Duplicates),
+        ] {
+            assert_eq!(refused(change, &payload), words.to_string(), "{change:?} {payload}");
         }
     }
 
