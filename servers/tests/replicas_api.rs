@@ -6,10 +6,11 @@ mod balancer;
 
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use balancer::{Balancer, SERVERS, ask, ask_for_text, change, names};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 use servers::models::MODELS;
 
@@ -283,16 +284,20 @@ fn the_client_asks_once_and_its_status_is_the_answers() {
     assert!(said(&["add"], 1).is_empty());
 }
 
-#[test]
-fn the_client_asks_line_by_line_and_goes_on_after_a_wrong_one() {
-    let balancer = Balancer::start(&[]);
-    let mut child = Command::new(SERVERS)
+fn control_by_lines(balancer: &Balancer) -> Child {
+    Command::new(SERVERS)
         .args(["control", "--at", &balancer.address.to_string()])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+#[test]
+fn the_client_asks_line_by_line_and_goes_on_after_a_wrong_one() {
+    let balancer = Balancer::start(&[]);
+    let mut child = control_by_lines(&balancer);
     child.stdin.take().unwrap().write_all(b"add 1 S4\n\nadd x\nrm 9\nhome\nrep\n").unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "Ctrl-D is a good end");
@@ -300,6 +305,38 @@ fn the_client_asks_line_by_line_and_goes_on_after_a_wrong_one() {
     let statuses = text.lines().map(|line| &line[..3]).collect::<Vec<_>>();
     assert_eq!(statuses, ["200", "400", "200", "200"]);
     assert!(String::from_utf8(output.stderr).unwrap().contains("`x` is no number"));
+}
+
+#[test]
+fn the_client_has_words_for_itself() {
+    let balancer = Balancer::start(&["--replicas", "1"]);
+    for last in ["quit", "exit"] {
+        let mut child = control_by_lines(&balancer);
+        let lines = format!("help\n{last}\nrep\n");
+        child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{last}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.starts_with("Words:\n") && text.contains("\n  add N [NAME]..."), "{text}");
+        assert!(!text.contains("200"), "after {last} nothing is asked: {text}");
+    }
+    let help = control(&balancer, &["help"]);
+    assert!(help.status.success() && help.stdout.starts_with(b"Words:\n"));
+    assert!(String::from_utf8(control(&balancer, &["/help"]).stdout).unwrap().starts_with("400 "));
+}
+
+#[test]
+fn the_client_ends_with_a_word_at_ctrl_c() {
+    let balancer = Balancer::start(&["--replicas", "1"]);
+    let mut child = control_by_lines(&balancer);
+    let mut answers = BufReader::new(child.stdout.take().unwrap());
+    child.stdin.as_mut().unwrap().write_all(b"rep\n").unwrap();
+    answers.read_line(&mut String::new()).unwrap();
+    // It has been answered, and reads the next line, which does not come.
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
+    let mut words = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut words).unwrap();
+    assert_eq!((child.wait().unwrap().code(), words.trim()), (Some(0), "Exiting."));
 }
 
 #[test]

@@ -5,13 +5,18 @@
 //! | `rep`            | `GET /rep`                                       |
 //! | `add N NAME…`    | `POST /add` of N replicas, some of them by name  |
 //! | `rm N NAME…`     | `DELETE /rm`, and so is `del`                    |
-//! | any other word   | `GET /word`                                      |
+//! | `help`           | none: these words are shown                      |
+//! | `quit`           | none: it ends, and so it does at `exit`          |
+//! | any other word   | `GET /word`; so `/help` is a path                |
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::net::SocketAddr;
+use std::process;
+use std::thread::Builder;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use nix::sys::signal::{SigSet, Signal};
 use serde_json::json;
 
 use super::exchange::{Question, Reply};
@@ -20,7 +25,7 @@ use crate::listener::parse_address;
 
 /// Whom to ask, and what.
 #[derive(Debug, clap::Args)]
-#[command(after_help = WORDS)]
+#[command(after_help = format!("{WORDS}\n\n{EXAMPLES}"))]
 pub struct Control {
     /// Where the balancer listens
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:5000",
@@ -29,7 +34,7 @@ pub struct Control {
     /// How long an answer may take: that to a change comes when it is done
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_time)]
     pub timeout: Duration,
-    /// What to ask; without words they are read line by line, up to Ctrl-D
+    /// What to ask; without words they are read line by line, up to `quit`, Ctrl-D or Ctrl-C
     #[arg(value_name = "WORD")]
     pub words: Vec<String>,
 }
@@ -40,8 +45,20 @@ Words:
   add N [NAME]...  take N more in, some of them by name
   rm N [NAME]...   let N go, some of them by name (or: del)
   PATH             GET it: home
+  help             show these words
+  quit             end (or: exit)";
+
+const EXAMPLES: &str = "\
+Examples:
+  servers control rep
+  servers control add 3 S4 S5      three more: S4, S5 and one with a name by chance
+  servers control rm 1 S4
+  servers control --at 127.0.0.1:5001 home
 
 Exit status: 0 the balancer has done it, 1 it has not, 2 wrong usage.";
+
+/// What is said at Ctrl-C.
+const LAST_WORD: &str = "Exiting.";
 
 /// Asks.
 ///
@@ -52,16 +69,20 @@ pub fn run(options: &Control, out: &mut impl Write) -> anyhow::Result<()> {
         return ask_line_by_line(options, out);
     }
     let words = options.words.iter().map(String::as_str).collect::<Vec<_>>();
-    let reply = ask(options, &words)?;
-    show(&reply, out)?;
-    if reply.status >= 400 {
-        bail!("the balancer has refused")
+    match Said::read(&words)? {
+        Said::Quit => Ok(()),
+        Said::Help => Ok(writeln!(out, "{WORDS}")?),
+        Said::Ask(call) => {
+            let reply = call.put(options)?;
+            writeln!(out, "{}", shown(&reply))?;
+            if reply.status >= 400 { bail!("the balancer has refused") } else { Ok(()) }
+        }
     }
-    Ok(())
 }
 
 /// What goes wrong with one line is told, and the next one is read.
 fn ask_line_by_line(options: &Control, out: &mut impl Write) -> anyhow::Result<()> {
+    end_at_interrupt()?;
     let input = io::stdin().lock();
     let prompt = if input.is_terminal() { "> " } else { "" };
     let mut lines = input.lines();
@@ -73,23 +94,63 @@ fn ask_line_by_line(options: &Control, out: &mut impl Write) -> anyhow::Result<(
         if words.is_empty() {
             continue;
         }
-        match ask(options, &words) {
-            Ok(reply) => show(&reply, out)?,
+        match Said::read(&words).and_then(|said| said.answer(options)) {
+            Ok(Some(text)) => writeln!(out, "{text}")?,
+            Ok(None) => return Ok(()),
             Err(error) => eprintln!("servers: {error:#}"),
         }
     }
 }
 
-fn ask(options: &Control, words: &[&str]) -> anyhow::Result<Reply> {
-    let Call { method, path, body } = Call::read(words)?;
-    let question = Question { method, path: &path, body: body.as_bytes() };
-    let reply = question.ask(options.at, options.timeout);
-    reply.with_context(|| format!("no answer from the balancer at {}", options.at))
+/// From now on Ctrl-C is a good end, and has a word, whatever is waited for.
+fn end_at_interrupt() -> anyhow::Result<()> {
+    let mut interrupts = SigSet::empty();
+    interrupts.add(Signal::SIGINT);
+    // Blocked in this thread and in the next one, which alone waits for it.
+    interrupts.thread_block().context("cannot hear Ctrl-C")?;
+    let hear = move || {
+        if interrupts.wait().is_ok() {
+            // Standard output is locked by whoever writes answers.
+            eprintln!("\n{LAST_WORD}");
+            process::exit(0);
+        }
+    };
+    Builder::new().name("interrupt".into()).spawn(hear).context("no thread to hear Ctrl-C")?;
+    Ok(())
 }
 
-fn show(reply: &Reply, out: &mut impl Write) -> io::Result<()> {
-    let body = String::from_utf8_lossy(&reply.body);
-    writeln!(out, "{} {}", reply.status, body.trim_end())
+fn shown(reply: &Reply) -> String {
+    format!("{} {}", reply.status, String::from_utf8_lossy(&reply.body).trim_end())
+}
+
+/// What words say.
+#[derive(Debug, PartialEq, Eq)]
+enum Said {
+    /// Ask the balancer that.
+    Ask(Call),
+    /// Show the words.
+    Help,
+    /// End.
+    Quit,
+}
+
+impl Said {
+    fn read(words: &[&str]) -> anyhow::Result<Self> {
+        match words {
+            ["help"] => Ok(Self::Help),
+            ["quit" | "exit"] => Ok(Self::Quit),
+            _ => Call::read(words).map(Self::Ask),
+        }
+    }
+
+    /// What to show; nothing at the end.
+    fn answer(&self, options: &Control) -> anyhow::Result<Option<String>> {
+        match self {
+            Self::Quit => Ok(None),
+            Self::Help => Ok(Some(WORDS.into())),
+            Self::Ask(call) => call.put(options).map(|reply| Some(shown(&reply))),
+        }
+    }
 }
 
 /// A request, made of words.
@@ -112,8 +173,16 @@ impl Call {
                 }
                 Ok(Self { method: "GET", path, body: String::new() })
             }
-            _ => bail!("the words are: rep, add N NAME..., rm N NAME..., or one path"),
+            _ => bail!("the words are: rep, add N NAME..., rm N NAME..., help, quit, or one path"),
         }
+    }
+
+    /// Asks the balancer, and waits for its reply.
+    fn put(&self, options: &Control) -> anyhow::Result<Reply> {
+        let Self { method, path, body } = self;
+        let question = Question { method, path, body: body.as_bytes() };
+        let reply = question.ask(options.at, options.timeout);
+        reply.with_context(|| format!("no answer from the balancer at {}", options.at))
     }
 
     fn change(method: &'static str, path: &str, words: &[&str]) -> anyhow::Result<Self> {
@@ -132,8 +201,8 @@ impl Call {
 mod tests {
     use super::*;
 
-    fn call(line: &str) -> anyhow::Result<Call> {
-        Call::read(&line.split_whitespace().collect::<Vec<_>>())
+    fn said(line: &str) -> anyhow::Result<Said> {
+        Said::read(&line.split_whitespace().collect::<Vec<_>>())
     }
 
     #[test]
@@ -142,20 +211,28 @@ mod tests {
             ("rep", "GET", "/rep", ""),
             ("home", "GET", "/home", ""),
             ("/bytes/7", "GET", "/bytes/7", ""),
+            ("/help", "GET", "/help", ""),
             ("add 2", "POST", "/add", r#"{"n":2}"#),
             ("add 2 S4 S5", "POST", "/add", r#"{"hostnames":["S4","S5"],"n":2}"#),
             ("rm 1 S4", "DELETE", "/rm", r#"{"hostnames":["S4"],"n":1}"#),
             ("del -1", "DELETE", "/rm", r#"{"n":-1}"#),
         ] {
             let expected = Call { method, path: path.into(), body: body.into() };
-            assert_eq!(call(line).unwrap(), expected, "{line}");
+            assert_eq!(said(line).unwrap(), Said::Ask(expected), "{line}");
         }
     }
 
     #[test]
+    fn some_words_are_for_the_client_itself() {
+        assert_eq!(said("help").unwrap(), Said::Help);
+        assert_eq!(said("quit").unwrap(), Said::Quit);
+        assert_eq!(said("exit").unwrap(), Said::Quit);
+    }
+
+    #[test]
     fn words_that_say_nothing_are_an_error() {
-        for line in ["add", "rm", "add two", "rep now", "hömé"] {
-            assert!(call(line).is_err(), "{line}");
+        for line in ["add", "rm", "add two", "rep now", "help me", "hömé"] {
+            assert!(said(line).is_err(), "{line}");
         }
     }
 }
