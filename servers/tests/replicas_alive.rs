@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use balancer::{Balancer, change, eventually, lives, names};
 use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 /// Flags with which a replica may be killed again and again and is not taken for one that fails.
 const FORGIVING: [&str; 4] = ["--well-after", "1ms", "--request-timeout", "30s"];
@@ -395,4 +396,49 @@ fn a_thousand_kills() {
     assert_eq!(balancer.replicas(), THREE);
     assert_eq!(balancer.children().len(), 3, "no orphan");
     assert!(p50 < Duration::from_millis(200) && max < Duration::from_secs(2));
+}
+
+/// Whether a process has been sent SIGTERM and is stopped, so that it has not had it yet: the set of
+/// signals that wait for the whole process (proc_pid_status(5)).
+fn is_told_to_stop(pid: Pid) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let waiting = status.lines().find_map(|line| line.strip_prefix("ShdPnd:"));
+    let waiting = u64::from_str_radix(waiting.unwrap_or("0").trim(), 16).unwrap();
+    waiting & (1 << (Signal::SIGTERM as u64 - 1)) != 0
+}
+
+/// Removes all replicas, which are too frozen to stop by themselves, and lets those go that have
+/// been told to stop, batch by batch; each must be as large as `batches` say.
+fn stops_come_in_batches(flags: &[&str], batches: &[usize]) {
+    let slow = ["--stop-timeout", "10m", "--heartbeat-interval", "10m"];
+    let count = batches.iter().sum::<usize>();
+    let replicas = ["--replicas", &count.to_string()];
+    let balancer = Balancer::start(&[&slow[..], &replicas, flags].concat());
+    let frozen = balancer.children();
+    assert_eq!(frozen.len(), count);
+    frozen.iter().for_each(|pid| kill(*pid, Signal::SIGSTOP).unwrap());
+    let told = || frozen.iter().copied().filter(|pid| is_told_to_stop(*pid)).collect::<Vec<_>>();
+    thread::scope(|scope| {
+        let removing = scope.spawn(|| balancer.remove(&format!(r#"{{"n": {count}}}"#)).0);
+        for batch in batches {
+            eventually("a batch is told", || told().len() == *batch);
+            thread::sleep(Duration::from_millis(100));
+            let leaving = told();
+            assert_eq!(leaving.len(), *batch, "the others have to wait for their turn");
+            leaving.iter().for_each(|pid| kill(*pid, Signal::SIGCONT).unwrap());
+            eventually("they have gone", || !leaving.iter().any(|pid| lives(*pid)));
+        }
+        assert_eq!(removing.join().unwrap(), 200);
+    });
+    assert_eq!(balancer.children(), []);
+}
+
+#[test]
+fn stops_come_in_batches_of_the_size_that_the_flag_says() {
+    stops_come_in_batches(&["--batch", "2"], &[2, 2, 1]);
+}
+
+#[test]
+fn stops_come_in_batches_of_ten_unless_a_flag_says_otherwise() {
+    stops_come_in_batches(&[], &[10, 3]);
 }
