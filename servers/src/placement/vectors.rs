@@ -4,11 +4,17 @@
 use std::sync::LazyLock;
 
 use super::ring::Pair;
-use super::{NodeIndex, Placement, Shape, method};
+use super::{NodeIndex, Placement, Probing, Shape, method};
+
+const RINGS: [&str; 3] = ["ring-given", "ring-modified", "ring-sha256"];
 
 /// A ring with servers 1 to `servers`.
 fn ring(name: &str, servers: u32) -> Box<dyn Placement> {
-    let mut ring = (method(name).unwrap().new)(&Shape::default());
+    ring_by(Probing::Linear, name, servers)
+}
+
+fn ring_by(probing: Probing, name: &str, servers: u32) -> Box<dyn Placement> {
+    let mut ring = (method(name).unwrap().new)(&Shape { probing, ..Shape::default() });
     for server in 1..=servers {
         ring.add(&format!("Server-{server}"), 1).unwrap();
     }
@@ -40,7 +46,7 @@ fn three_servers_stand_on_the_slots_of_the_modified_pair() {
 
 #[test]
 fn two_requests_meet_their_slots_and_servers() {
-    let rings = ["ring-given", "ring-modified", "ring-sha256"].map(|name| ring(name, 3));
+    let rings = RINGS.map(|name| ring(name, 3));
     let found = |id| {
         rings.each_ref().map(|ring| {
             (ring.slots().unwrap().met_by(id), ring.place(id).map_or(0, |node| node.0 + 1))
@@ -139,14 +145,13 @@ fn copies_that_collide_are_as_many_as_were_counted() {
         let stands = ring.slots().unwrap().stands().iter().enumerate();
         stands.filter(|(slot, stand)| stand.is_some_and(|stand| stand.home != *slot)).count()
     };
-    let names = ["ring-given", "ring-modified", "ring-sha256"];
-    assert_eq!(names.map(|name| collisions(name, 3)), [1, 1, 1]);
-    assert_eq!(names.map(|name| collisions(name, 6)), [13, 2, 15]);
+    assert_eq!(RINGS.map(|name| collisions(name, 3)), [1, 1, 1]);
+    assert_eq!(RINGS.map(|name| collisions(name, 6)), [13, 2, 15]);
 }
 
 #[test]
 fn there_is_room_for_56_servers() {
-    for name in ["ring-given", "ring-modified", "ring-sha256"] {
+    for name in RINGS {
         assert_eq!(ring(name, 3).free(), 53);
         let mut full = ring(name, 56);
         assert_eq!(full.free(), 0);
@@ -156,9 +161,74 @@ fn there_is_room_for_56_servers() {
     }
 }
 
+/// Worked out apart from this code, like all numbers here: where the last of 56 servers stands, and
+/// which eight slots are left over.
+const LAST_OF_56: [([usize; 9], [usize; 8]); 3] = [
+    ([30, 273, 314, 398, 446, 468, 484, 487, 503], [4, 22, 336, 372, 423, 497, 500, 510]),
+    ([72, 77, 96, 153, 239, 309, 341, 346, 414], [20, 35, 88, 251, 305, 400, 413, 437]),
+    ([54, 228, 234, 271, 282, 285, 288, 360, 381], [59, 207, 287, 303, 351, 384, 386, 403]),
+];
+
+#[test]
+fn quadratic_probing_finds_room_for_56_servers_too() {
+    for (name, (last, left_over)) in RINGS.into_iter().zip(LAST_OF_56) {
+        let full = ring_by(Probing::Quadratic, name, 56);
+        assert_eq!(slots_of(&*full, 56), last, "{name}");
+        let stands = full.slots().unwrap().stands().iter().enumerate();
+        let free = stands.filter(|(_, stand)| stand.is_none()).map(|(slot, _)| slot);
+        assert_eq!(free.collect::<Vec<_>>(), left_over, "{name}");
+    }
+}
+
+#[test]
+fn of_56_servers_by_quadratic_probing_each_may_leave_and_come_back() {
+    for name in RINGS {
+        let mut changed = ring_by(Probing::Quadratic, name, 56);
+        let before = changed.slots().unwrap().stands().to_vec();
+        for server in (1..=56).map(|server| format!("Server-{server}")) {
+            assert!(changed.remove(&server));
+            changed.add(&server, 1).unwrap();
+            assert_eq!(changed.slots().unwrap().stands(), before, "{name}, {server}");
+        }
+    }
+}
+
+/// The servers on the slots of a full ring, as whoever walks clockwise meets them.
+fn met_from(ring: &dyn Placement, slot: usize) -> Vec<NodeIndex> {
+    let stands = ring.slots().unwrap().stands();
+    let mut met = Vec::new();
+    for node in stands.iter().cycle().skip(slot).take(stands.len()).flatten().map(|s| s.node) {
+        if !met.contains(&node) {
+            met.push(node);
+        }
+    }
+    met
+}
+
+#[test]
+fn successors_by_quadratic_probing_come_as_they_are_met() {
+    let first_six = |ring: &dyn Placement, id| {
+        ring.order(id)[..6].iter().map(|node| node.0 + 1).collect::<Vec<_>>()
+    };
+    for (name, first, second) in [
+        ("ring-given", [32, 3, 7, 51, 5, 6], [22, 1, 21, 32, 2, 3]),
+        ("ring-modified", [51, 55, 47, 56, 53, 12], [4, 40, 14, 20, 37, 19]),
+        ("ring-sha256", [34, 21, 30, 36, 13, 53], [37, 47, 27, 21, 50, 41]),
+    ] {
+        let full = ring_by(Probing::Quadratic, name, 56);
+        assert_eq!(first_six(&*full, 132_574), first, "{name}");
+        assert_eq!(first_six(&*full, 935_400), second, "{name}");
+        for id in (100_000..=999_999).step_by(9_973) {
+            let expected = met_from(&*full, full.slots().unwrap().met_by(id));
+            assert_eq!(full.order(id), expected, "{name}, {id}");
+            assert_eq!((expected.len(), full.place(id)), (56, Some(expected[0])), "{name}, {id}");
+        }
+    }
+}
+
 #[test]
 fn whoever_leaves_and_comes_back_stands_where_it_stood() {
-    for name in ["ring-given", "ring-modified", "ring-sha256"] {
+    for name in RINGS {
         let mut changed = ring(name, 6);
         let before = changed.slots().unwrap().stands().to_vec();
         for server in (1..=6).map(|server| format!("Server-{server}")) {
@@ -261,7 +331,7 @@ fn a_fourth_server_takes_its_keys_and_no_other_key_moves() {
 #[test]
 fn no_key_and_no_shape_is_too_much() {
     for slots in [0, 1, 9, 100] {
-        for name in ["ring-given", "ring-modified", "ring-sha256"] {
+        for name in RINGS {
             let shape = Shape { slots, copies: 9, ..Shape::default() };
             let mut ring = (method(name).unwrap().new)(&shape);
             assert_eq!(ring.add("a", 1).is_ok(), slots >= 9);

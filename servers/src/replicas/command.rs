@@ -24,7 +24,7 @@ use crate::control::{Control, Patience};
 use crate::keeper::{Hangups, Keeper};
 use crate::listener::{self, Listener, parse_address};
 use crate::models::{Listeners, Model, Site, Workers};
-use crate::placement::{self, Choice, METHODS, Method, Shape};
+use crate::placement::{self, Choice, METHODS, Method, Probing, Shape};
 use crate::threads::Mappings;
 use crate::{copies, tables};
 
@@ -80,6 +80,9 @@ pub struct Ring {
     #[arg(long, value_name = "K", default_value = "9",
           value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub copies: u32,
+    /// Where a copy goes on the ring when its slot is taken
+    #[arg(long, value_enum, default_value = "linear")]
+    pub probing: Probing,
 }
 
 /// How replicas are kept alive.
@@ -243,7 +246,7 @@ fn view(ring: &Ring) -> View {
     let (slots, copies) = (ring.slots as usize, ring.copies as usize);
     // As many as find all their copies a slot, so that the limit is the same for every method.
     let most = slots / copies;
-    let shape = Shape { slots, copies, most, ..Shape::default() };
+    let shape = Shape { slots, copies, probing: ring.probing, most };
     View::empty((ring.method.new)(&shape), most)
 }
 
