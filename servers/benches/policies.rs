@@ -65,7 +65,7 @@ fn replace(criterion: &mut Criterion) {
 /// A request of the next client, from the choice to the end of its answer.
 fn request(upstreams: &Upstreams, number: &mut u32) {
     *number = number.wrapping_add(1);
-    let client = Client { address: Ipv4Addr::from_bits(*number).into() };
+    let client = Client { address: Ipv4Addr::from_bits(*number).into(), id: None };
     if let Some(lease) = upstreams.lease(black_box(&client), &Tried::default()) {
         lease.report(Outcome::Answered);
     }

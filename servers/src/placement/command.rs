@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::study::{Study, costs, moves, shares, slots};
+use super::study::{Study, costs, moves, shares, slots, successors};
 use super::{METHODS, Method, Probing, Shape, method};
 use crate::cli::Format;
 use crate::columns;
@@ -24,6 +24,9 @@ pub struct Place {
     /// Only these methods [default: all that --list shows; for slots those that have any]
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = parse_method)]
     pub methods: Vec<&'static Method>,
+    /// Names to show the successors of, as paths are names to `servers balance --key path`
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = "/home")]
+    pub of: Vec<String>,
     /// Numbers of nodes
     #[arg(long, value_name = "N|N..M,…", value_delimiter = ',', default_value = "2..6",
           value_parser = parse_nodes)]
@@ -70,6 +73,8 @@ pub enum Show {
     Costs,
     /// What is in each slot of a ring, how many ids meet it, and who answers them
     Slots,
+    /// Who has each name of --of, and who takes over from whom
+    Successors,
 }
 
 /// Places keys and writes what came out.
@@ -88,6 +93,9 @@ pub fn run(options: &Place, out: &mut impl Write) -> anyhow::Result<()> {
             put(&costs::rows(&study, options.budget)?, &costs::HEAD, options.format, out)
         }
         Show::Slots => put(&slots::rows(&study)?, &slots::HEAD, options.format, out),
+        Show::Successors => {
+            put(&successors::rows(&study, &options.of)?, &successors::HEAD, options.format, out)
+        }
     }
 }
 
@@ -147,7 +155,7 @@ fn lines<const N: usize>(
     Ok(lines)
 }
 
-fn parse_method(name: &str) -> Result<&'static Method, String> {
+pub(crate) fn parse_method(name: &str) -> Result<&'static Method, String> {
     method(name).ok_or_else(|| {
         let names = super::names().collect::<Vec<_>>().join(", ");
         format!("there is no such method; the methods are {names}")
@@ -204,7 +212,7 @@ mod tests {
 
     #[test]
     fn the_head_has_a_name_for_each_column_and_is_the_same_in_json() {
-        for show in ["shares", "moves", "costs", "slots"] {
+        for show in ["shares", "moves", "costs", "slots", "successors"] {
             let flags = ["--show", show, "--methods", "ring-given", "--nodes", "2", "--keys", "50"];
             let with = |format| {
                 written(&[&flags[..], &["--budget", "1ms", "--format", format]].concat()).unwrap()

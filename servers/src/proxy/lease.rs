@@ -15,6 +15,8 @@ use crate::placement::mix::{mix, mix_pair};
 pub struct Client {
     /// Where it comes from.
     pub address: IpAddr,
+    /// The id of its request, where requests have ids: see [`Routes`](super::site::Routes).
+    pub id: Option<u64>,
 }
 
 impl Client {

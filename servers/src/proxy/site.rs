@@ -42,6 +42,9 @@ pub type Unanswered = fn(Option<Outcome>) -> Answer;
 pub trait Routes: Debug + Send + Sync {
     /// Those that a request for this path goes to now.
     fn site(&self, path: &str) -> Arc<ProxySite>;
+
+    /// The id of a request of that client for this path, which it keeps however often it is tried.
+    fn id(&self, client: &Client, path: &str) -> u64;
 }
 
 impl Manners {
@@ -173,7 +176,7 @@ pub(super) enum Kept {
 pub(super) fn client_of(stream: &TcpStream) -> Client {
     // A client that has gone already may be anybody.
     let unknown = IpAddr::from([0, 0, 0, 0]);
-    Client { address: stream.peer_addr().map_or(unknown, |address| address.ip()) }
+    Client { address: stream.peer_addr().map_or(unknown, |address| address.ip()), id: None }
 }
 
 /// What an error that ends a connection to a backend says of it.

@@ -13,7 +13,8 @@ use super::admin::{Admin, Office};
 use super::attendant::{Care, Routine};
 use super::crew::Crew;
 use super::events::{Log, Paint};
-use super::front::{Front, Paths};
+use super::front::{Asking, Front, Paths};
+use super::key::Key;
 use super::lineup::Lineup;
 use super::membership::{Membership, View};
 use super::process::Program;
@@ -24,7 +25,8 @@ use crate::control::{Control, Patience};
 use crate::keeper::{Hangups, Keeper};
 use crate::listener::{self, Listener, parse_address};
 use crate::models::{Listeners, Model, Site, Workers};
-use crate::placement::{self, Choice, METHODS, Method, Probing, Shape};
+use crate::placement::command::parse_method;
+use crate::placement::{Method, Probing, Shape};
 use crate::threads::Mappings;
 use crate::{copies, tables};
 
@@ -72,6 +74,10 @@ pub struct Ring {
     /// The method of consistent hashing: one that `servers place` shows
     #[arg(long, value_name = "NAME", default_value = "ring-modified", value_parser = parse_method)]
     pub method: &'static Method,
+    /// What a request is placed by: those of the same key go to the same replica, as long as that
+    /// is in service
+    #[arg(long, value_enum, default_value = "random")]
+    pub key: Key,
     /// Slots of a ring
     #[arg(long, value_name = "M", default_value = "512",
           value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
@@ -161,7 +167,8 @@ pub fn run(options: &Balance) -> anyhow::Result<()> {
     crew.found(options.replicas.into()).map_err(|refusal| anyhow!("{refusal}"))?;
     let paths = Arc::new(Paths(options.path.clone()));
     let office = Office::open(Admin { crew: Arc::clone(&crew), paths: Arc::clone(&paths) })?;
-    let front = Front::new(paths, &lineup, office.address, options.health.request_timeout)?;
+    let asking = Asking { paths, key: options.ring.key, patience: options.health.request_timeout };
+    let front = Front::new(asking, &lineup, office.address)?;
     announce(&listeners)?;
     let served = serve(options, &front, &keeper, listeners);
     crew.close();
@@ -247,7 +254,7 @@ fn view(ring: &Ring) -> View {
     // As many as find all their copies a slot, so that the limit is the same for every method.
     let most = slots / copies;
     let shape = Shape { slots, copies, probing: ring.probing, most };
-    View::empty((ring.method.new)(&shape), most)
+    View::empty(ring.method, &shape)
 }
 
 fn program(start: &Start) -> anyhow::Result<Program> {
@@ -273,16 +280,6 @@ const fn care(health: &Health) -> Care {
             well_after: health.well_after,
         },
     }
-}
-
-fn parse_method(name: &str) -> Result<&'static Method, String> {
-    // One that goes by the load as well would need to be told of it.
-    let by_key = |method: &&Method| method.choice == Choice::Key;
-    placement::method(name).filter(by_key).ok_or_else(|| {
-        let names = METHODS.iter().filter(by_key).map(|method| method.name);
-        let names = names.collect::<Vec<_>>().join(", ");
-        format!("there is no such method; the methods are {names}")
-    })
 }
 
 fn parse_path(text: &str) -> Result<String, String> {

@@ -1,7 +1,8 @@
 //! What clients talk to: a proxy on any of the models, with two sites behind it.
 //!
-//! Requests for registered paths go to a replica, by the [lineup](super::lineup). All others go to
-//! the admin API, and so do those that no replica could answer: it has the words for that.
+//! Requests for registered paths go to a replica, by their [key](super::key) and the
+//! [lineup](super::lineup). All others go to the admin API, and so do those that no replica could
+//! answer: it has the words for that.
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 use wire::http1::{Answer, Content, Limits, StatusCode};
 
+use super::key::Key;
 use super::lineup::Lineup;
 use super::membership::Membership;
 use crate::apps::{App, say_no_room};
@@ -17,7 +19,7 @@ use crate::proxy::forward::Forward;
 use crate::proxy::health::ejection::Ejection;
 use crate::proxy::options::Affinity;
 use crate::proxy::site::{Manners, ProxySite, Routes};
-use crate::proxy::{BackendSpec, Outcome, Settings, Upstreams, policy};
+use crate::proxy::{BackendSpec, Client, Outcome, Settings, Upstreams, policy};
 use crate::session::Session;
 use crate::worker::Worker;
 
@@ -40,6 +42,17 @@ impl Paths {
     }
 }
 
+/// What replicas are asked, and how.
+#[derive(Debug)]
+pub(crate) struct Asking {
+    /// For what.
+    pub(crate) paths: Arc<Paths>,
+    /// By what one of them is chosen.
+    pub(crate) key: Key,
+    /// For each step of an exchange.
+    pub(crate) patience: Duration,
+}
+
 /// The front.
 #[derive(Debug)]
 pub(crate) struct Front(Arc<Switch>);
@@ -48,23 +61,19 @@ pub(crate) struct Front(Arc<Switch>);
 #[derive(Debug)]
 struct Switch {
     paths: Arc<Paths>,
+    key: Key,
     membership: Arc<Membership>,
     replicas: Arc<ProxySite>,
     admin: Arc<ProxySite>,
 }
 
 impl Front {
-    /// A front of these replicas, each exchange with one of them within `patience`, and of the
-    /// admin API at that address.
+    /// A front of these replicas, and of the admin API at that address.
     ///
     /// # Errors
     /// When the proxy has no policy of the name that it takes for the one API.
-    pub(crate) fn new(
-        paths: Arc<Paths>,
-        lineup: &Lineup,
-        admin: SocketAddr,
-        patience: Duration,
-    ) -> anyhow::Result<Self> {
+    pub(crate) fn new(asking: Asking, lineup: &Lineup, admin: SocketAddr) -> anyhow::Result<Self> {
+        let Asking { paths, key, patience } = asking;
         let manners = Manners {
             affinity: Affinity::Request,
             connect: patience,
@@ -79,6 +88,7 @@ impl Front {
         let upstreams = Arc::new(only(admin)?);
         Ok(Self(Arc::new(Switch {
             paths,
+            key,
             membership: Arc::clone(&lineup.membership),
             replicas: Arc::new(ProxySite::new(Arc::clone(&lineup.upstreams), manners)),
             admin: Arc::new(ProxySite::new(upstreams, of_admin)),
@@ -113,6 +123,10 @@ impl Routes for Switch {
         let alive = || self.membership.view().seats().any(|seat| seat.address().is_some());
         let site = if self.paths.have(path) && alive() { &self.replicas } else { &self.admin };
         Arc::clone(site)
+    }
+
+    fn id(&self, client: &Client, path: &str) -> u64 {
+        self.key.id(client, path)
     }
 }
 

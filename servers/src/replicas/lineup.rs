@@ -6,20 +6,16 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::ops::{ControlFlow, RangeInclusive};
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
-use rand::Rng;
 
-use super::membership::Membership;
+use super::membership::{Membership, View};
 use crate::proxy::health::ejection::Ejection;
 use crate::proxy::policy::{self, Candidates, Policy};
 use crate::proxy::{BackendSpec, Client, Settings, Upstreams};
-
-/// The ids that requests get, by chance: six digits.
-const IDS: RangeInclusive<u64> = 100_000..=999_999;
 
 /// The replicas in service.
 #[derive(Debug)]
@@ -63,9 +59,8 @@ impl Lineup {
     }
 }
 
-/// Gives each attempt an id, and takes the replica whose turn that is; or the next in the order of
-/// succession that is in service, fit, and has not been tried. A second attempt draws another id:
-/// all that are left share the requests of one that has just failed.
+/// Takes the replica whose turn the id of a request is; or the next in the order of succession that
+/// is in service, fit, has not been tried, and has room where the method bounds loads.
 #[derive(Debug)]
 struct ByPlacement {
     membership: Arc<Membership>,
@@ -74,36 +69,59 @@ struct ByPlacement {
 }
 
 impl Policy for ByPlacement {
-    fn pick(&self, _client: &Client, candidates: &Candidates<'_>) -> Option<usize> {
-        let mut chosen = None;
+    fn pick(&self, client: &Client, candidates: &Candidates<'_>) -> Option<usize> {
+        let view = self.membership.view();
+        let room = room(&view, candidates);
         let fit = |place: &usize| candidates.weight(*place) > 0;
-        self.membership.view().successors(rand::rng().random_range(IDS), &mut |address| {
-            chosen = self.places.get(&address).copied().filter(fit);
+        let (mut home, mut chosen) = (None, None);
+        view.successors(client.id.unwrap_or_else(|| client.key()), &mut |address| {
+            let place = self.places.get(&address).copied().filter(fit);
+            home = home.or(place);
+            chosen = place.filter(|place| candidates.open(*place) < room);
             if chosen.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
-        chosen
+        // The loads may have changed between two looks, so that all seem full.
+        chosen.or(home)
     }
+}
+
+/// How many requests one of those that are fit may have under way, with one more than there are.
+fn room(view: &View, candidates: &Candidates<'_>) -> u64 {
+    let Some(bound) = view.bound() else { return u64::MAX };
+    let fit = (0..candidates.len()).filter(|place| candidates.weight(*place) > 0);
+    let (open, count) =
+        fit.fold((0, 0), |(open, count), place| (open + candidates.open(place), count + 1));
+    bound.room(open, count)
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::net::{IpAddr, Ipv4Addr};
 
-    use super::super::membership::tests::view;
+    use super::super::key::Key;
+    use super::super::membership::tests::{order, serve, view};
     use super::*;
-    use crate::proxy::{Outcome, Tried};
+    use crate::proxy::{Lease, Tried};
 
-    const CLIENT: Client = Client { address: std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST) };
+    const CLIENT: Client = Client { address: IpAddr::V4(Ipv4Addr::LOCALHOST), id: None };
 
-    fn address(port: u16) -> SocketAddr {
-        ([127, 0, 0, 1], port).into()
+    fn of_three(method: &str) -> Lineup {
+        Lineup::new(Membership::new(view(method, 3))).unwrap()
+    }
+
+    impl Lineup {
+        /// A replica for a request of that id.
+        fn lease(&self, id: u64, tried: &Tried) -> Option<Lease> {
+            self.upstreams.lease(&Client { id: Some(id), ..CLIENT }, tried)
+        }
     }
 
     /// How many of so many requests each replica gets.
     fn shares(lineup: &Lineup, requests: usize) -> BTreeMap<u16, usize> {
         let mut shares = BTreeMap::new();
         for _ in 0..requests {
-            let lease = lineup.upstreams.lease(&CLIENT, &Tried::default());
+            let lease = lineup.lease(Key::Random.id(&CLIENT, "/"), &Tried::default());
             let port = lease.map_or(0, |lease| lease.backend().address.port());
             *shares.entry(port).or_default() += 1;
         }
@@ -112,11 +130,9 @@ mod tests {
 
     #[test]
     fn requests_are_shared_out_as_the_ring_says() {
-        let lineup = Lineup::new(Membership::new(view("ring-modified", 3))).unwrap();
+        let lineup = of_three("ring-modified");
         let view = lineup.membership.view();
-        let seats = view.seats().zip(1_u16..).collect::<Vec<_>>();
-        let _services =
-            seats.iter().map(|(seat, port)| seat.serve(address(*port))).collect::<Vec<_>>();
+        let _services = serve(&view);
         lineup.refresh();
         // The exact shares of these three, by the slots before each: 2500, 4297 and 3203 of 10,000.
         // The limits are more than six standard deviations away.
@@ -128,11 +144,9 @@ mod tests {
 
     #[test]
     fn who_goes_out_of_service_is_passed_over_even_before_the_list_is_new() {
-        let lineup = Lineup::new(Membership::new(view("ring-modified", 3))).unwrap();
+        let lineup = of_three("ring-modified");
         let view = lineup.membership.view();
-        let seats = view.seats().zip(1_u16..).collect::<Vec<_>>();
-        let mut services =
-            seats.iter().map(|(seat, port)| seat.serve(address(*port))).collect::<Vec<_>>();
+        let mut services = serve(&view);
         lineup.refresh();
         drop(services.remove(1));
         assert!(!shares(&lineup, 1_000).contains_key(&2));
@@ -140,21 +154,58 @@ mod tests {
         assert_eq!(shares(&lineup, 10), [(0, 10)].into());
     }
 
-    #[test]
-    fn a_request_goes_on_to_others_and_none_is_tried_twice() {
-        let lineup = Lineup::new(Membership::new(view("ring-modified", 3))).unwrap();
-        let view = lineup.membership.view();
-        let seats = view.seats().zip(1_u16..).collect::<Vec<_>>();
-        let _services =
-            seats.iter().map(|(seat, port)| seat.serve(address(*port))).collect::<Vec<_>>();
-        lineup.refresh();
+    /// The ports of those that a request is tried on when all refuse.
+    fn tries(lineup: &Lineup, id: u64) -> Vec<u16> {
         let (mut tried, mut ports) = (Tried::default(), Vec::new());
-        while let Some(lease) = lineup.upstreams.lease(&CLIENT, &tried) {
-            lease.report(Outcome::Refused);
+        while let Some(lease) = lineup.lease(id, &tried) {
             tried.add(lease.backend().id);
             ports.push(lease.backend().address.port());
         }
-        ports.sort_unstable();
-        assert_eq!(ports, [1, 2, 3]);
+        ports
+    }
+
+    #[test]
+    fn a_request_goes_on_to_the_next_on_the_ring_and_none_is_tried_twice() {
+        for method in ["ring-modified", "ketama", "bounded"] {
+            let lineup = of_three(method);
+            let view = lineup.membership.view();
+            let _services = serve(&view);
+            lineup.refresh();
+            for id in (100_000..999_999).step_by(9_973) {
+                assert_eq!(tries(&lineup, id), order(&view, id), "{method}, {id}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_request_without_an_id_goes_by_its_client() {
+        let lineup = of_three("ring-modified");
+        let view = lineup.membership.view();
+        let _services = serve(&view);
+        lineup.refresh();
+        let lease = lineup.upstreams.lease(&CLIENT, &Tried::default()).unwrap();
+        assert_eq!(lease.backend().address.port(), order(&view, CLIENT.key())[0]);
+    }
+
+    #[test]
+    fn where_loads_are_bounded_a_hot_key_overflows_to_its_successors() {
+        let lineup = of_three("bounded");
+        let view = lineup.membership.view();
+        let _services = serve(&view);
+        lineup.refresh();
+        let (order, mut open) = (order(&view, 123_456), [0_u64; 3]);
+        let mut leases = Vec::new();
+        for total in 1..=300_u64 {
+            let lease = lineup.lease(123_456, &Tried::default()).unwrap();
+            let port = lease.backend().address.port();
+            let place = order.iter().position(|other| *other == port).unwrap();
+            open[place] += 1;
+            assert!(open[place] <= (125 * total).div_ceil(300), "{open:?} of {total}");
+            leases.push(lease);
+        }
+        assert_eq!(open, [125, 125, 50], "two are full, and the third has the rest");
+        leases.clear();
+        let lease = lineup.lease(123_456, &Tried::default()).unwrap();
+        assert_eq!(lease.backend().address.port(), order[0], "at home while there is room");
     }
 }

@@ -10,12 +10,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::name::Name;
 use super::seat::Seat;
-use crate::placement::{Placement, Refused};
+use crate::placement::{Bound, Choice, Method, Placement, Refused, Shape};
 
 /// The replicas at one time.
 #[derive(Debug)]
 pub(crate) struct View {
     placement: Box<dyn Placement>,
+    choice: Choice,
     /// There may be so many.
     most: usize,
     /// By the number that the placement gives them.
@@ -23,9 +24,18 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// Nobody yet, and never more than `most`, whatever the placement has room for.
-    pub(crate) const fn empty(placement: Box<dyn Placement>, most: usize) -> Self {
-        Self { placement, most, seats: Vec::new() }
+    /// Nobody yet, and never more than the shape says, whatever the method has room for.
+    pub(crate) fn empty(method: &Method, shape: &Shape) -> Self {
+        let placement = (method.new)(shape);
+        Self { placement, choice: method.choice, most: shape.most, seats: Vec::new() }
+    }
+
+    /// How much more than the mean a replica may carry, where the method bounds that.
+    pub(crate) const fn bound(&self) -> Option<Bound> {
+        match self.choice {
+            Choice::Key => None,
+            Choice::Load(bound) => Some(bound),
+        }
     }
 
     /// How many there are, in service or not.
@@ -108,7 +118,7 @@ impl Membership {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::placement::{Shape, method, names};
+    use crate::placement::{method, names};
     use crate::replicas::seat::InService;
 
     const IDS: std::ops::Range<u64> = 100_000..102_000;
@@ -119,14 +129,13 @@ pub(crate) mod tests {
 
     /// A view of so many, nobody in service.
     pub(crate) fn view(name: &str, count: usize) -> View {
-        let Shape { slots, copies, .. } = Shape::default();
-        let placement = (method(name).unwrap().new)(&Shape::default());
+        let shape = Shape { most: 512 / 9, ..Shape::default() };
         let seats = (1..=count).map(seat).collect::<Vec<_>>();
-        View::empty(placement, slots / copies).with(&seats).unwrap()
+        View::empty(method(name).unwrap(), &shape).with(&seats).unwrap()
     }
 
     /// Puts everybody into service, on ports from 1 on.
-    fn serve(view: &View) -> Vec<InService<'_>> {
+    pub(crate) fn serve(view: &View) -> Vec<InService<'_>> {
         let numbered = (1_u16..).zip(view.seats());
         numbered.map(|(port, seat)| seat.serve(([127, 0, 0, 1], port).into())).collect()
     }
@@ -135,7 +144,8 @@ pub(crate) mod tests {
         order(view, id).first().copied()
     }
 
-    fn order(view: &View, id: u64) -> Vec<u16> {
+    /// The ports of all in service, in the order in which they take over a request.
+    pub(crate) fn order(view: &View, id: u64) -> Vec<u16> {
         let mut ports = Vec::new();
         view.successors(id, &mut |address| {
             ports.push(address.port());

@@ -17,6 +17,7 @@
 //! | `crew`         | all replicas: takes some in, lets some go, one change at a time           |
 //! | `attendant`    | one replica: the thread that starts it, watches it and starts it again    |
 //! | `membership`   | which replicas there are, and whose turn it is for a request              |
+//! | [`key`]        | the id of a request, which decides whose turn it is                       |
 //! | `seat`         | the place of one replica, on the ring and in the process table at once    |
 //! | `process`      | a child process that ends with us                                         |
 //! | `leash`        | how an attendant waits, and is told to stop                               |
@@ -45,6 +46,7 @@ mod crew;
 mod events;
 mod exchange;
 mod front;
+pub mod key;
 mod leash;
 mod lineup;
 mod membership;

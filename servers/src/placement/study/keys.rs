@@ -13,8 +13,13 @@ pub const COUNT: usize = 900_000;
 /// So many of them, each with the same probability, the same for the same seed.
 #[must_use]
 pub fn drawn(seed: u64, count: u32) -> Vec<u64> {
-    let key = |number| IDS.start() + below(mix_pair(seed, number), COUNT) as u64;
-    (0..count.into()).map(key).collect()
+    (0..count.into()).map(|number| of_hash(mix_pair(seed, number))).collect()
+}
+
+/// The id of what has that hash: each is that of as many hashes, but for one more or less.
+#[must_use]
+pub const fn of_hash(hash: u64) -> u64 {
+    *IDS.start() + below(hash, COUNT) as u64
 }
 
 #[cfg(test)]

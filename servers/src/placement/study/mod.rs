@@ -5,6 +5,7 @@
 //!        ├── moves    which keys move when a node comes or goes
 //!        ├── costs    what a look-up takes, a set-up, and the memory
 //!        └── slots    what is in each slot of a ring
+//! names ──── successors   who has a name, and who takes over from whom
 //! ```
 
 pub mod costs;
@@ -12,6 +13,7 @@ pub mod keys;
 pub mod moves;
 pub mod shares;
 pub mod slots;
+pub mod successors;
 
 use anyhow::Context;
 

@@ -48,11 +48,12 @@ impl Forward {
         }
     }
 
-    /// Chooses the site for the request that has been heard.
+    /// Chooses the site for the request that has been heard, and gives it its id.
     fn route(&mut self, worker: &mut Worker<'_>) {
         let (Some(routes), Some(input)) = (&self.routes, &self.octets.client_in) else { return };
         let Some(path) = self.gateway.path(input) else { return };
-        let site = routes.site(path);
+        let (site, id) = (routes.site(path), routes.id(&self.client, path));
+        self.client.id = Some(id);
         if !Arc::ptr_eq(&site, &self.site) {
             self.release(worker);
             self.site = site;

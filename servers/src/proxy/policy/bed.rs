@@ -85,7 +85,7 @@ impl Bed {
 
 /// The client with that number.
 pub(in crate::proxy) fn client(number: u32) -> Client {
-    Client { address: Ipv4Addr::from_bits(0x0a00_0000 + number).into() }
+    Client { address: Ipv4Addr::from_bits(0x0a00_0000 + number).into(), id: None }
 }
 
 /// Pearson's statistic: how far counts are from what the weights make one expect.

@@ -134,7 +134,7 @@ fn consistent_policies_move_few_clients_when_a_backend_comes_and_ip_hash_many() 
 
 #[test]
 fn all_bits_of_an_address_count_and_a_mapped_one_is_the_one_it_maps() {
-    let key = |text: &str| Client { address: text.parse().unwrap() }.key();
+    let key = |text: &str| Client { address: text.parse().unwrap(), id: None }.key();
     for others in [
         ["10.0.0.1", "10.0.1.1", "10.1.0.1", "11.0.0.1", "10.0.0.2"],
         ["2001:db8::1", "2001:db8:1::1", "2001:db9::1", "2001:db8::1:0:0:1", "::1"],
