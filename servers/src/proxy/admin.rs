@@ -10,6 +10,7 @@
 //! thread with level-triggered epoll(7). So a client that hangs, or sends an octet a second, delays
 //! nobody and is let go after a while.
 
+use std::fmt::Debug;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
@@ -43,6 +44,15 @@ const BUFFER_OCTETS: usize = 8 << 10;
 const ROUTES: &str = "/stats    each backend and the server's counters, as JSON\n\
                       /metrics  the same for Prometheus\n";
 
+/// What there is to be said.
+pub trait Report: Debug + Send + Sync {
+    /// For programs.
+    fn stats(&self) -> Value;
+
+    /// The same for Prometheus, in the format of [`metrics::MEDIA_TYPE`].
+    fn metrics(&self) -> String;
+}
+
 /// The server of what the proxy says about itself, until it is dropped.
 #[derive(Debug)]
 pub struct Admin {
@@ -61,14 +71,21 @@ impl Admin {
         upstreams: Arc<Upstreams>,
         stats: Arc<Stats>,
     ) -> anyhow::Result<Self> {
+        Self::of(address, Arc::new(Book { upstreams, stats }))
+    }
+
+    /// The same for whoever has more to say.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn of(address: SocketAddr, report: Arc<dyn Report>) -> anyhow::Result<Self> {
         let model = model(MODEL).context("the model of the admin server is gone")?;
         let listeners = listener::listen(address, BACKLOG, 1)?;
         let address = listener::address_of(&listeners)?;
         let control = Arc::new(Control::new(patience(), BUFFER_OCTETS));
         let keeper = Keeper::of_a_copy()?;
-        let book = Arc::new(Book { upstreams, stats });
         let shared = Arc::clone(&control);
-        let serve = move || serve(model, listeners, &book, &shared, &keeper);
+        let serve = move || serve(model, listeners, Pages(report), &shared, &keeper);
         let thread = Builder::new().name("admin".into()).spawn(serve)?;
         Ok(Self { address, control, thread: Some(thread) })
     }
@@ -90,14 +107,7 @@ impl Drop for Admin {
     }
 }
 
-fn serve(
-    model: &Model,
-    listeners: Vec<Listener>,
-    book: &Arc<Book>,
-    control: &Control,
-    keeper: &Keeper,
-) {
-    let app = Pages(Arc::clone(book));
+fn serve(model: &Model, listeners: Vec<Listener>, app: Pages, control: &Control, keeper: &Keeper) {
     let site = Site { app: &app, control, keeper, workers: 1, threads_max: 0, stack_octets: 0 };
     if let Err(error) = (model.serve)(&site, listeners) {
         control.complain("the admin server gave up", &error);
@@ -124,7 +134,7 @@ struct Book {
 }
 
 #[derive(Debug)]
-struct Pages(Arc<Book>);
+struct Pages(Arc<dyn Report>);
 
 impl App for Pages {
     fn open(&self, stream: TcpStream, worker: &mut Worker<'_>) -> Box<dyn Session> {
@@ -135,7 +145,7 @@ impl App for Pages {
 
 /// Who answers one client.
 #[derive(Debug)]
-struct Reader(Arc<Book>);
+struct Reader(Arc<dyn Report>);
 
 impl Serves for Server<Reader> {}
 
@@ -162,7 +172,7 @@ fn owned(media_type: &'static str, text: String) -> Answer {
     Answer::new(StatusCode::OK, media_type, Content::Owned(text.into_bytes()))
 }
 
-impl Book {
+impl Report for Book {
     fn metrics(&self) -> String {
         metrics::text(&self.upstreams, &self.stats.totals())
     }
@@ -181,7 +191,7 @@ impl Book {
 }
 
 /// What is known of a backend.
-fn row(backend: &Backend, now: Moment) -> Value {
+pub(crate) fn row(backend: &Backend, now: Moment) -> Value {
     let outcomes = Outcome::ALL.map(|outcome| (outcome.name(), backend.ended(outcome)));
     json!({
         "id": backend.id,

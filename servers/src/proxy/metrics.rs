@@ -22,18 +22,31 @@ pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub fn text(upstreams: &Upstreams, totals: &Totals) -> String {
     let mut text = String::with_capacity(8 << 10);
     // Writing to a string does not fail.
-    let _ = write_upstreams(&mut text, upstreams).and_then(|()| write_server(&mut text, totals));
+    let _ = write_traffic(&mut text, upstreams, totals)
+        .and_then(|()| write_policy(&mut text, upstreams));
     text
 }
 
+/// The metrics of backends and of the server, whoever chooses the backends.
+pub(crate) fn write_traffic(
+    out: &mut String,
+    upstreams: &Upstreams,
+    totals: &Totals,
+) -> fmt::Result {
+    write_backends(out, upstreams)?;
+    write_retries(out, upstreams)?;
+    write_server(out, totals)
+}
+
 /// Whether a metric may fall.
-#[derive(Clone, Copy)]
-enum Kind {
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
     Counter,
     Gauge,
 }
 
-fn family(out: &mut String, name: &str, kind: Kind, help: &str) -> fmt::Result {
+/// The lines before the samples of a metric.
+pub(crate) fn family(out: &mut String, name: &str, kind: Kind, help: &str) -> fmt::Result {
     let kind = match kind {
         Kind::Counter => "counter",
         Kind::Gauge => "gauge",
@@ -82,7 +95,7 @@ const PER_BACKEND: &[PerBackend] = &[
     },
 ];
 
-fn write_upstreams(out: &mut String, upstreams: &Upstreams) -> fmt::Result {
+fn write_backends(out: &mut String, upstreams: &Upstreams) -> fmt::Result {
     let set = upstreams.snapshot();
     for PerBackend { name, kind, help, value } in PER_BACKEND {
         family(out, name, *kind, help)?;
@@ -99,16 +112,19 @@ fn write_upstreams(out: &mut String, upstreams: &Upstreams) -> fmt::Result {
             writeln!(out, "{name}{{backend=\"{address}\",outcome=\"{outcome}\"}} {ended}")?;
         }
     }
-    write_proxy(out, upstreams)
+    Ok(())
 }
 
-fn write_proxy(out: &mut String, upstreams: &Upstreams) -> fmt::Result {
+fn write_retries(out: &mut String, upstreams: &Upstreams) -> fmt::Result {
     let name = "servers_retries_total";
     family(out, name, Kind::Counter, "Requests tried on another backend.")?;
     writeln!(out, "{name} {}", upstreams.retries())?;
     let name = "servers_retries_open";
     family(out, name, Kind::Gauge, "Such requests that are under way.")?;
-    writeln!(out, "{name} {}", upstreams.retrying())?;
+    writeln!(out, "{name} {}", upstreams.retrying())
+}
+
+fn write_policy(out: &mut String, upstreams: &Upstreams) -> fmt::Result {
     let name = "servers_policy";
     family(out, name, Kind::Gauge, "1 for the policy that chooses the backends.")?;
     for entry in POLICIES {
@@ -134,7 +150,7 @@ fn write_server(out: &mut String, totals: &Totals) -> fmt::Result {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use std::collections::{HashMap, HashSet};
 
     use super::*;
@@ -143,7 +159,7 @@ pub(super) mod tests {
     /// Whether `text` keeps to the format, and to the rules that promtool checks: each family has
     /// its help and type once, before its samples, which stand together; names and labels are spelt
     /// as they must be; no sample is there twice; counters end in `_total`, and nothing else does.
-    pub(in crate::proxy) fn check(text: &str) -> Result<(), String> {
+    pub(crate) fn check(text: &str) -> Result<(), String> {
         if !text.ends_with('\n') {
             return Err("the last line has no end".into());
         }

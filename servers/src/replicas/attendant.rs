@@ -105,7 +105,6 @@ impl Attendant {
             id: routine.next_id(),
             restarts: Restarts::new(routine.care.pace),
             first: Some(first),
-            out_since: None,
         };
         let thread = Builder::new().name(name.to_string()).spawn(move || shift.work())?;
         Ok(Self { seat, leash, thread })
@@ -133,8 +132,6 @@ struct Shift {
     restarts: Restarts,
     /// Whom to tell how the first start went, until that is told.
     first: Option<Sender<First>>,
-    /// Since when a replica that has been in service is not.
-    out_since: Option<Instant>,
 }
 
 /// Why a process is given up.
@@ -175,6 +172,7 @@ impl Shift {
                 Ok((process, address)) => self.attend(process, address),
                 Err(End::Asked) => return,
                 Err(end) => {
+                    self.seat.record.ended();
                     self.note(Tag::Error, None, end.to_string());
                     if let Some(first) = self.first.take() {
                         // Who asked for it may have gone.
@@ -199,6 +197,7 @@ impl Shift {
         }
         let until = Instant::now() + self.routine.care.start;
         let mut process = self.routine.program.start(self.id).map_err(End::NoProcess)?;
+        self.seat.record.started(self.id, process.pid());
         let tag = if self.first.is_some() { Tag::Create } else { Tag::Recreate };
         self.note(tag, Some(process.pid()), format!("process {} started", process.pid()));
         let address = self.address(&mut process, until)?;
@@ -255,17 +254,16 @@ impl Shift {
         // Before anything else: from now on nobody is sent there.
         drop(service);
         self.routine.lineup.refresh();
-        self.out_since = Some(Instant::now());
+        self.seat.record.left();
         self.part(process, &end);
+        self.seat.record.ended();
         begun.elapsed()
     }
 
     fn tell_of_service(&mut self, pid: u32) {
-        let (tag, words) = match self.out_since.take() {
+        let (tag, words) = match self.seat.record.entered() {
             None => (Tag::Spawn, "in service".into()),
-            Some(since) => {
-                (Tag::Respawn, format!("back in service after {} ms", since.elapsed().as_millis()))
-            }
+            Some(out) => (Tag::Respawn, format!("back in service after {} ms", out.as_millis())),
         };
         self.note(tag, Some(pid), words);
         if let Some(first) = self.first.take() {
@@ -296,6 +294,7 @@ impl Shift {
                 return End::Ended;
             }
             misses += 1;
+            self.seat.record.missed();
             let words = format!("missed, {misses} of {failures}: {error}");
             self.note(Tag::Heartbeat, Some(process.pid()), words);
             if misses >= failures {

@@ -13,6 +13,7 @@ use super::admin::{Admin, Office};
 use super::attendant::{Care, Routine};
 use super::crew::Crew;
 use super::events::{Log, Paint};
+use super::figures::Ledger;
 use super::front::{Asking, Front, Paths};
 use super::key::Key;
 use super::lineup::Lineup;
@@ -27,6 +28,7 @@ use crate::listener::{self, Listener, parse_address};
 use crate::models::{Listeners, Model, Site, Workers};
 use crate::placement::command::parse_method;
 use crate::placement::{Method, Probing, Shape};
+use crate::proxy;
 use crate::threads::Mappings;
 use crate::{copies, tables};
 
@@ -50,6 +52,10 @@ pub struct Balance {
     /// ends with / stands for all that begin with it
     #[arg(long, value_name = "PATH", default_value = "/home", value_parser = parse_path)]
     pub path: Vec<String>,
+    /// Serve /stats (JSON) and /metrics (Prometheus) of the replicas there, not the API: that is on
+    /// --listen
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = parse_address)]
+    pub admin: Option<SocketAddr>,
     /// Show events on standard error, in colour on a terminal
     #[arg(long)]
     pub events: bool,
@@ -164,38 +170,59 @@ pub fn run(options: &Balance) -> anyhow::Result<()> {
     let listeners = listener::listen(options.listen, BACKLOG, count)?;
     let lineup = Arc::new(Lineup::new(Membership::new(view(&options.ring)))?);
     let crew = Arc::new(crew(options, Arc::clone(&lineup))?);
+    let control = Control::new(patience(), BUFFER_OCTETS);
+    let figures = figures(options, &lineup, &control)?;
     crew.found(options.replicas.into()).map_err(|refusal| anyhow!("{refusal}"))?;
     let paths = Arc::new(Paths(options.path.clone()));
     let office = Office::open(Admin { crew: Arc::clone(&crew), paths: Arc::clone(&paths) })?;
     let asking = Asking { paths, key: options.ring.key, patience: options.health.request_timeout };
     let front = Front::new(asking, &lineup, office.address)?;
-    announce(&listeners)?;
-    let served = serve(options, &front, &keeper, listeners);
+    announce(&listeners, figures.as_ref())?;
+    let served = serve(options, &front, &control, &keeper, listeners);
     crew.close();
     drop(office);
     served.context("the balancer gave up")
 }
 
 /// Tells whoever started us where we listen, when all replicas are in service.
-fn announce(listeners: &[Listener]) -> anyhow::Result<()> {
+fn announce(listeners: &[Listener], figures: Option<&proxy::admin::Admin>) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "listening {}", listener::address_of(listeners)?)?;
+    if let Some(figures) = figures {
+        writeln!(out, "admin {}", figures.address())?;
+    }
     Ok(out.flush()?)
+}
+
+/// The server of figures, if there is to be one.
+fn figures(
+    options: &Balance,
+    lineup: &Arc<Lineup>,
+    control: &Control,
+) -> anyhow::Result<Option<proxy::admin::Admin>> {
+    let Some(address) = options.admin else { return Ok(None) };
+    let ledger = Ledger {
+        lineup: Arc::clone(lineup),
+        stats: Arc::clone(&control.stats),
+        method: options.ring.method.name,
+        key: options.ring.key,
+    };
+    proxy::admin::Admin::of(address, Arc::new(ledger)).map(Some).context("no admin server")
 }
 
 /// Serves clients until the first signal, and then until they are done.
 fn serve(
     options: &Balance,
     front: &Front,
+    control: &Control,
     keeper: &Keeper,
     listeners: Vec<Listener>,
 ) -> io::Result<()> {
     let per_thread = options.model.workers == Workers::PerConnection;
     let per_copy = listeners.len();
-    let control = Control::new(patience(), BUFFER_OCTETS);
     let site = Site {
         app: front,
-        control: &control,
+        control,
         keeper,
         workers: workers(options),
         threads_max: if per_thread { Mappings::count(STACK_OCTETS).room() } else { 0 },

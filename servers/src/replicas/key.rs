@@ -24,6 +24,15 @@ pub enum Key {
 }
 
 impl Key {
+    /// Its name, as on the command line.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Random => "random",
+            Self::Client => "client",
+            Self::Path => "path",
+        }
+    }
+
     /// The id of a request of that client for that path.
     pub(crate) fn id(self, client: &Client, path: &str) -> u64 {
         match self {
@@ -37,6 +46,8 @@ impl Key {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+
+    use clap::ValueEnum;
 
     use super::*;
 
@@ -63,6 +74,13 @@ mod tests {
                 assert!(if many { ids.len() > 90 } else { ids.len() == 1 }, "{key:?}: {ids:?}");
                 assert!(ids.iter().all(|id| IDS.contains(id)), "{key:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_name_is_that_of_the_command_line() {
+        for key in Key::value_variants() {
+            assert_eq!(Key::from_str(key.name(), false), Ok(*key));
         }
     }
 }

@@ -19,6 +19,8 @@
 //! | `membership`   | which replicas there are, and whose turn it is for a request              |
 //! | [`key`]        | the id of a request, which decides whose turn it is                       |
 //! | `seat`         | the place of one replica, on the ring and in the process table at once    |
+//! | `record`       | what has happened to it                                                   |
+//! | `figures`      | these records and the traffic, for operators: JSON and Prometheus         |
 //! | `process`      | a child process that ends with us                                         |
 //! | `leash`        | how an attendant waits, and is told to stop                               |
 //! | `restarts`     | when to start again one that has ended                                    |
@@ -45,6 +47,7 @@ pub mod control;
 mod crew;
 mod events;
 mod exchange;
+mod figures;
 mod front;
 pub mod key;
 mod leash;
@@ -52,6 +55,7 @@ mod lineup;
 mod membership;
 mod name;
 mod process;
+mod record;
 mod restarts;
 mod seat;
 mod turns;

@@ -8,6 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use super::name::Name;
+use super::record::Record;
 
 /// A port that nobody listens on: out of service.
 const NOBODY: u16 = 0;
@@ -17,14 +18,16 @@ const NOBODY: u16 = 0;
 pub(crate) struct Seat {
     /// What it is called.
     pub(crate) name: Name,
+    /// What has happened to it.
+    pub(crate) record: Record,
     /// Where the process that has it listens, on the loopback interface.
     port: AtomicU16,
 }
 
 impl Seat {
     /// An empty one.
-    pub(crate) const fn new(name: Name) -> Self {
-        Self { name, port: AtomicU16::new(NOBODY) }
+    pub(crate) fn new(name: Name) -> Self {
+        Self { name, record: Record::default(), port: AtomicU16::new(NOBODY) }
     }
 
     /// Where its replica can be asked, if it is in service.

@@ -25,6 +25,8 @@ pub(crate) struct Balancer {
     child: Child,
     directory: TempDir,
     pub(crate) address: SocketAddr,
+    /// Where its figures are, if it was started with `--admin`.
+    admin: Option<SocketAddr>,
 }
 
 /// A program that stops itself (SIGSTOP) before it becomes a server, as long as the file `slow` is
@@ -60,10 +62,16 @@ impl Balancer {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("listening ").expect("the first line of output");
-        Self { child, directory, address: address.parse().unwrap() }
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut said = |what: &str| {
+            let mut line = String::new();
+            out.read_line(&mut line).unwrap();
+            let address = line.trim().strip_prefix(what).expect("the first lines of output");
+            address.parse().unwrap()
+        };
+        let address = said("listening ");
+        let admin = flags.contains(&"--admin").then(|| said("admin "));
+        Self { child, directory, address, admin }
     }
 
     /// Makes processes that are started from now on `slow` or `broken`.
@@ -90,6 +98,21 @@ impl Balancer {
 
     pub(crate) fn remove(&self, payload: &str) -> (u16, Value) {
         change(self.address, "DELETE /rm", payload)
+    }
+
+    /// What it says to operators, as text.
+    pub(crate) fn figures(&self, path: &str) -> String {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+        let (head, content) = ask_for_text(self.admin.expect("--admin"), &request);
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        content
+    }
+
+    /// What it says to operators about that replica.
+    pub(crate) fn stats_of(&self, replica: &str) -> Value {
+        let stats = serde_json::from_str::<Value>(&self.figures("/stats")).unwrap();
+        let mut all = stats["replicas"].as_array().unwrap().iter();
+        all.find(|row| row["name"] == replica).expect("a replica").clone()
     }
 
     /// The names of the replicas.
