@@ -262,6 +262,49 @@ fn replicas_that_never_start_end_the_balancer_with_the_reason() {
     assert!(output.stdout.is_empty(), "nothing is promised before it holds");
 }
 
+/// What is no request that anybody could answer is refused by the front, in the form of the API.
+#[test]
+fn what_is_no_good_request_is_refused_in_json_too() {
+    let balancer = Balancer::start(&["--replicas", "1"]);
+    let long = |length| "x".repeat(length);
+    let json = "Host: h\r\nContent-Type: application/json";
+    for (request, status) in [
+        ("GET /home HTTP/1.1\r\n\r\n".into(), 400),
+        ("SSH-2.0-x\r\n\r\n".into(), 400),
+        ("GET /rep HTTP/3.0\r\nHost: h\r\n\r\n".into(), 505),
+        ("BREW /home HTTP/1.1\r\nHost: h\r\n\r\n".into(), 501),
+        (format!("GET /{} HTTP/1.1\r\nHost: h\r\n\r\n", long(5_000)), 414),
+        (format!("GET /home HTTP/1.1\r\nHost: h\r\nX: {}\r\n\r\n", long(9_000)), 431),
+        (format!("POST /add HTTP/1.1\r\n{json}\r\nContent-Length: 9000000\r\n\r\n"), 413),
+        (format!("POST /add HTTP/1.1\r\n{json}\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n"), 400),
+    ] {
+        assert_eq!(refused(&balancer, &request), status, "{request:.80}");
+    }
+    let payload = format!("{{\"n\": 1, \"x\": \"{}\"}}", long(300_000));
+    let too_long = failure("Payload is longer than 262144 octets");
+    assert_eq!(balancer.add(&payload), (413, too_long));
+    // What the front lets through, with the fields that it adds, is not too much for the API.
+    let fields = "X: y\r\n".repeat(90);
+    let request = format!("GET /rep HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{fields}\r\n");
+    assert_eq!(ask(balancer.address, &request).0, 200);
+    let field = long(8_000);
+    let request =
+        format!("GET /rep HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX: {field}\r\n\r\n");
+    assert_eq!(ask(balancer.address, &request).0, 200);
+    // This one takes as long as a client may.
+    assert_eq!(refused(&balancer, "GET /home HTTP/1.1\r\nHost"), 408);
+}
+
+/// The status of an answer that is JSON and says that it is a failure.
+fn refused(balancer: &Balancer, request: &str) -> u16 {
+    let (head, content) = ask_for_text(balancer.address, request);
+    assert!(head.contains("\r\nContent-Type: application/json\r\n"), "{head}");
+    let answer = serde_json::from_str::<Value>(&content).unwrap();
+    assert_eq!(answer["status"], "failure", "{answer}");
+    assert!(answer["message"].as_str().unwrap().starts_with("<Error> "), "{answer}");
+    head.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
 #[test]
 fn operators_see_what_has_happened_to_each_replica() {
     let flags = ["--admin", "127.0.0.1:0", "--heartbeat-interval", "100ms", "--failures", "100000"];

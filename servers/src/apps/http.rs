@@ -63,15 +63,20 @@ impl App for Http {
     }
 }
 
-/// Says 503 (RFC 9110, 15.6.4), and never waits for it: the client may be as stuck as we are.
-pub(crate) fn say_no_room(mut stream: TcpStream) {
+/// Says 503 (RFC 9110, 15.6.4).
+pub(crate) fn say_no_room(stream: TcpStream) {
+    say_at_once(stream, NO_ROOM);
+}
+
+/// Answers and ends, and never waits for it: the client may be as stuck as we are.
+pub(crate) fn say_at_once(mut stream: TcpStream, answer: &[u8]) {
     if stream.set_nonblocking(true).is_err() {
         return;
     }
     // What it has asked by now is read, for a close with something unread is a reset. None of
     // this is worth more than the attempt.
     let _ = stream.read(&mut [0; 4096]);
-    let _ = stream.write_all(NO_ROOM);
+    let _ = stream.write_all(answer);
     let _ = stream.shutdown(Shutdown::Write);
 }
 

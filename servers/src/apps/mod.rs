@@ -18,7 +18,7 @@ pub use echo::Echo;
 pub use files::Root;
 pub use fixed::Fixed;
 pub use http::Http;
-pub(crate) use http::say_no_room;
+pub(crate) use http::say_at_once;
 pub use proxy::Proxy;
 pub use relay::{Carriage, Relay};
 

@@ -6,9 +6,9 @@ use std::net::{IpAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use wire::http1::Answer;
+use wire::http1::{Answer, StatusCode};
 
-use super::forward::attempt::verdict;
+use super::forward::attempt::{refusal, verdict};
 use super::link::{Link, Waits};
 use super::options::{Affinity, Options};
 use super::{Client, Lease, Outcome, Tried, Upstreams};
@@ -33,10 +33,15 @@ pub struct Manners {
     pub links_max: usize,
     /// What to tell a client whom no backend answers.
     pub unanswered: Unanswered,
+    /// What to tell one whose request is at fault, or for whom there is no room.
+    pub refused: Refused,
 }
 
 /// What to tell a client whom no backend answers; the last one failed like that, if any was asked.
 pub type Unanswered = fn(Option<Outcome>) -> Answer;
+
+/// What to tell a client whose request goes to nobody: a status, and why.
+pub type Refused = fn(StatusCode, &'static str) -> Answer;
 
 /// Where requests for different paths go to different backends.
 pub trait Routes: Debug + Send + Sync {
@@ -59,6 +64,7 @@ impl Manners {
             retries: options.retries.into(),
             links_max: options.links_max.into(),
             unanswered: verdict,
+            refused: refusal,
         }
     }
 }

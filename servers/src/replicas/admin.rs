@@ -10,9 +10,11 @@
 //! | `GET /`                    | 404                                                             |
 //! | any other method           | 405, with `Allow`                                               |
 //!
-//! Every answer is a JSON object of a `message` and a `status`, `successful` or `failure`. By the
-//! contract of this API a refusal is a 400, even where no replica is to be had. A refusal
-//! says which check of the [wish](super::wish) has failed.
+//! Every answer is a JSON object of a `message` and a `status`, `successful` or `failure`; so is
+//! what the [front](super::front) says of a request that is no HTTP, too long or too slow, or for
+//! which there is no room. What a replica answers is passed on as it is. By the contract of this
+//! API a refusal is a 400, even where no replica is to be had. A refusal says which check of the
+//! [wish](super::wish) has failed.
 //!
 //! The API has a published specification and a published implementation. Where they differ:
 //!
@@ -30,7 +32,7 @@
 //! The last is the one place where the specification is not followed: the name is what `/rm` takes,
 //! so it must stay true for as long as the place on the ring does. That the process is another one
 //! shows in its number, which is new. Names are listed one after the other, a name that is there
-//! twice is refused for `/rm` as well, and every error is JSON, 404 and 405 too.
+//! twice is refused for `/rm` as well, and every error of the balancer's own is JSON.
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -53,8 +55,8 @@ use crate::models::{Model, Site, model};
 use crate::session::{Served, Serves, Session};
 use crate::worker::Worker;
 
-/// The longest payload: a name for each of more replicas than fit on any ring.
-const PAYLOAD_MAX: u64 = 256 << 10;
+/// Octets of the longest payload: a name for each of more replicas than fit on any ring.
+pub(super) const PAYLOAD_MAX: usize = 256 << 10;
 
 /// A thread for each client: a change takes its time, and nobody else shall wait for it.
 const MODEL: &str = "thread";
@@ -109,17 +111,25 @@ fn serve(model: &Model, listeners: Vec<Listener>, app: &Admin, control: &Control
     }
 }
 
-/// How long its clients, which are connections of the front, may take.
+/// How long its clients, which are connections of the front, may take: longer than the front lets
+/// its own, for it has the words.
 fn patience() -> Patience {
     let seconds = |count| Duration::from_secs(count).into();
     Patience {
-        head: seconds(10),
-        body: seconds(10),
+        head: seconds(60),
+        body: seconds(60),
         idle: seconds(60),
         write: seconds(30),
         linger: seconds(1),
         drain: seconds(1),
     }
+}
+
+/// How long a message may be: longer than the front lets it be, which has the words, and adds fields
+/// of its own.
+fn limits() -> Limits {
+    let front = Limits::default();
+    Limits { head: BUFFER_OCTETS, fields: 2 * front.fields, ..front }
 }
 
 /// The API, for every client.
@@ -132,7 +142,7 @@ pub(crate) struct Admin {
 impl App for Admin {
     fn open(&self, stream: TcpStream, worker: &mut Worker<'_>) -> Box<dyn Session> {
         let desk = Desk { admin: self.clone(), change: None, payload: Vec::new() };
-        let server = Server::new(desk, Limits { body: PAYLOAD_MAX, ..Limits::default() });
+        let server = Server::new(desk, limits());
         Box::new(Served::new(stream, server, worker.control.now()))
     }
 }
@@ -167,7 +177,9 @@ impl Service for Desk {
     }
 
     fn content(&mut self, octets: &[u8]) {
-        self.payload.extend_from_slice(octets);
+        // One octet more than there may be tells a payload that is too long.
+        let room = PAYLOAD_MAX + 1 - self.payload.len();
+        self.payload.extend_from_slice(&octets[..octets.len().min(room)]);
     }
 
     fn conclude(&mut self) -> Answer {
@@ -224,8 +236,13 @@ fn unknown(path: &str) -> String {
     format!("`{path}` endpoint does not exist in server replicas")
 }
 
-fn failure(status: StatusCode, words: &str) -> Answer {
-    answer(status, &json!({ "message": format!("<Error> {words}"), "status": "failure" }))
+pub(super) fn failure(status: StatusCode, words: &str) -> Answer {
+    answer(status, &error(words))
+}
+
+/// What every error says.
+pub(super) fn error(words: &str) -> Value {
+    json!({ "message": format!("<Error> {words}"), "status": "failure" })
 }
 
 fn not_allowed(allow: &'static [(&'static str, &'static str)]) -> Answer {

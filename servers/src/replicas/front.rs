@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use wire::http1::{Answer, Content, Limits, StatusCode};
+use wire::http1::{Answer, Limits, StatusCode};
 
+use super::admin::{error, failure};
 use super::key::Key;
 use super::lineup::Lineup;
 use super::membership::Membership;
-use crate::apps::{App, say_no_room};
+use crate::apps::{App, say_at_once};
 use crate::proxy::forward::Forward;
 use crate::proxy::health::ejection::Ejection;
 use crate::proxy::options::Affinity;
@@ -82,6 +83,7 @@ impl Front {
             retries: 2,
             links_max: LINKS_MAX,
             unanswered,
+            refused,
         };
         let of_admin =
             Manners { reply: CHANGE_MAX, retries: 0, unanswered: admin_is_silent, ..manners };
@@ -114,7 +116,13 @@ impl App for Front {
     }
 
     fn turn_away(&self, stream: TcpStream) {
-        say_no_room(stream);
+        let words = error("The balancer has no room for another client").to_string();
+        let head = format!(
+            "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\nConnection: close\r\nRetry-After: 1\r\n\r\n",
+            words.len()
+        );
+        say_at_once(stream, (head + &words).as_bytes());
     }
 }
 
@@ -133,22 +141,50 @@ impl Routes for Switch {
 /// What the API says of a request that replicas have not answered. That it is a 400 is the
 /// contract: see [`super::admin`].
 fn unanswered(last: Option<Outcome>) -> Answer {
-    let words: &[u8] = match last {
-        None => b"{\"message\":\"<Error> No servers alive\",\"status\":\"failure\"}\n",
-        Some(_) => b"{\"message\":\"<Error> Server did not respond\",\"status\":\"failure\"}\n",
-    };
-    Answer::new(StatusCode::BAD_REQUEST, "application/json", Content::Static(words))
+    let words = if last.is_none() { "No servers alive" } else { "Server did not respond" };
+    failure(StatusCode::BAD_REQUEST, words)
 }
 
 fn admin_is_silent(_: Option<Outcome>) -> Answer {
-    const WORDS: &[u8] =
-        b"{\"message\":\"<Error> The balancer does not answer\",\"status\":\"failure\"}\n";
-    Answer::new(StatusCode::SERVICE_UNAVAILABLE, "application/json", Content::Static(WORDS))
+    refused(StatusCode::SERVICE_UNAVAILABLE, "The balancer does not answer")
+}
+
+/// The words of the proxy, as the API says them.
+fn refused(status: StatusCode, words: &'static str) -> Answer {
+    const AGAIN: &[(&str, &str)] = &[("Retry-After", "1")];
+    let fields = if status == StatusCode::SERVICE_UNAVAILABLE { AGAIN } else { &[] };
+    Answer { fields, ..failure(status, words.trim_end()) }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+    use std::net::TcpListener;
+
+    use super::super::membership::tests::view;
     use super::*;
+
+    #[test]
+    fn who_is_turned_away_is_told_so_in_json() {
+        let membership = Membership::new(view("ring-modified", 1));
+        let asking = Asking {
+            paths: Arc::new(Paths(Vec::new())),
+            key: Key::Random,
+            patience: Duration::from_secs(1),
+        };
+        let lineup = Lineup::new(membership).unwrap();
+        let front = Front::new(asking, &lineup, ([127, 0, 0, 1], 1).into()).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        front.turn_away(listener.accept().unwrap().0);
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        let (head, content) = answer.split_once("\r\n\r\n").unwrap();
+        let length = format!("\r\nContent-Length: {}\r\n", content.len());
+        assert!(head.starts_with("HTTP/1.1 503 ") && head.contains(&length), "{head}");
+        let words = serde_json::from_str::<serde_json::Value>(content).unwrap();
+        assert_eq!(words["message"], "<Error> The balancer has no room for another client");
+    }
 
     #[test]
     fn a_path_is_known_as_it_is_or_by_its_beginning() {

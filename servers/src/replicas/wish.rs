@@ -12,6 +12,7 @@ use rand::seq::IndexedRandom;
 use serde_json::Value;
 use wire::http1::StatusCode;
 
+use super::admin::PAYLOAD_MAX;
 use super::membership::View;
 use super::name::Name;
 
@@ -37,6 +38,8 @@ pub(crate) struct Wish {
 pub(crate) enum Refusal {
     /// There is no content, or it does not say that it is JSON.
     Empty,
+    /// It has more octets than that.
+    TooLong(usize),
     /// It is not JSON: where, and why.
     Malformed(String),
     /// It is JSON of another shape.
@@ -67,6 +70,7 @@ impl Refusal {
     /// The status of an answer that says so.
     pub(crate) const fn status(&self) -> StatusCode {
         match self {
+            Self::TooLong(_) => StatusCode::CONTENT_TOO_LARGE,
             Self::NotStarted(_) | Self::Closing => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
         }
@@ -77,6 +81,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("Payload is empty"),
+            Self::TooLong(most) => write!(f, "Payload is longer than {most} octets"),
             Self::Malformed(words) => write!(f, "Payload is not JSON: {words}"),
             Self::Misshapen(words) => f.write_str(words),
             Self::TooFew(Change::Add) => {
@@ -120,6 +125,9 @@ impl Wish {
     pub(crate) fn read(change: Change, payload: &[u8]) -> Result<Self, Refusal> {
         if payload.is_empty() {
             return Err(Refusal::Empty);
+        }
+        if payload.len() > PAYLOAD_MAX {
+            return Err(Refusal::TooLong(PAYLOAD_MAX));
         }
         let value = serde_json::from_slice::<Value>(payload)
             .map_err(|error| Refusal::Malformed(error.to_string()))?;

@@ -5,7 +5,7 @@
 
 use wire::Buffer;
 use wire::http1::gateway::{Forwarder, Gateway, Heard, Progress, Repeat, Reuse};
-use wire::http1::{Error, Limits, StatusCode};
+use wire::http1::{Answer, Content, Error, Limits, StatusCode};
 
 const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 
@@ -364,9 +364,14 @@ fn a_refusal_keeps_a_client_whose_request_is_over() {
         let [mut input, mut output] = [Buffer::new(512), Buffer::new(512)];
         input.push(request.as_bytes());
         assert_eq!(gateway.hear(&mut input), Ok(Heard::Request));
-        gateway.refuse(StatusCode::SERVICE_UNAVAILABLE, "No.\n", &BY, &mut input, &mut output);
+        let content = Content::Owned(b"No.\n".to_vec());
+        let fields = &[("Retry-After", "1")];
+        let refusal = Answer::new(StatusCode::SERVICE_UNAVAILABLE, "text/plain", content);
+        let refusal = Answer { fields, ..refusal };
+        gateway.answer_by_self(refusal, &BY, &mut input, &mut output);
         let answer = String::from_utf8_lossy(output.filled());
         assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("Retry-After: 1\r\n"));
+        assert!(answer.ends_with("\r\n\r\nNo.\n"), "{answer}");
         assert_eq!(answer.contains("Connection: close"), !stays, "{request}");
         assert_eq!(gateway.listens(), stays);
         assert_eq!(gateway.is_abandoned(), request.starts_with("POST"));

@@ -84,9 +84,13 @@ pub(in crate::proxy) fn verdict(last: Option<Outcome>) -> Answer {
         Some(Outcome::Garbled) => {
             Answer::text(StatusCode::BAD_GATEWAY, "What the backend has answered makes no sense.\n")
         }
-        _ => Answer {
-            fields: &[("Retry-After", "1")],
-            ..Answer::text(StatusCode::SERVICE_UNAVAILABLE, "No backend can be reached.\n")
-        },
+        _ => refusal(StatusCode::SERVICE_UNAVAILABLE, "No backend can be reached.\n"),
     }
+}
+
+/// What to tell a client whose request goes to nobody, in words; after a 503 it may ask again.
+pub(in crate::proxy) fn refusal(status: StatusCode, words: &'static str) -> Answer {
+    const AGAIN: &[(&str, &str)] = &[("Retry-After", "1")];
+    let fields = if status == StatusCode::SERVICE_UNAVAILABLE { AGAIN } else { &[] };
+    Answer { fields, ..Answer::text(status, words) }
 }

@@ -243,8 +243,9 @@ impl Forward {
     }
 
     fn refuse(&mut self, status: StatusCode, words: &'static str, worker: &mut Worker<'_>) {
+        let answer = (self.site.manners.refused)(status, words);
         self.own(worker, |gateway, by, input, output| {
-            gateway.refuse(status, words, by, input, output);
+            gateway.answer_by_self(answer, by, input, output);
         });
     }
 

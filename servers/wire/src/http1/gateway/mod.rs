@@ -18,8 +18,9 @@
 //!    [`carry`](Gateway::carry) for what follows it.
 //! 4. [`answer`](Gateway::answer) takes the reply over to the client as it comes, and
 //!    [`answer_ends`](Gateway::answer_ends) says that the backend has closed.
-//! 5. [`next`](Gateway::next) when the reply is over; or [`refuse`](Gateway::refuse) when there is
-//!    none, and nothing of one has been passed on.
+//! 5. [`next`](Gateway::next) when the reply is over; or
+//!    [`answer_by_self`](Gateway::answer_by_self) when there is none, and nothing of one has been
+//!    passed on.
 //!
 //! Both sides are read as strictly as the server and the client read: what is passed on has been
 //! understood, and is framed anew. A request cannot be smuggled through what two readers understand
@@ -182,7 +183,8 @@ impl Gateway {
     /// Reads the head of a request at the front of `input`, where it stays.
     ///
     /// # Errors
-    /// The rule that it breaks. [`refuse`](Self::refuse) with its status then.
+    /// The rule that it breaks. [`answer_by_self`](Self::answer_by_self) with its status
+    /// then.
     pub fn hear(&mut self, input: &mut Buffer) -> Result<Heard, Error> {
         let Inbound::Head(head) = &mut self.inbound else { return Ok(Heard::Nothing) };
         while self.empty_lines < EMPTY_LINES && input.filled().starts_with(b"\r\n") {
@@ -278,22 +280,9 @@ impl Gateway {
         };
     }
 
-    /// Answers without a backend. Must not be called after a part of a reply
+    /// Answers without a backend, by an answer whose content is there and so short that `output`,
+    /// which should be empty, has room for it. Must not be called after a part of a reply
     /// [has been passed on](Self::has_answered).
-    pub fn refuse(
-        &mut self,
-        status: StatusCode,
-        words: &'static str,
-        by: &Forwarder<'_>,
-        input: &mut Buffer,
-        output: &mut Buffer,
-    ) {
-        const AGAIN: &[(&str, &str)] = &[("Retry-After", "1")];
-        let fields = if status == StatusCode::SERVICE_UNAVAILABLE { AGAIN } else { &[] };
-        self.answer_by_self(Answer { fields, ..Answer::text(status, words) }, by, input, output);
-    }
-
-    /// The same, with an answer of one's own, whose content is static and short.
     pub fn answer_by_self(
         &mut self,
         answer: Answer,
@@ -332,8 +321,10 @@ impl Gateway {
         // An output that is empty has room for it: see `LEAST_OUTPUT`.
         if output.reserve(answer.head_room()) {
             answer.write_head(framing, persistence(version, persists), Some((by.date)()), output);
-            if let (false, Content::Static(octets)) = (head_only, &answer.content) {
-                output.push(octets);
+            match &answer.content {
+                Content::Static(octets) if !head_only => _ = output.push(octets),
+                Content::Owned(octets) if !head_only => _ = output.push(octets),
+                _ => {}
             }
         }
         self.answered += 1;
