@@ -398,6 +398,24 @@ fn a_thousand_kills() {
     assert!(p50 < Duration::from_millis(200) && max < Duration::from_secs(2));
 }
 
+#[test]
+fn a_stop_does_not_wait_for_a_replica_that_accepts_and_says_nothing() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let flags = ["--start-timeout", "10m", "--request-timeout", "300ms"];
+    let mut balancer = Balancer::start_moody(&flags);
+    balancer.set_mute(silent.local_addr().unwrap());
+    let address = balancer.address;
+    let add = move || change(address, "POST /add", r#"{"n": 1}"#);
+    let adding = thread::spawn(move || std::panic::catch_unwind(add));
+    // Somebody has asked it for its first heartbeat, and waits for the answer.
+    let _asked = silent.accept().unwrap();
+    balancer.signal(Signal::SIGTERM);
+    balancer.signal(Signal::SIGINT);
+    assert!(balancer.wait().success());
+    // It may have been told, or cut off.
+    let _ = adding.join().unwrap();
+}
+
 /// Whether a process has been sent SIGTERM and is stopped, so that it has not had it yet: the set of
 /// signals that wait for the whole process (proc_pid_status(5)).
 fn is_told_to_stop(pid: Pid) -> bool {

@@ -5,7 +5,7 @@
 //! | `GET /rep`                 | 200, how many replicas there are, and their names               |
 //! | `POST /add`                | 200 and the same, when the new ones are in service              |
 //! | `DELETE /rm`               | 200 and the same, when those that had to go have gone           |
-//! | `GET` of a registered path | 400: the front sends it here when no replica is alive           |
+//! | a registered path          | 400: the front sends it here when no replica is alive           |
 //! | `GET` of another           | 400, the path does not exist                                    |
 //! | `GET /`                    | 404                                                             |
 //! | any other method           | 405, with `Allow`                                               |
@@ -164,13 +164,13 @@ impl Service for Desk {
             ("GET" | "HEAD", "/rep") => self.report(),
             ("POST", "/add") => self.begin(Change::Add, request),
             ("DELETE", "/rm") => self.begin(Change::Remove, request),
-            (_, "/add") => not_allowed(&[("Allow", "POST")]),
-            (_, "/rm") => not_allowed(&[("Allow", "DELETE")]),
-            ("GET" | "HEAD", "/") => failure(StatusCode::NOT_FOUND, "`/` is no endpoint"),
-            ("GET" | "HEAD", path) if self.admin.paths.have(path) => {
+            (_, path) if self.admin.paths.have(path) => {
                 // It would be a replica's if there were one.
                 failure(StatusCode::BAD_REQUEST, "No servers alive")
             }
+            (_, "/add") => not_allowed(&[("Allow", "POST")]),
+            (_, "/rm") => not_allowed(&[("Allow", "DELETE")]),
+            ("GET" | "HEAD", "/") => failure(StatusCode::NOT_FOUND, "`/` is no endpoint"),
             ("GET" | "HEAD", path) => failure(StatusCode::BAD_REQUEST, &unknown(path)),
             _ => not_allowed(&[("Allow", "GET, HEAD")]),
         }

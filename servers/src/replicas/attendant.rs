@@ -221,7 +221,8 @@ impl Shift {
     fn first_beat(&self, process: &Process, at: SocketAddr, until: Instant) -> Result<(), End> {
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            if beat(at, left).is_ok() {
+            // One that accepts and says nothing must not keep the attendant from being told to stop.
+            if beat(at, left.min(self.routine.care.request)).is_ok() {
                 return Ok(());
             }
             let next = until.min(Instant::now() + FIRST_BEATS);

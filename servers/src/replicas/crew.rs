@@ -133,8 +133,9 @@ impl Crew {
         if self.closed.load(Ordering::Acquire) {
             return Err(Refusal::Closing);
         }
-        let firsts = firsts.iter().collect::<Result<Vec<_>, _>>().map_err(Refusal::NotStarted)?;
+        let firsts = firsts.iter().collect::<Result<Vec<_>, _>>();
         self.joining().clear();
+        let firsts = firsts.map_err(Refusal::NotStarted)?;
         // One who was told to stop says nothing.
         if firsts.len() == names.len() { Ok(()) } else { Err(Refusal::Closing) }
     }

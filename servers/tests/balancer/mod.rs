@@ -30,10 +30,12 @@ pub(crate) struct Balancer {
 }
 
 /// A program that stops itself (SIGSTOP) before it becomes a server, as long as the file `slow` is
-/// beside it; and that ends as long as the file `broken` is.
+/// beside it; that ends as long as the file `broken` is; and that says it listens where somebody
+/// else does, as long as the file `mute` is, which names the address.
 const MOODY: &str = "#!/bin/sh
 cd \"$(dirname \"$0\")\" || exit
 [ -e broken ] && exit 9
+[ -e mute ] && echo listening $(cat mute) && exec sleep 600
 [ -e slow ] && kill -STOP $$
 exec SERVERS \"$@\"
 ";
@@ -77,6 +79,11 @@ impl Balancer {
     /// Makes processes that are started from now on `slow` or `broken`.
     pub(crate) fn set_mood(&self, mood: &str) {
         fs::write(self.mood(mood), "").unwrap();
+    }
+
+    /// Makes them say that they listen there.
+    pub(crate) fn set_mute(&self, address: SocketAddr) {
+        fs::write(self.mood("mute"), address.to_string()).unwrap();
     }
 
     /// They are well again.
