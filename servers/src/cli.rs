@@ -38,6 +38,13 @@ Examples:
   servers run --model thread --app echo --listen '[fe80::1%eth0]:7000' --progress
   servers run --model reactors --app echo --listen 127.0.0.1:7000 \
               --tables auto --clients 1000000
+  servers run --model epoll-edge --app proxy --listen 127.0.0.1:8080 \
+              --backend 127.0.0.1:8081 --backend 127.0.0.1:8082,weight=3 \
+              --policy least-connections --health-path /heartbeat --admin 127.0.0.1:9000
+  servers run --model reactors --app relay --listen 127.0.0.1:7001 \
+              --backend 127.0.0.1:7000 --relay-by splice
+  servers balance --listen 127.0.0.1:5000 --replicas 3 --events
+  servers control --at 127.0.0.1:5000 add 2 S4
 
 Exit status: 0 fine, 1 failed, 2 wrong usage.";
 

@@ -32,8 +32,16 @@ use crate::proxy;
 use crate::threads::Mappings;
 use crate::{copies, tables};
 
+const EXAMPLES: &str = "\
+Examples:
+  servers balance --events
+  servers balance --listen 127.0.0.1:0 --replicas 5 --method ketama --key client
+  servers balance --path /home --path /files/ --key path --admin 127.0.0.1:9000
+  servers control add 2 S4 S5";
+
 /// How many replicas, and how they are watched.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Balance {
     /// Address and port; port 0 takes a free one, and the first line of output tells which
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:5000",
