@@ -282,13 +282,17 @@ pub struct Limits {
     pub drain_timeout: Duration,
 }
 
+/// As `humantime` counts a hundred years.
+const CENTURY: Duration = Duration::from_secs(100 * 31_557_600);
+
 pub(crate) fn parse_time(text: &str) -> Result<Duration, String> {
     let time = humantime::parse_duration(text)
         .map_err(|error| format!("{error}; a time is a number with a unit: 500ms, 10s, 2min"))?;
-    if time.is_zero() {
-        Err("a time-out of nothing would end everything at once".into())
-    } else {
-        Ok(time)
+    match time {
+        Duration::ZERO => Err("a time-out of nothing would end everything at once".into()),
+        // A moment so far away could not be told from the clock's own limits.
+        _ if time > CENTURY => Err("more than a century; the longest time is 100years".into()),
+        _ => Ok(time),
     }
 }
 
@@ -324,5 +328,11 @@ mod tests {
     fn a_time_needs_a_unit() {
         assert!(parse_time("10").is_err() && parse_time("0s").is_err());
         assert_eq!(parse_time("1500ms"), Ok(Duration::from_millis(1_500)));
+    }
+
+    #[test]
+    fn a_time_beyond_all_clocks_is_refused() {
+        assert_eq!(parse_time("100years"), Ok(CENTURY));
+        assert!(parse_time("101years").is_err_and(|words| words.contains("century")));
     }
 }

@@ -125,12 +125,20 @@ fn sample(stack_octets: usize) -> io::Result<(usize, usize, usize)> {
             let before = count();
             wave(scope, &gate, (&started, heaps + SAMPLE), stack_octets)?;
             let after = count();
-            let each = (after - before + SAMPLE / 2) / SAMPLE;
-            Ok((after, heaps + SAMPLE, each))
+            Ok((after, heaps + SAMPLE, each(before, after)))
         });
         drop(held);
         counted
     })
+}
+
+/// What one of the sampled threads takes. Others may give mappings back meanwhile: then there is
+/// nothing to be learned from the difference.
+const fn each(before: usize, after: usize) -> usize {
+    match after.saturating_sub(before) {
+        0 => EACH,
+        more => (more + SAMPLE / 2) / SAMPLE,
+    }
 }
 
 /// Makes threads until `wanted` of them have started, and wait at the gate.
@@ -176,6 +184,12 @@ mod tests {
     fn a_limit_below_what_is_taken_leaves_no_room_and_no_panic() {
         let mappings = Mappings { limit: 100, taken: 274, threads: 0, each: 4 };
         assert_eq!(mappings.room(), 0);
+    }
+
+    #[test]
+    fn fewer_mappings_than_before_tell_nothing() {
+        assert_eq!(each(100, 100 + 2 * SAMPLE + 3), 2);
+        assert_eq!((each(100, 99), each(100, 100)), (EACH, EACH));
     }
 
     #[test]
