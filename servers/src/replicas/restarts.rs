@@ -3,7 +3,7 @@
 //! The first time at once: a replica that was killed shall be back before anyone notices. Then
 //! after a pause that doubles, for what ends again right away will do so once more, and others need
 //! the CPU. After too many starts in a short time it counts as *failed*: it is tried again only
-//! once every longest pause. All is forgotten when it has served for a while.
+//! once every longest pause, until it has served for a while: then all is forgotten.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -48,16 +48,20 @@ pub(crate) struct Restarts {
     starts: VecDeque<Instant>,
     /// Restarts since it was well.
     again: u32,
+    /// Whether it has failed since it was well.
+    failed: bool,
 }
 
 impl Restarts {
     pub(crate) const fn new(pace: Pace) -> Self {
-        Self { pace, starts: VecDeque::new(), again: 0 }
+        Self { pace, starts: VecDeque::new(), again: 0, failed: false }
     }
 
     /// It has been started.
     pub(crate) fn started(&mut self, now: Instant) {
-        self.starts.push_back(now);
+        if !self.failed {
+            self.starts.push_back(now);
+        }
     }
 
     /// It has ended at `now` after it had `served`, perhaps not at all. `jitter`, from 0 to 1,
@@ -65,8 +69,10 @@ impl Restarts {
     /// together.
     pub(crate) fn ended(&mut self, served: Duration, now: Instant, jitter: f64) -> Next {
         if !served.is_zero() && served >= self.pace.well_after {
-            self.starts.clear();
-            self.again = 0;
+            *self = Self::new(self.pace);
+        }
+        if self.failed {
+            return Next::Again(self.pace.pause_max);
         }
         let within = self.pace.within;
         self.starts.retain(|start| now.duration_since(*start) < within);
@@ -75,7 +81,7 @@ impl Restarts {
         if self.starts.len() < self.pace.starts_max {
             return Next::Again(pause);
         }
-        self.starts.clear();
+        self.failed = true;
         Next::Failed(self.pace.pause_max)
     }
 
@@ -122,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_failed_is_tried_again_now_and_then_and_never_in_a_storm() {
+    fn who_has_failed_is_tried_again_after_the_longest_pause_only() {
         let (mut restarts, start) = (Restarts::new(PACE), Instant::now());
         let (mut now, mut starts) = (start, 0);
         while now - start < Duration::from_secs(600) {
@@ -130,7 +136,7 @@ mod tests {
             starts += 1;
             now += MS + restarts.ended(Duration::ZERO, now + MS, 1.0).pause();
         }
-        assert!((20..60).contains(&starts), "{starts}");
+        assert_eq!(starts, 5 + 19, "five within a second, and one each half minute after that");
     }
 
     #[test]
@@ -146,6 +152,10 @@ mod tests {
         assert!(pauses.iter().all(|next| *next == Next::Again(Duration::ZERO)));
         let pauses = life(PACE, PACE.well_after - MS, 3);
         assert_eq!(pauses[2], Next::Again(200 * MS), "but not before");
+        let (mut restarts, now) = (Restarts::new(Pace { starts_max: 1, ..PACE }), Instant::now());
+        restarts.started(now);
+        assert_eq!(restarts.ended(Duration::ZERO, now, 0.0), Next::Failed(PACE.pause_max));
+        assert_eq!(restarts.ended(PACE.well_after, now, 0.0), Next::Again(Duration::ZERO));
     }
 
     #[test]
