@@ -13,6 +13,7 @@
 //! | [`threads`]    | for how many threads the process has mappings                           |
 //! | [`control`]    | what all workers share: whether to go on, the time, the counters        |
 //! | [`cost`]       | what one wait of each poller takes, by idle and active connections      |
+//! | `shortage`     | whether a call has failed for want of something of ours                 |
 //! | [`stats`]      | counters: connections, answers, system calls, for each worker           |
 //! | [`placement`]  | which node a key belongs to: consistent hashing, one method a file      |
 //! | [`proxy`]      | which backend a request goes to, and which are fit to be asked          |
@@ -41,6 +42,7 @@ pub mod progress;
 pub mod proxy;
 pub mod replicas;
 pub mod session;
+pub(crate) mod shortage;
 pub mod stats;
 pub mod tables;
 pub mod threads;

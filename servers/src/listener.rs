@@ -16,6 +16,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::control::{Control, TICK};
 use crate::drive::blocking::{limit_reads, limit_writes};
+use crate::shortage;
 use crate::waker::Waker;
 
 /// A listening socket.
@@ -56,9 +57,7 @@ impl Listener {
             // SAFETY: accept4 has just made this descriptor, and nobody else knows it.
             Ok(fd) => Ok(unsafe { OwnedFd::from_raw_fd(fd) }.into()),
             Err(Errno::EAGAIN) => Err(Refusal::Nobody),
-            Err(errno @ (Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM)) => {
-                Err(Refusal::NoRoom(errno.into()))
-            }
+            Err(errno) if shortage::is_ours(errno) => Err(Refusal::NoRoom(errno.into())),
             Err(_) => Err(Refusal::Gone),
         }
     }

@@ -14,6 +14,7 @@ use super::options::{Affinity, Options};
 use super::{Client, Lease, Outcome, Tried, Upstreams};
 use crate::control::Span;
 use crate::listener::Blocking;
+use crate::shortage;
 use crate::worker::Worker;
 
 /// How long a backend may take, and how often a request is tried.
@@ -115,7 +116,7 @@ impl ProxySite {
             let idle = if kept == Kept::Welcome { self.idle(&lease, worker) } else { None };
             match idle.map_or_else(|| self.open(&lease, worker), Ok) {
                 Ok(link) => return Ok(Reached { lease, link }),
-                Err(error) if is_ours(&error) => {
+                Err(error) if shortage::has_caused(&error) => {
                     worker.control.complain("cannot connect to a backend", &error);
                     return Err(Unreached::NoRoom);
                 }
@@ -192,10 +193,4 @@ pub(super) fn outcome_of(error: &io::Error) -> Outcome {
         io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Outcome::Broken,
         _ => Outcome::Refused,
     }
-}
-
-/// Whether an error is a lack of ours, and no backend's fault.
-fn is_ours(error: &io::Error) -> bool {
-    use nix::libc::{EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM};
-    matches!(error.raw_os_error(), Some(EMFILE | ENFILE | ENOBUFS | ENOMEM | EADDRNOTAVAIL))
 }

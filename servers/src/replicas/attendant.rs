@@ -10,8 +10,8 @@
 //! calls that wait. A replica that hangs holds up its own attendant and nobody else; and the thread
 //! that has started a process outlives it, which the [process](super::process) asks for.
 
-use std::fmt;
 use std::io;
+use std::mem;
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::process::ExitStatus;
@@ -21,21 +21,26 @@ use std::sync::mpsc::Sender;
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
+use super::end::End;
 use super::events::{Event, Log, Tag};
 use super::exchange::Question;
-use super::leash::{Leash, Waited, ready_by};
+use super::leash::{Leash, Waited};
 use super::lineup::Lineup;
 use super::name::Name;
 use super::process::{Process, Program, Said};
+use super::pulse::Pulse;
 use super::restarts::{Next, Pace, Restarts};
 use super::seat::Seat;
 use super::turns::Turns;
+use crate::shortage;
 
 /// What is asked to see whether a replica is alive. The loop that serves clients answers it: a
 /// thread of its own would go on telling that all is well when that loop hangs.
 const HEARTBEAT: Question<'_> = Question::get("/heartbeat");
 /// Between two tries to get the first heartbeat of a process.
 const FIRST_BEATS: Duration = Duration::from_millis(10);
+/// Between two tries to start a process that the balancer has no descriptor left for.
+const SHORTAGE: Duration = Duration::from_millis(100);
 
 /// How replicas are looked after.
 #[derive(Clone, Copy, Debug)]
@@ -105,6 +110,7 @@ impl Attendant {
             id: routine.next_id(),
             restarts: Restarts::new(routine.care.pace),
             first: Some(first),
+            short: false,
         };
         let thread = Builder::new().name(name.to_string()).spawn(move || shift.work())?;
         Ok(Self { seat, leash, thread })
@@ -132,74 +138,65 @@ struct Shift {
     restarts: Restarts,
     /// Whom to tell how the first start went, until that is told.
     first: Option<Sender<First>>,
-}
-
-/// Why a process is given up.
-#[derive(Debug)]
-enum End {
-    /// The attendant was told to stop.
-    Asked,
-    /// There is none.
-    NoProcess(io::Error),
-    /// It has ended.
-    Ended,
-    /// It said something else than where it listens.
-    Nonsense(String),
-    /// It did not get as far as its first heartbeat.
-    Late(Duration),
-    /// It missed so many heartbeats in a row.
-    Silent(u32),
-}
-
-impl fmt::Display for End {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Asked => f.write_str("told to stop"),
-            Self::NoProcess(error) => write!(f, "cannot be started: {error}"),
-            Self::Ended => f.write_str("has ended"),
-            Self::Nonsense(line) => write!(f, "does not say where it listens, but `{line}`"),
-            Self::Late(time) => write!(f, "has not answered within {time:?} after its start"),
-            Self::Silent(misses) => write!(f, "has missed {misses} heartbeats"),
-        }
-    }
+    /// Whether the balancer lacks something itself, and that has been told.
+    short: bool,
 }
 
 impl Shift {
     fn work(mut self) {
         loop {
-            self.restarts.started(Instant::now());
-            let served = match self.start() {
-                Ok((process, address)) => self.attend(process, address),
+            let pause = match self.start() {
+                Ok((process, address)) => {
+                    let served = self.attend(process, address);
+                    if self.leash.is_pulled() {
+                        return;
+                    }
+                    self.pause_after(served)
+                }
                 Err(End::Asked) => return,
+                Err(end) if self.first.is_some() => return self.give_up(&end),
+                Err(End::Shortage(error)) => {
+                    self.tell_of_shortage(&error);
+                    SHORTAGE
+                }
                 Err(end) => {
                     self.seat.record.ended();
                     self.note(Tag::Error, None, end.to_string());
-                    if let Some(first) = self.first.take() {
-                        // Who asked for it may have gone.
-                        let _ = first.send(Err(format!("{} {end}", self.seat.name)));
-                        return;
-                    }
-                    Duration::ZERO
+                    self.pause_after(Duration::ZERO)
                 }
             };
-            if self.leash.is_pulled() || self.rest(served) == Waited::Pulled {
+            if self.leash.pause(pause) == Waited::Pulled {
                 return;
             }
-            self.id = self.routine.next_id();
+        }
+    }
+
+    /// Leaves after a first start that has come to nothing.
+    fn give_up(&mut self, end: &End) {
+        self.note(Tag::Error, None, end.to_string());
+        if let Some(first) = self.first.take() {
+            // Who asked for it may have gone.
+            let _ = first.send(Err(format!("{} {end}", self.seat.name)));
         }
     }
 
     /// Starts a process, and waits until it has answered a heartbeat.
-    fn start(&self) -> Result<(Process, SocketAddr), End> {
-        let _turn = self.routine.turns.take();
+    fn start(&mut self) -> Result<(Process, SocketAddr), End> {
+        let routine = Arc::clone(&self.routine);
+        let _turn = routine.turns.take();
         if self.leash.is_pulled() {
             return Err(End::Asked);
         }
-        let until = Instant::now() + self.routine.care.start;
-        let mut process = self.routine.program.start(self.id).map_err(End::NoProcess)?;
+        let begun = Instant::now();
+        let started = routine.program.start(self.id).map_err(End::of_start);
+        if !matches!(started, Err(End::Shortage(_))) {
+            self.restarts.started(begun);
+        }
+        let mut process = started?;
         self.seat.record.started(self.id, process.pid());
         let tag = if self.first.is_some() { Tag::Create } else { Tag::Recreate };
         self.note(tag, Some(process.pid()), format!("process {} started", process.pid()));
+        let until = begun + routine.care.start;
         let address = self.address(&mut process, until)?;
         self.first_beat(&process, address, until)?;
         Ok((process, address))
@@ -218,17 +215,24 @@ impl Shift {
         }
     }
 
-    fn first_beat(&self, process: &Process, at: SocketAddr, until: Instant) -> Result<(), End> {
+    fn first_beat(&mut self, process: &Process, at: SocketAddr, until: Instant) -> Result<(), End> {
+        let Care { request, start, .. } = self.routine.care;
+        let mut until = until;
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            // One that accepts and says nothing must not keep the attendant from being told to stop.
-            if beat(at, left.min(self.routine.care.request)).is_ok() {
-                return Ok(());
+            match self.beat(at, left.min(request)) {
+                Ok(()) => return Ok(()),
+                Err(error) if shortage::has_caused(&error) => {
+                    self.tell_of_shortage(&error);
+                    // The process can do nothing about it, and is not late for that.
+                    until = until.max(Instant::now() + request);
+                }
+                Err(_) => {}
             }
             let next = until.min(Instant::now() + FIRST_BEATS);
             match self.leash.watch(&[process.end()], next) {
                 Waited::Late if next < until => {}
-                Waited::Late => return Err(End::Late(self.routine.care.start)),
+                Waited::Late => return Err(End::Late(start)),
                 Waited::Ready(_) => return Err(End::Ended),
                 Waited::Pulled => return Err(End::Asked),
             }
@@ -249,16 +253,17 @@ impl Shift {
         let seat = Arc::clone(&self.seat);
         let service = seat.serve(address);
         self.routine.lineup.refresh();
-        let begun = Instant::now();
+        let mut pulse = Pulse::new(Instant::now());
         self.tell_of_service(process.pid());
-        let end = self.watch(&process, address);
+        let end = self.watch(&process, address, &mut pulse);
         // Before anything else: from now on nobody is sent there.
         drop(service);
         self.routine.lineup.refresh();
+        let now = Instant::now();
         self.seat.record.left();
         self.part(process, &end);
         self.seat.record.ended();
-        begun.elapsed()
+        pulse.well_until(now)
     }
 
     fn tell_of_service(&mut self, pid: u32) {
@@ -274,9 +279,8 @@ impl Shift {
     }
 
     /// Asks for heartbeats until it is told to stop, the process ends, or too many are missed.
-    fn watch(&self, process: &Process, address: SocketAddr) -> End {
-        let Care { interval, failures, request, .. } = self.routine.care;
-        let mut misses = 0;
+    fn watch(&mut self, process: &Process, address: SocketAddr, pulse: &mut Pulse) -> End {
+        let Care { interval, request, .. } = self.routine.care;
         // Not all replicas at the same moment.
         let mut next = Instant::now() + interval.mul_f64(rand::random());
         loop {
@@ -286,21 +290,48 @@ impl Shift {
                 Waited::Late => {}
             }
             next = Instant::now() + interval;
-            let Err(error) = beat(address, request.min(interval)) else {
-                misses = 0;
-                continue;
-            };
-            // Who has ended has not missed anything.
-            if ready_by(process.end(), Instant::now()) {
-                return End::Ended;
+            match self.beat(address, request.min(interval)) {
+                Ok(()) => pulse.beats(Instant::now()),
+                Err(_) if self.leash.is_pulled() => return End::Asked,
+                // Who has ended has not missed anything.
+                Err(_) if process.has_ended() => return End::Ended,
+                // Nobody was asked, so nobody has missed anything.
+                Err(error) if shortage::has_caused(&error) => self.tell_of_shortage(&error),
+                Err(error) => {
+                    if let Some(end) = self.miss(process, pulse, &error) {
+                        return end;
+                    }
+                }
             }
-            misses += 1;
-            self.seat.record.missed();
-            let words = format!("missed, {misses} of {failures}: {error}");
-            self.note(Tag::Heartbeat, Some(process.pid()), words);
-            if misses >= failures {
-                return End::Silent(misses);
+        }
+    }
+
+    /// Counts a heartbeat that was missed; says whether that is one too many.
+    fn miss(&self, process: &Process, pulse: &mut Pulse, error: &io::Error) -> Option<End> {
+        let failures = self.routine.care.failures;
+        pulse.misses += 1;
+        self.seat.record.missed();
+        let words = format!("missed, {} of {failures}: {error}", pulse.misses);
+        self.note(Tag::Heartbeat, Some(process.pid()), words);
+        (pulse.misses >= failures).then_some(End::Silent(pulse.misses))
+    }
+
+    /// Asks whether the replica is alive. Any answer but 200 says that it is not well.
+    fn beat(&mut self, address: SocketAddr, patience: Duration) -> io::Result<()> {
+        match HEARTBEAT.ask_on(Some(&self.leash), address, patience)?.status {
+            200 => {
+                self.short = false;
+                Ok(())
             }
+            status => Err(io::Error::other(format!("status {status}"))),
+        }
+    }
+
+    /// Says, once until it is over, that the balancer itself lacks something.
+    fn tell_of_shortage(&mut self, error: &io::Error) {
+        if !mem::replace(&mut self.short, true) {
+            let words = format!("the balancer lacks something itself, and waits: {error}");
+            self.note(Tag::Error, None, words);
         }
     }
 
@@ -316,28 +347,21 @@ impl Shift {
         self.note(Tag::Flatline, None, format!("process {pid} {end}: {}", shown(status)));
     }
 
-    /// Lets some time pass before the next start.
-    fn rest(&mut self, served: Duration) -> Waited {
+    /// How much time to let pass before another process is started, after one that has `served`.
+    fn pause_after(&mut self, served: Duration) -> Duration {
+        self.id = self.routine.next_id();
         let next = self.restarts.ended(served, Instant::now(), rand::random());
         if let Next::Failed(pause) = next {
             let Pace { starts_max, within, .. } = self.routine.care.pace;
             let words = format!("failed: {starts_max} starts in {within:?}; one more in {pause:?}");
             self.note(Tag::Error, None, words);
         }
-        self.leash.pause(next.pause())
+        next.pause()
     }
 
     fn note(&self, tag: Tag, pid: Option<u32>, words: String) {
         let replica = self.seat.name.as_str();
         self.routine.log.note(&Event { tag, replica, server_id: self.id, pid, words });
-    }
-}
-
-/// Asks whether a replica is alive. Any answer but 200 says that it is not well.
-fn beat(address: SocketAddr, patience: Duration) -> io::Result<()> {
-    match HEARTBEAT.ask(address, patience)?.status {
-        200 => Ok(()),
-        status => Err(io::Error::other(format!("status {status}"))),
     }
 }
 

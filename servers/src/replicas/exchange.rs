@@ -1,15 +1,22 @@
-//! One HTTP exchange by blocking calls: a connection, a question, a reply.
+//! One HTTP exchange, from start to end: a connection, a question, a reply.
 //!
 //! There is one deadline for all of it. A time-out for each call alone would let a replica that
 //! accepts and says nothing, or says one octet at a time, hold whoever asks for as long as it
-//! likes.
+//! likes. No call waits by itself: whoever asks says how to wait for the socket, so that one who
+//! may be told to stop waits for that as well.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags};
+use socket2::{Domain, Protocol, Socket, Type};
 use wire::Buffer;
 use wire::http1::{Client, Limits, RequestMethod};
+
+use super::leash::{Leash, Waited, ready_by};
 
 const INPUT_OCTETS: usize = 16 << 10;
 
@@ -42,17 +49,22 @@ impl<'a> Question<'a> {
     /// # Errors
     /// When there is none within `patience`, or it breaks a rule.
     pub(crate) fn ask(&self, address: SocketAddr, patience: Duration) -> io::Result<Reply> {
-        let deadline = Deadline(Instant::now() + patience);
-        let mut stream = TcpStream::connect_timeout(&address, deadline.left()?)?;
-        stream.set_nodelay(true)?;
-        stream.set_write_timeout(Some(deadline.left()?))?;
-        let answered =
-            stream.write_all(&self.octets(address)).and_then(|()| read(&mut stream, deadline));
-        answered.map_err(|error| match error.kind() {
-            // What a call says whose time-out the kernel kept (SO_RCVTIMEO, socket(7)).
-            ErrorKind::WouldBlock => ErrorKind::TimedOut.into(),
-            _ => error,
-        })
+        self.ask_on(None, address, patience)
+    }
+
+    /// The same, for one who gives up at once when the leash is pulled.
+    ///
+    /// # Errors
+    /// As above, and when it is pulled.
+    pub(crate) fn ask_on(
+        &self,
+        leash: Option<&Leash>,
+        address: SocketAddr,
+        patience: Duration,
+    ) -> io::Result<Reply> {
+        let mut line = Line::open(address, Patience { leash, until: Instant::now() + patience })?;
+        line.say(&self.octets(address))?;
+        line.hear()
     }
 
     fn octets(&self, address: SocketAddr) -> Vec<u8> {
@@ -66,35 +78,92 @@ impl<'a> Question<'a> {
     }
 }
 
+/// How long to wait, and what may end that.
 #[derive(Clone, Copy)]
-struct Deadline(Instant);
+struct Patience<'a> {
+    leash: Option<&'a Leash>,
+    until: Instant,
+}
 
-impl Deadline {
-    fn left(self) -> io::Result<Duration> {
-        let left = self.0.saturating_duration_since(Instant::now());
-        if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(left) }
+impl Patience<'_> {
+    fn wait(self, socket: BorrowedFd<'_>, flags: PollFlags) -> io::Result<()> {
+        let watched = PollFd::new(socket, flags);
+        let waited = match self.leash {
+            Some(leash) => leash.watch_for(&[watched], self.until),
+            None if ready_by(watched, self.until) => Waited::Ready(0),
+            None => Waited::Late,
+        };
+        match waited {
+            // One who is always ready, an octet at a time, is late at some time.
+            Waited::Ready(_) if Instant::now() < self.until => Ok(()),
+            Waited::Ready(_) | Waited::Late => Err(ErrorKind::TimedOut.into()),
+            Waited::Pulled => Err(io::Error::other("told to stop")),
+        }
     }
 }
 
-fn read(stream: &mut TcpStream, deadline: Deadline) -> io::Result<Reply> {
-    let mut client = Client::new(Limits::default());
-    client.sent(RequestMethod::Other);
-    let (mut input, mut body) = (Buffer::new(INPUT_OCTETS), Vec::new());
-    loop {
-        let told = client.advance(&mut input, &mut |octets| body.extend_from_slice(octets));
-        if let Some(reply) = told.map_err(broken)? {
-            return Ok(Reply { status: reply.status, body });
-        }
-        stream.set_read_timeout(Some(deadline.left()?))?;
-        match stream.read(input.spare()) {
-            Ok(0) => {
-                let last = client.end_of_input().map_err(broken)?;
-                let last = last.ok_or(ErrorKind::UnexpectedEof)?;
-                return Ok(Reply { status: last.status, body });
+/// A connection, whose calls do not wait, and the patience that there is for it.
+struct Line<'a> {
+    stream: TcpStream,
+    patience: Patience<'a>,
+}
+
+impl<'a> Line<'a> {
+    fn open(address: SocketAddr, patience: Patience<'a>) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_nonblocking(true)?;
+        socket.set_tcp_nodelay(true)?;
+        match socket.connect(&address.into()) {
+            Err(error) if error.raw_os_error() == Some(Errno::EINPROGRESS as i32) => {
+                patience.wait(socket.as_fd(), PollFlags::POLLOUT)?;
             }
-            Ok(count) => input.commit(count),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            other => other?,
+        }
+        socket.take_error()?.map_or(Ok(()), Err)?;
+        Ok(Self { stream: socket.into(), patience })
+    }
+
+    /// Makes a call whenever the socket is ready for it, until it has done something.
+    fn when_ready(
+        &mut self,
+        flags: PollFlags,
+        mut call: impl FnMut(&mut TcpStream) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        loop {
+            self.patience.wait(self.stream.as_fd(), flags)?;
+            match call(&mut self.stream) {
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                done => return done,
+            }
+        }
+    }
+
+    fn say(&mut self, mut octets: &[u8]) -> io::Result<()> {
+        while !octets.is_empty() {
+            let count = self.when_ready(PollFlags::POLLOUT, |stream| stream.write(octets))?;
+            octets = &octets[count..];
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self) -> io::Result<Reply> {
+        let mut client = Client::new(Limits::default());
+        client.sent(RequestMethod::Other);
+        let (mut input, mut body) = (Buffer::new(INPUT_OCTETS), Vec::new());
+        loop {
+            let told = client.advance(&mut input, &mut |octets| body.extend_from_slice(octets));
+            if let Some(reply) = told.map_err(broken)? {
+                return Ok(Reply { status: reply.status, body });
+            }
+            match self.when_ready(PollFlags::POLLIN, |stream| stream.read(input.spare()))? {
+                0 => {
+                    let last = client.end_of_input().map_err(broken)?;
+                    let last = last.ok_or(ErrorKind::UnexpectedEof)?;
+                    return Ok(Reply { status: last.status, body });
+                }
+                count => input.commit(count),
+            }
         }
     }
 }
@@ -148,6 +217,20 @@ mod tests {
         let pieces = octets.collect::<Vec<_>>();
         let error = answered(&pieces, Duration::from_millis(20), Duration::from_millis(100));
         assert_eq!(error.unwrap_err().kind(), ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn a_pull_at_the_leash_ends_the_wait_for_one_who_is_silent() {
+        // The kernel accepts for it; nobody ever answers.
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (leash, address) = (Leash::new().unwrap(), silent.local_addr().unwrap());
+        std::thread::scope(|scope| {
+            let asking = scope.spawn(|| Question::get("/").ask_on(Some(&leash), address, LONG));
+            let (_peer, _) = silent.accept().unwrap();
+            leash.pull();
+            let error = asking.join().unwrap().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Other, "{error}");
+        });
     }
 
     #[test]

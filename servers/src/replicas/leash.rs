@@ -47,12 +47,18 @@ impl Leash {
 
     /// Waits for any of `watched` to become readable, or to be closed at the other end.
     pub(crate) fn watch(&self, watched: &[BorrowedFd<'_>], until: Instant) -> Waited {
+        let watched = watched.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLIN));
+        self.watch_for(&watched.collect::<Vec<_>>(), until)
+    }
+
+    /// Waits for any of `watched` to become what it is watched for.
+    pub(crate) fn watch_for(&self, watched: &[PollFd<'_>], until: Instant) -> Waited {
         loop {
             if self.is_pulled() {
                 return Waited::Pulled;
             }
-            let all = watched.iter().copied().chain([self.waker.as_fd()]);
-            let mut all = all.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect::<Vec<_>>();
+            let pull = PollFd::new(self.waker.as_fd(), PollFlags::POLLIN);
+            let mut all = watched.iter().cloned().chain([pull]).collect::<Vec<_>>();
             // An interruption only means that it looks once too often.
             if poll(&mut all, timeout(until)) == Err(Errno::EINTR) {
                 continue;
@@ -72,10 +78,10 @@ impl Leash {
     }
 }
 
-/// Waits until `descriptor` is readable; says whether it was in time.
-pub(crate) fn ready_by(descriptor: BorrowedFd<'_>, until: Instant) -> bool {
+/// Waits until `watched` is what it is watched for; says whether it was in time.
+pub(crate) fn ready_by(watched: PollFd<'_>, until: Instant) -> bool {
     loop {
-        let mut all = [PollFd::new(descriptor, PollFlags::POLLIN)];
+        let mut all = [watched.clone()];
         match poll(&mut all, timeout(until)) {
             Ok(count) if count > 0 => return true,
             _ if Instant::now() >= until => return false,

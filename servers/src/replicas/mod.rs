@@ -23,9 +23,11 @@
 //! | `figures`      | these records and the traffic, for operators: JSON and Prometheus         |
 //! | `process`      | a child process that ends with us                                         |
 //! | `leash`        | how an attendant waits, and is told to stop                               |
+//! | `pulse`        | how long a replica was well, by its heartbeats                            |
+//! | `end`          | why a process is given up                                                 |
 //! | `restarts`     | when to start again one that has ended                                    |
 //! | `turns`        | so many starts and stops at a time                                        |
-//! | `exchange`     | one HTTP exchange by blocking calls, with a deadline for the whole of it  |
+//! | `exchange`     | one HTTP exchange from start to end, with a deadline for the whole of it  |
 //! | `events`       | the log of what happened to whom                                          |
 //! | `name`         | what replicas are called                                                  |
 //!
@@ -45,6 +47,7 @@ mod attendant;
 pub mod command;
 pub mod control;
 mod crew;
+mod end;
 mod events;
 mod exchange;
 mod figures;
@@ -56,6 +59,7 @@ mod membership;
 mod name;
 mod process;
 mod record;
+mod pulse;
 mod restarts;
 mod seat;
 mod turns;

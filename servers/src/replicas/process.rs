@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::poll::{PollFd, PollFlags};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal;
 use nix::unistd::{getpid, getppid};
@@ -100,6 +101,15 @@ impl Process {
         self.pidfd.as_fd()
     }
 
+    /// Whether it has.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ends_by(Instant::now())
+    }
+
+    fn ends_by(&self, until: Instant) -> bool {
+        ready_by(PollFd::new(self.end(), PollFlags::POLLIN), until)
+    }
+
     /// Readable when it has said something.
     pub(crate) fn output(&self) -> BorrowedFd<'_> {
         self.out.as_ref().map_or_else(|| self.end(), AsFd::as_fd)
@@ -119,7 +129,7 @@ impl Process {
     pub(crate) fn stop(mut self, patience: Duration) -> io::Result<ExitStatus> {
         // A failure can only mean that it has ended already.
         let _ = pidfd_send_signal(&self.pidfd, Signal::TERM);
-        if !ready_by(self.end(), Instant::now() + patience) {
+        if !self.ends_by(Instant::now() + patience) {
             self.kill();
         }
         self.child.wait()
@@ -185,7 +195,7 @@ mod tests {
             process.listen(&mut line).unwrap(),
             Said::Nonsense(r"7 says --server-id\n".into())
         );
-        assert!(ready_by(process.end(), Instant::now() + Duration::from_secs(60)));
+        assert!(process.ends_by(Instant::now() + Duration::from_secs(60)));
     }
 
     #[test]

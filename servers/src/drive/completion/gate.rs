@@ -2,15 +2,14 @@
 //! next.
 
 use std::io;
-
-use nix::errno::Errno;
+use std::net::TcpStream;
 
 use super::client::Client;
 use super::ring::{Ask, Done, Name, Ring, What};
 use super::uring::descriptor;
 use super::{Gate, LISTENER, Proactor};
 use crate::listener::{Blocking, Refusal};
-use std::net::TcpStream;
+use crate::shortage;
 
 /// The most clients that are still taken on when the server stops.
 const ACCEPTS_MAX: usize = 64;
@@ -22,7 +21,7 @@ impl<R: Ring> Proactor<'_, R> {
         let mut room = true;
         match done.result {
             Ok(fd) => self.admit(descriptor(fd).into()),
-            Err(errno @ (Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM)) => {
+            Err(errno) if shortage::is_ours(errno) => {
                 room = false;
                 self.no_room(&errno.into());
             }

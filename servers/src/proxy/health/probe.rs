@@ -29,7 +29,7 @@ impl Probe {
     /// Begins to ask the backend at `address` for `path`.
     ///
     /// # Errors
-    /// When there is no connection to be had: [`our_own`] tells whose fault that is.
+    /// When there is no connection to be had: [`shortage`](crate::shortage) tells whose fault that is.
     pub(super) fn begin(address: SocketAddr, path: &str) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
@@ -95,23 +95,6 @@ fn sign(reply: Result<Option<Reply>, Error>) -> Option<Sign> {
         Err(Error::NoReply | Error::CutShort) => Some(Sign::Gone),
         Ok(Some(_)) | Err(_) => Some(Sign::Ill),
     }
-}
-
-/// Whether an error of [`Probe::begin`] says nothing about the backend: this process has no
-/// descriptor, memory or port left.
-pub(super) fn our_own(error: &io::Error) -> bool {
-    let errno = error.raw_os_error().map(Errno::from_raw);
-    matches!(
-        errno,
-        Some(
-            Errno::EMFILE
-                | Errno::ENFILE
-                | Errno::ENOBUFS
-                | Errno::ENOMEM
-                | Errno::EADDRNOTAVAIL
-                | Errno::EAGAIN
-        )
-    )
 }
 
 fn request(address: SocketAddr, path: &str) -> String {

@@ -14,12 +14,13 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::probe::{Probe, our_own};
+use super::probe::Probe;
 use super::pulse::{ProbeNumber, Pulse, Sign, Verdict};
 use super::{Checks, Removal, Spare};
 use crate::proxy::backend::{Backend, BackendId};
 use crate::proxy::moment::Moment;
 use crate::proxy::upstreams::{Fleet, Set, Upstreams};
+use crate::shortage;
 use crate::waker::Waker;
 
 /// By how many hundredths a pause may be shorter than the interval.
@@ -137,7 +138,7 @@ impl Round {
                     let deadline = now + self.checks.timeout;
                     watch.probe = Some(Asked { probe, number, deadline });
                 }
-                Err(error) if our_own(&error) => {}
+                Err(error) if shortage::has_caused(&error) => {}
                 Err(_) => self.end(place, number, Sign::Gone),
             }
         }
