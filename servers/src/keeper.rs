@@ -110,6 +110,23 @@ impl Keeper {
         }
     }
 
+    /// Waits for a signal, which is left for whoever [keeps](Self::keep), or until `over` is
+    /// readable; says whether it was the signal.
+    pub(crate) fn hears_before(&self, over: BorrowedFd<'_>) -> bool {
+        let Some(signals) = &self.signals else { return false };
+        loop {
+            let watched = [over, signals.as_fd()];
+            let mut watched = watched.map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+            // An interruption only means that it looks once too often.
+            let _ = poll(&mut watched, PollTimeout::NONE);
+            match watched.map(|fd| fd.any().unwrap_or(false)) {
+                [true, _] => return false,
+                [_, true] => return true,
+                _ => {}
+            }
+        }
+    }
+
     /// Does what is due, whenever it is, until `done`.
     pub fn keep_until(&self, done: &AtomicBool, control: &Control) {
         while !done.load(Ordering::Acquire) {

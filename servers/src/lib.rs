@@ -13,6 +13,7 @@
 //! | [`threads`]    | for how many threads the process has mappings                           |
 //! | [`control`]    | what all workers share: whether to go on, the time, the counters        |
 //! | [`cost`]       | what one wait of each poller takes, by idle and active connections      |
+//! | [`shape`]      | how large a server is, and how it says where it listens                 |
 //! | `shortage`     | whether a call has failed for want of something of ours                 |
 //! | [`stats`]      | counters: connections, answers, system calls, for each worker           |
 //! | [`placement`]  | which node a key belongs to: consistent hashing, one method a file      |
@@ -42,6 +43,7 @@ pub mod progress;
 pub mod proxy;
 pub mod replicas;
 pub mod session;
+pub mod shape;
 pub(crate) mod shortage;
 pub mod stats;
 pub mod tables;

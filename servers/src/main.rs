@@ -1,25 +1,25 @@
 //! `servers`: see `servers --help`.
 
-use std::fs::File;
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use servers::apps::{App, Echo, Fixed, Http, Proxy, Relay, Root};
 use servers::cli::{AppName, Cli, Command, Run};
 use servers::control::{Control, Patience};
 use servers::keeper::{Hangups, Keeper};
-use servers::listener::Listener;
-use servers::models::{Listeners, Site, Workers};
+use servers::models::{Site, Workers};
 use servers::progress::Progress;
 use servers::proxy::Upstreams;
 use servers::proxy::attendants::Attendants;
 use servers::proxy::site::{Manners, ProxySite};
+use servers::shape::{Shape, announce};
 use servers::tables::{Room, Tables};
 use servers::threads::Mappings;
-use servers::{copies, cost, demonstrate, listener, listing, placement, replicas, tables, threads};
+use servers::{copies, cost, demonstrate, listing, placement, replicas, tables, threads};
 
 fn main() -> ExitCode {
     let done = match Cli::read().command {
@@ -42,46 +42,31 @@ fn main() -> ExitCode {
 }
 
 fn serve(run: &Run) -> anyhow::Result<()> {
-    // Nothing else is put in its place: whoever measures it must not measure something else.
-    if let Some(reason) = run.model.refusal() {
-        bail!("the model {} cannot be had: {reason}", run.model.name);
-    }
+    run.model.check()?;
     let progress = run.progress.then(Progress::start);
     let hangups = if run.app.forwards() { Hangups::Heard } else { Hangups::End };
     let keeper = Keeper::new(progress, hangups).context("cannot watch for signals")?;
-    let shape = shape(run)?;
+    let (shape, threads_max) = (shape(run)?, threads_max(run)?);
     let control = Arc::new(control(run));
     let upstreams = upstreams(run)?;
     let app = app(run, &control, upstreams.as_ref())?;
-    let per_copy = match run.model.listeners {
-        Listeners::One => 1,
-        Listeners::PerWorker => shape.workers,
-    };
-    let count = per_copy * usize::from(shape.tables);
-    let listeners = listener::listen(run.listen, run.limits.backlog, count)?;
+    let listeners = shape.listen(run.listen, run.limits.backlog)?;
     let attendants = upstreams.map(|upstreams| attend(run, &upstreams, &control, &keeper));
-    announce(&listeners, attendants.transpose()?.as_deref())?;
+    let attendants = attendants.transpose()?;
+    announce(&listeners, attendants.as_ref().and_then(|attendants| attendants.admin_address()))?;
     let site = Site {
         app: app.as_ref(),
         control: &control,
         keeper: &keeper,
         workers: shape.workers,
-        threads_max: shape.threads_max,
+        threads_max,
         stack_octets: run.limits.stack as usize,
     };
-    let served = copies::serve(run.model, &site, listeners, per_copy);
+    let served = copies::serve(run.model, &site, listeners, shape.listeners);
     if let Some(path) = &run.counters {
         write_counters(path, &control, shape.tables)?;
     }
     served.with_context(|| format!("the model {} gave up", run.model.name))
-}
-
-/// How large a server is to be.
-struct Shape {
-    tables: u16,
-    /// In each of them.
-    workers: usize,
-    threads_max: usize,
 }
 
 /// What the flags ask for, if there is room for that.
@@ -93,15 +78,17 @@ fn shape(run: &Run) -> anyhow::Result<Shape> {
         None | Some(Tables::Auto) => run.model.tables,
     };
     let each = run.app.descriptors(run);
-    let room =
-        |tables| Room::new(run.model, limit, tables, workers(run, tables)).where_each_takes(each);
+    let shape = |tables| Shape::new(run.model, run.workers, tables);
+    let room = |tables| {
+        Room::new(run.model, limit, tables, shape(tables).workers).where_each_takes(each)
+    };
     let tables = match (run.tables, clients) {
         // Where no number is enough, the check says so.
         (Some(Tables::Auto), Some(clients)) => room(least).enough(clients).unwrap_or(least),
         _ => least,
     };
     clients.map_or(Ok(()), |clients| room(tables).check(clients))?;
-    Ok(Shape { tables, workers: workers(run, tables), threads_max: threads_max(run)? })
+    Ok(shape(tables))
 }
 
 /// How many threads may serve one client each.
@@ -191,35 +178,20 @@ fn attend(
     Ok(attendants)
 }
 
-/// How many workers each table has.
-fn workers(run: &Run, tables: u16) -> usize {
-    let asked = run.workers.map(usize::from);
-    match run.model.workers {
-        Workers::One | Workers::PerConnection => 1,
-        Workers::Fixed(count) => asked.unwrap_or(count),
-        Workers::PerCpu => asked.unwrap_or_else(|| {
-            let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-            cpus.div_ceil(tables.into())
-        }),
-    }
-}
-
-/// Tells whoever started us where we listen, as soon as clients may come.
-fn announce(listeners: &[Listener], attendants: Option<&Attendants>) -> anyhow::Result<()> {
-    let address = listener::address_of(listeners)?;
-    let mut out = io::stdout().lock();
-    writeln!(out, "listening {address}")?;
-    if let Some(admin) = attendants.and_then(Attendants::admin_address) {
-        writeln!(out, "admin {admin}")?;
-    }
-    Ok(out.flush()?)
-}
-
 fn write_counters(path: &Path, control: &Control, tables: u16) -> anyhow::Result<()> {
-    let write = || -> anyhow::Result<()> {
-        let mut file = File::create(path)?;
-        serde_json::to_writer_pretty(&mut file, &control.stats.report(tables))?;
-        Ok(writeln!(file)?)
-    };
-    write().with_context(|| format!("cannot write the counters to {}", path.display()))
+    let mut octets = serde_json::to_vec_pretty(&control.stats.report(tables))?;
+    octets.push(b'\n');
+    put(path, &octets).with_context(|| format!("cannot write the counters to {}", path.display()))
+}
+
+/// Writes a file beside its place, which it takes when it is whole: nobody reads half of it. What
+/// is no file, such as a pipe or /dev/stderr, keeps its place.
+fn put(path: &Path, octets: &[u8]) -> io::Result<()> {
+    if path.metadata().is_ok_and(|place| !place.is_file()) {
+        return fs::write(path, octets);
+    }
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}", process::id()));
+    fs::write(&beside, octets)?;
+    fs::rename(&beside, path)
 }

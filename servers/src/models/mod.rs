@@ -23,6 +23,7 @@ use std::io;
 use std::panic::resume_unwind;
 use std::thread::{Builder, ScopedJoinHandle, scope};
 
+use anyhow::bail;
 use serde::Serialize;
 
 use crate::apps::App;
@@ -60,6 +61,18 @@ pub struct Model {
 }
 
 impl Model {
+    /// Whether it can be had on this host. Nothing else is put in its place: whoever measures it
+    /// must not measure something else.
+    ///
+    /// # Errors
+    /// When it cannot: why, and what to do about that.
+    pub fn check(&self) -> anyhow::Result<()> {
+        match self.refusal() {
+            None => Ok(()),
+            Some(reason) => bail!("the model {} cannot be had: {reason}", self.name),
+        }
+    }
+
     /// Why it cannot be had on this host, and what to do about that; `None` when it can.
     #[must_use]
     pub fn refusal(&self) -> Option<String> {

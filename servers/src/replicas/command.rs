@@ -1,10 +1,12 @@
 //! `servers balance`: the balancer and its replicas.
 
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::thread::{self, Builder};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -18,18 +20,21 @@ use super::front::{Asking, Front, Paths};
 use super::key::Key;
 use super::lineup::Lineup;
 use super::membership::{Membership, View};
+use super::name::REPLICAS_MAX;
 use super::process::Program;
 use super::restarts::Pace;
 use super::turns::Turns;
 use crate::cli::{parse_model, parse_time};
 use crate::control::{Control, Patience};
 use crate::keeper::{Hangups, Keeper};
-use crate::listener::{self, Listener, parse_address};
-use crate::models::{Listeners, Model, Site, Workers};
+use crate::listener::{Listener, parse_address};
+use crate::models::{Model, Site, Workers};
 use crate::placement::command::parse_method;
-use crate::placement::{Method, Probing, Shape};
+use crate::placement::{self, Method, Probing};
 use crate::proxy;
+use crate::shape::{Shape, announce};
 use crate::threads::Mappings;
+use crate::waker::Waker;
 use crate::{copies, tables};
 
 const EXAMPLES: &str = "\
@@ -167,39 +172,63 @@ pub struct Start {
 /// # Errors
 /// What failed, in words.
 pub fn run(options: &Balance) -> anyhow::Result<()> {
+    options.model.check()?;
+    // Another program may have other models.
+    if options.start.program.is_none() {
+        options.start.replica_model.check().context("the replicas do not start")?;
+    }
     tables::raise_limit();
     let keeper = Keeper::new(None, Hangups::End).context("cannot watch for signals")?;
     // First of all, so that a second balancer on the same port is refused before it starts
     // anything.
-    let count = match options.model.listeners {
-        Listeners::One => 1,
-        Listeners::PerWorker => workers(options),
-    };
-    let listeners = listener::listen(options.listen, BACKLOG, count)?;
+    let shape = Shape::new(options.model, options.workers, options.model.tables);
+    let listeners = shape.listen(options.listen, BACKLOG)?;
     let lineup = Arc::new(Lineup::new(Membership::new(view(&options.ring)))?);
     let crew = Arc::new(crew(options, Arc::clone(&lineup))?);
     let control = Control::new(patience(), BUFFER_OCTETS);
     let figures = figures(options, &lineup, &control)?;
-    crew.found(options.replicas.into()).map_err(|refusal| anyhow!("{refusal}"))?;
+    if found(&crew, options.replicas, &keeper)? == Founded::Stopped {
+        return Ok(());
+    }
     let paths = Arc::new(Paths(options.path.clone()));
     let office = Office::open(Admin { crew: Arc::clone(&crew), paths: Arc::clone(&paths) })?;
     let asking = Asking { paths, key: options.ring.key, patience: options.health.request_timeout };
     let front = Front::new(asking, &lineup, office.address)?;
-    announce(&listeners, figures.as_ref())?;
-    let served = serve(options, &front, &control, &keeper, listeners);
+    announce(&listeners, figures.as_ref().map(proxy::admin::Admin::address))?;
+    let served = serve(options.model, shape, &front, &control, &keeper, listeners);
     crew.close();
     drop(office);
     served.context("the balancer gave up")
 }
 
-/// Tells whoever started us where we listen, when all replicas are in service.
-fn announce(listeners: &[Listener], figures: Option<&proxy::admin::Admin>) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "listening {}", listener::address_of(listeners)?)?;
-    if let Some(figures) = figures {
-        writeln!(out, "admin {}", figures.address())?;
-    }
-    Ok(out.flush()?)
+/// Starts the replicas. A signal meanwhile ends that, and stops those that there are; says whether
+/// there are any to be served.
+fn found(crew: &Crew, count: u16, keeper: &Keeper) -> anyhow::Result<Founded> {
+    let over = Waker::new()?;
+    thread::scope(|scope| {
+        let hearing = Builder::new().spawn_scoped(scope, || {
+            let stopped = keeper.hears_before(over.as_fd());
+            if stopped {
+                crew.close();
+            }
+            stopped
+        })?;
+        let found = crew.found(count.into());
+        over.wake();
+        match hearing.join() {
+            Ok(true) => Ok(Founded::Stopped),
+            _ => found.map(|()| Founded::Whole).map_err(|refusal| anyhow!("{refusal}")),
+        }
+    })
+}
+
+/// How it went to start the replicas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Founded {
+    /// All of them serve.
+    Whole,
+    /// The balancer was told to stop before they did.
+    Stopped,
 }
 
 /// The server of figures, if there is to be one.
@@ -220,35 +249,23 @@ fn figures(
 
 /// Serves clients until the first signal, and then until they are done.
 fn serve(
-    options: &Balance,
+    model: &Model,
+    shape: Shape,
     front: &Front,
     control: &Control,
     keeper: &Keeper,
     listeners: Vec<Listener>,
 ) -> io::Result<()> {
-    let per_thread = options.model.workers == Workers::PerConnection;
-    let per_copy = listeners.len();
+    let per_thread = model.workers == Workers::PerConnection;
     let site = Site {
         app: front,
         control,
         keeper,
-        workers: workers(options),
+        workers: shape.workers,
         threads_max: if per_thread { Mappings::count(STACK_OCTETS).room() } else { 0 },
         stack_octets: STACK_OCTETS,
     };
-    copies::serve(options.model, &site, listeners, per_copy)
-}
-
-/// How many threads serve clients.
-fn workers(options: &Balance) -> usize {
-    let asked = options.workers.map(usize::from);
-    match options.model.workers {
-        Workers::One | Workers::PerConnection => 1,
-        Workers::Fixed(count) => asked.unwrap_or(count),
-        Workers::PerCpu => asked.unwrap_or_else(|| {
-            std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-        }),
-    }
+    copies::serve(model, &site, listeners, shape.listeners)
 }
 
 /// Clients that may wait to be accepted.
@@ -287,8 +304,8 @@ fn crew(options: &Balance, lineup: Arc<Lineup>) -> anyhow::Result<Crew> {
 fn view(ring: &Ring) -> View {
     let (slots, copies) = (ring.slots as usize, ring.copies as usize);
     // As many as find all their copies a slot, so that the limit is the same for every method.
-    let most = slots / copies;
-    let shape = Shape { slots, copies, probing: ring.probing, most };
+    let most = (slots / copies).min(REPLICAS_MAX);
+    let shape = placement::Shape { slots, copies, probing: ring.probing, most };
     View::empty(ring.method, &shape)
 }
 

@@ -50,14 +50,17 @@ impl Crew {
     /// Starts `Server-1` to `Server-N`.
     ///
     /// # Errors
-    /// When there is no room for so many, or one does not come up.
+    /// When there is no room for so many, one does not come up, or they are [closed](Self::close)
+    /// meanwhile.
     pub(crate) fn found(&self, count: usize) -> Result<(), Refusal> {
+        let mut attendants = self.attendants();
+        self.check_open()?;
         let free = self.view().free();
         if count > free {
             return Err(Refusal::Slots(free));
         }
         let names = (1..=count).map(Name::numbered).collect::<Vec<_>>();
-        self.join(&mut self.attendants(), &names)
+        self.join(&mut attendants, &names)
     }
 
     /// Grants a wish for more.
@@ -66,9 +69,7 @@ impl Crew {
     /// When it can't be granted.
     pub(crate) fn add(&self, wish: &Wish) -> Result<(), Refusal> {
         let mut attendants = self.attendants();
-        if self.closed.load(Ordering::Acquire) {
-            return Err(Refusal::Closing);
-        }
+        self.check_open()?;
         let names = wish.joining(&self.view())?;
         self.join(&mut attendants, &names)
     }
@@ -93,6 +94,10 @@ impl Crew {
         self.leave(&mut attendants, &names);
     }
 
+    fn check_open(&self) -> Result<(), Refusal> {
+        if self.closed.load(Ordering::Acquire) { Err(Refusal::Closing) } else { Ok(()) }
+    }
+
     fn attendants(&self) -> MutexGuard<'_, Attendants> {
         self.attendants.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -103,7 +108,9 @@ impl Crew {
 
     fn join(&self, attendants: &mut Attendants, names: &[Name]) -> Result<(), Refusal> {
         let mut joining = Vec::with_capacity(names.len());
-        if let Err(refusal) = self.engage(names, &mut joining) {
+        let engaged = self.engage(names, &mut joining);
+        self.joining().clear();
+        if let Err(refusal) = engaged {
             dismiss(joining);
             return Err(refusal);
         }
@@ -130,12 +137,9 @@ impl Crew {
         }
         drop(told);
         *self.joining() = joining.iter().map(|each| Arc::clone(&each.leash)).collect();
-        if self.closed.load(Ordering::Acquire) {
-            return Err(Refusal::Closing);
-        }
-        let firsts = firsts.iter().collect::<Result<Vec<_>, _>>();
-        self.joining().clear();
-        let firsts = firsts.map_err(Refusal::NotStarted)?;
+        // Once more: who closes from now on finds their leashes.
+        self.check_open()?;
+        let firsts = firsts.iter().collect::<Result<Vec<_>, _>>().map_err(Refusal::NotStarted)?;
         // One who was told to stop says nothing.
         if firsts.len() == names.len() { Ok(()) } else { Err(Refusal::Closing) }
     }

@@ -8,6 +8,9 @@ use rand::Rng;
 
 /// The longest name: that of a label in the domain name system (RFC 1035, 2.3.4).
 const OCTETS_MAX: usize = 63;
+/// The most replicas at once. There are a million names to draw, and whoever draws one that is
+/// taken draws again.
+pub(crate) const REPLICAS_MAX: usize = 10_000;
 
 /// The name of a replica. It outlives the processes that serve under it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,10 +33,10 @@ impl Name {
     /// `Server-XXX-YYY`, made of a draw and a clock, both below 1,000, that nobody has yet.
     pub(crate) fn random(taken: impl Fn(&Self) -> bool) -> Self {
         let mut rng = rand::rng();
-        let millis = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        // More replicas than a million names are refused long before.
+        // At most one name of a hundred is taken: see REPLICAS_MAX.
         loop {
-            let name = Self::of(rng.random_range(0..1_000), millis % 1_000);
+            let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let name = Self::of(rng.random_range(0..1_000), clock.as_millis() % 1_000);
             if !taken(&name) {
                 return name;
             }
@@ -70,7 +73,8 @@ mod tests {
     #[test]
     fn a_random_name_is_one_that_nobody_has() {
         let mut taken = HashSet::new();
-        for _ in 0..500 {
+        // Many more than can be drawn within one millisecond of the clock.
+        for _ in 0..REPLICAS_MAX {
             let name = Name::random(|name| taken.contains(name));
             assert!(taken.insert(name));
         }

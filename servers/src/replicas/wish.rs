@@ -157,8 +157,11 @@ impl Wish {
         let chosen =
             |text: &String| Name::chosen(text).ok_or_else(|| Refusal::NoName(text.clone()));
         let mut names = self.names.iter().map(chosen).collect::<Result<Vec<_>, _>>()?;
+        let mut joining = names.iter().cloned().collect::<HashSet<_>>();
         while names.len() < self.count {
-            names.push(Name::random(|name| names.contains(name) || view.has(name.as_str())));
+            let name = Name::random(|name| joining.contains(name) || view.has(name.as_str()));
+            joining.insert(name.clone());
+            names.push(name);
         }
         Ok(names)
     }
