@@ -159,7 +159,9 @@ pub struct Health {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Replicas")]
 pub struct Start {
-    /// The program, which is given the arguments of `servers run` [default: this one]
+    /// The program, which is given the arguments of `servers run` [default: this one]. A wrapper
+    /// should `exec` it: SIGTERM and SIGKILL are for the process that was started, and what that
+    /// leaves behind is nobody's
     #[arg(long, value_name = "FILE")]
     pub program: Option<PathBuf>,
     /// The I/O model of the replicas: a name that `servers list` shows
@@ -291,7 +293,7 @@ fn patience() -> Patience {
 fn crew(options: &Balance, lineup: Arc<Lineup>) -> anyhow::Result<Crew> {
     let shown = options.events.then(Paint::of_standard_error);
     Ok(Crew::new(Routine {
-        program: program(&options.start)?,
+        program: program(&options.start),
         care: care(&options.health),
         log: Log::new(shown, options.events_file.as_deref())?,
         lineup,
@@ -309,12 +311,18 @@ fn view(ring: &Ring) -> View {
     View::empty(ring.method, &shape)
 }
 
-fn program(start: &Start) -> anyhow::Result<Program> {
-    let this = || std::env::current_exe().context("cannot find this program again");
-    let path = start.program.clone().map_or_else(this, Ok)?;
+/// This program (proc_pid_exe(5)), even after its file was removed or another one took its place:
+/// an upgrade must not put replicas of another version beside those that there are, or none.
+const THIS: &str = "/proc/self/exe";
+
+fn program(start: &Start) -> Program {
+    let (path, name) = match &start.program {
+        Some(path) => (path.clone(), path.clone().into()),
+        None => (THIS.into(), std::env::args_os().next().unwrap_or_else(|| "servers".into())),
+    };
     let arguments = ["run", "--app", "http", "--listen", "127.0.0.1:0", "--model"];
     let arguments = arguments.into_iter().chain([start.replica_model.name]);
-    Ok(Program { path, arguments: arguments.map(str::to_owned).collect() })
+    Program { path, name, arguments: arguments.map(str::to_owned).collect() }
 }
 
 const fn care(health: &Health) -> Care {

@@ -6,8 +6,10 @@
 //!
 //! Who is started here dies with us even when we are killed by SIGKILL: PR_SET_PDEATHSIG
 //! (prctl(2)). *Us* is the **thread** that starts it; so that thread must not end before its
-//! process has.
+//! process has. Only the process itself: what it has started in its turn is on its own, so a
+//! wrapper should become the server (`exec`) and not start one.
 
+use std::ffi::OsString;
 use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -18,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags};
 use nix::sys::prctl::set_pdeathsig;
-use nix::sys::signal;
+use nix::sys::signal::{self, SigSet};
 use nix::unistd::{getpid, getppid};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
@@ -32,6 +34,8 @@ const LINE_MAX: usize = 256;
 pub(crate) struct Program {
     /// The file.
     pub(crate) path: PathBuf,
+    /// What it is told that it is called (argv[0]).
+    pub(crate) name: OsString,
     /// Its arguments; another one follows that says whose process it is.
     pub(crate) arguments: Vec<String>,
 }
@@ -76,17 +80,21 @@ impl Program {
 
     fn command(&self, id: u64) -> Command {
         let mut command = Command::new(&self.path);
+        command.arg0(&self.name);
         command.args(&self.arguments).args(["--server-id", &id.to_string()]);
         // In a group of its own, so that a Ctrl-C on the terminal is for us, who drain first.
         command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0);
         let parent = getpid();
-        let die_with_parent = move || -> io::Result<()> {
+        let prepare = move || -> io::Result<()> {
+            // We hear our signals through a descriptor and block them; a program that does not
+            // expect that, such as a shell, would never see its SIGTERM.
+            SigSet::empty().thread_set_mask()?;
             set_pdeathsig(signal::Signal::SIGKILL)?;
             // If that came too late, the parent has changed.
             if getppid() == parent { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
         };
-        // SAFETY: the closure makes two system calls; it neither allocates nor takes a lock.
-        unsafe { command.pre_exec(die_with_parent) };
+        // SAFETY: the closure makes three system calls; it neither allocates nor takes a lock.
+        unsafe { command.pre_exec(prepare) };
         command
     }
 }
@@ -184,7 +192,7 @@ mod tests {
     /// A shell does in place of a server: it gets the last two arguments as positional ones.
     fn shell(script: &str) -> Process {
         let arguments = ["-c", script].map(String::from).to_vec();
-        Program { path: "/bin/sh".into(), arguments }.start(7).unwrap()
+        Program { path: "/bin/sh".into(), name: "sh".into(), arguments }.start(7).unwrap()
     }
 
     #[test]
@@ -215,7 +223,8 @@ mod tests {
 
     #[test]
     fn a_file_that_is_not_there_is_an_error() {
-        let program = Program { path: "/no/such/file".into(), arguments: vec![] };
+        let program =
+            Program { path: "/no/such/file".into(), name: "file".into(), arguments: vec![] };
         assert_eq!(program.start(1).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }
