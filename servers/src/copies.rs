@@ -32,12 +32,26 @@ type Copy<'scope> = ScopedJoinHandle<'scope, io::Result<()>>;
 pub fn serve(
     model: &Model,
     site: &Site<'_>,
-    mut listeners: Vec<Listener>,
+    listeners: Vec<Listener>,
     per_copy: usize,
 ) -> io::Result<()> {
     if listeners.len() <= per_copy {
         return keep_and_serve(model, site, listeners);
     }
+    serve_apart(model, site, listeners, per_copy)
+}
+
+/// The same, and none of the copies stays in the table of whoever calls: clients that fill the
+/// tables of the copies leave that one as it is.
+///
+/// # Errors
+/// As above.
+pub fn serve_apart(
+    model: &Model,
+    site: &Site<'_>,
+    mut listeners: Vec<Listener>,
+    per_copy: usize,
+) -> io::Result<()> {
     let alive = Alive { copies: AtomicUsize::new(1), none: AtomicBool::new(false) };
     thread::scope(|scope| {
         let mut copies = Vec::new();

@@ -12,6 +12,7 @@ use std::fmt;
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::str::FromStr;
+use std::thread::{self, Builder};
 
 use anyhow::bail;
 use nix::sched::{CloneFlags, unshare};
@@ -86,6 +87,16 @@ pub fn part(mine: &[RawFd], others: &[RawFd]) -> io::Result<Vec<OwnedFd>> {
     }
     // SAFETY: as above.
     Ok(mine.iter().map(|&fd| unsafe { OwnedFd::from_raw_fd(fd) }).collect())
+}
+
+/// Whether a thread may leave for a table of its own here: one tries.
+#[must_use]
+pub fn may_part() -> bool {
+    thread::scope(|scope| {
+        let parts = || unshare(CloneFlags::CLONE_FILES).is_ok();
+        let trial = Builder::new().spawn_scoped(scope, parts);
+        trial.is_ok_and(|trial| trial.join().unwrap_or(false))
+    })
 }
 
 /// For how many clients a server has descriptors.

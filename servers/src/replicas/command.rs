@@ -267,7 +267,10 @@ fn serve(
         threads_max: if per_thread { Mappings::count(STACK_OCTETS).room() } else { 0 },
         stack_octets: STACK_OCTETS,
     };
-    copies::serve(model, &site, listeners, shape.listeners)
+    // Clients must not use up the descriptors that heartbeats and restarts need: those are in this
+    // table, clients in others. Where that may not be they share one, and a shortage is waited out.
+    let serve = if tables::may_part() { copies::serve_apart } else { copies::serve };
+    serve(model, &site, listeners, shape.listeners)
 }
 
 /// Clients that may wait to be accepted.
