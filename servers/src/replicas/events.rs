@@ -1,13 +1,18 @@
 //! The log of what happened to whom: for people on standard error, for programs in a file.
+//!
+//! Who notes an event is on the way to start a replica again. So each of the two has a
+//! [scribe](super::scribe), and one that nobody reads holds up neither the healing nor the other.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use anyhow::Context;
 use serde::Serialize;
+
+use super::scribe::{Gap, Scribe};
 
 /// What has happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -83,8 +88,37 @@ struct Line<'a> {
 /// Where events are written.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
-    shown: Option<Paint>,
-    file: Option<Mutex<File>>,
+    outlets: Vec<(Form, Scribe)>,
+}
+
+/// What lines look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// For people.
+    Words(Paint),
+    /// For programs.
+    Json,
+}
+
+impl Form {
+    fn line(self, event: &Event<'_>) -> Vec<u8> {
+        let at = humantime::format_rfc3339_micros(SystemTime::now()).to_string();
+        match self {
+            Self::Words(paint) => paint.line(&at, event).into_bytes(),
+            // There is nothing in it that JSON could not say.
+            Self::Json => serde_json::to_vec(&Line { at, event })
+                .map(|line| [&line, &b"\n"[..]].concat())
+                .unwrap_or_default(),
+        }
+    }
+
+    fn gap(self) -> Gap {
+        Box::new(move |lost| {
+            let words = format!("{lost} events are missing here: nobody has read them in time");
+            let (tag, replica, server_id, pid) = (Tag::Error, "events", 0, None);
+            self.line(&Event { tag, replica, server_id, pid, words })
+        })
+    }
 }
 
 /// How lines look on standard error.
@@ -115,27 +149,33 @@ impl Paint {
 
 impl Log {
     /// # Errors
-    /// When the file can't be made.
+    /// When the file can't be made, or there is no thread left for it.
     pub(crate) fn new(shown: Option<Paint>, file: Option<&Path>) -> anyhow::Result<Self> {
-        let make = |path: &Path| {
+        let mut log = Self::default();
+        if let Some(paint) = shown {
+            // Not the library's standard error: a write to that holds a lock as long as it lasts.
+            let terminal = io::stderr().as_fd().try_clone_to_owned()?;
+            log.add(Form::Words(paint), terminal.into())?;
+        }
+        if let Some(path) = file {
             let file = File::options().append(true).create(true).open(path);
-            file.with_context(|| format!("cannot write events to {}", path.display()))
-        };
-        Ok(Self { shown, file: file.map(make).transpose()?.map(Mutex::new) })
+            let file =
+                file.with_context(|| format!("cannot write events to {}", path.display()))?;
+            log.add(Form::Json, file)?;
+        }
+        Ok(log)
     }
 
-    /// Takes note. An event that nobody can be told of is no reason to stop.
+    fn add(&mut self, form: Form, out: File) -> anyhow::Result<()> {
+        let scribe = Scribe::new(out, form.gap()).context("no thread to write events")?;
+        self.outlets.push((form, scribe));
+        Ok(())
+    }
+
+    /// Takes note.
     pub(crate) fn note(&self, event: &Event<'_>) {
-        let at = humantime::format_rfc3339_micros(SystemTime::now()).to_string();
-        if let Some(paint) = self.shown {
-            // One write for a line, so that those of several threads do not mix.
-            let _ = io::stderr().write_all(paint.line(&at, event).as_bytes());
-        }
-        if let Some(file) = &self.file
-            && let Ok(mut line) = serde_json::to_vec(&Line { at, event })
-        {
-            line.push(b'\n');
-            let _ = file.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line);
+        for (form, scribe) in &self.outlets {
+            scribe.write(form.line(event));
         }
     }
 }

@@ -29,6 +29,7 @@
 //! | `turns`        | so many starts and stops at a time                                        |
 //! | `exchange`     | one HTTP exchange from start to end, with a deadline for the whole of it  |
 //! | `events`       | the log of what happened to whom                                          |
+//! | `scribe`       | who writes lines down, so that nobody waits for whoever reads them        |
 //! | `name`         | what replicas are called                                                  |
 //!
 //! Invariants:
@@ -61,6 +62,7 @@ mod process;
 mod record;
 mod pulse;
 mod restarts;
+mod scribe;
 mod seat;
 mod turns;
 mod wish;
