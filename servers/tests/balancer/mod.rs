@@ -48,16 +48,29 @@ impl Balancer {
 
     /// Starts one whose replicas have [moods](Self::set_mood).
     pub(crate) fn start_moody(flags: &[&str]) -> Self {
+        Self::start_scripted(MOODY, flags)
+    }
+
+    /// Starts one through another command, such as `prlimit`.
+    pub(crate) fn start_by(by: Command, flags: &[&str]) -> Self {
+        Self::launch(by, tempfile::tempdir().unwrap(), flags)
+    }
+
+    /// Starts one whose replicas are started by this shell script, which gets the arguments of
+    /// `servers run`.
+    pub(crate) fn start_scripted(script: &str, flags: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let program = directory.path().join("moody");
-        fs::write(&program, MOODY.replace("SERVERS", SERVERS)).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let program = scripted(directory.path(), script);
         let flags = [&["--program", program.to_str().unwrap()], flags].concat();
         Self::start_in(directory, &flags)
     }
 
     fn start_in(directory: TempDir, flags: &[&str]) -> Self {
-        let mut child = Command::new(SERVERS)
+        Self::launch(Command::new(SERVERS), directory, flags)
+    }
+
+    fn launch(mut by: Command, directory: TempDir, flags: &[&str]) -> Self {
+        let mut child = by
             .args(["balance", "--listen", "127.0.0.1:0", "--events-file"])
             .arg(directory.path().join("events"))
             .args(flags)
@@ -183,6 +196,14 @@ impl Drop for Balancer {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Puts an executable shell script into a directory; SERVERS in it is the binary under test.
+pub(crate) fn scripted(directory: &Path, script: &str) -> PathBuf {
+    let program = directory.join("program");
+    fs::write(&program, script.replace("SERVERS", SERVERS)).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    program
 }
 
 /// Asks for a change.
