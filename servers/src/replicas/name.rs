@@ -73,11 +73,19 @@ mod tests {
     #[test]
     fn a_random_name_is_one_that_nobody_has() {
         let mut taken = HashSet::new();
-        // Many more than can be drawn within one millisecond of the clock.
-        for _ in 0..REPLICAS_MAX {
+        for _ in 0..500 {
             let name = Name::random(|name| taken.contains(name));
             assert!(taken.insert(name));
         }
+    }
+
+    /// There are a thousand names for a millisecond, and somebody may have them all.
+    #[test]
+    fn a_random_name_waits_for_another_millisecond_if_it_must() {
+        let clock_of = |name: &Name| name.as_str().rsplit('-').next().unwrap().to_owned();
+        let full = std::cell::OnceCell::new();
+        let name = Name::random(|name| *full.get_or_init(|| clock_of(name)) == clock_of(name));
+        assert_ne!(clock_of(&name), *full.get().unwrap());
     }
 
     #[test]
