@@ -41,7 +41,7 @@ const EXAMPLES: &str = "\
 Examples:
   servers balance --events
   servers balance --listen 127.0.0.1:0 --replicas 5 --method ketama --key client
-  servers balance --path /home --path /files/ --key path --admin 127.0.0.1:9000
+  servers balance --path /home --path /bytes/ --key path --admin 127.0.0.1:9000
   servers control add 2 S4 S5";
 
 /// How many replicas, and how they are watched.
