@@ -361,7 +361,10 @@ impl<'a, P: Poller> Reactor<'a, P> {
             return;
         }
         for token in self.slots.overdue(now) {
-            if let Some((tenant, _)) = self.slots.of(token) {
+            let Some((tenant, deadline)) = self.slots.of(token) else { continue };
+            // A session that has had work in every turn since it was noted has got another one.
+            *deadline = tenant.session.deadline(&self.worker);
+            if *deadline <= now {
                 tenant.session.expire(&mut self.worker);
                 self.turn_of(token, None);
             }
