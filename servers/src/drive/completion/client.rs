@@ -3,11 +3,13 @@
 use std::io;
 use std::os::fd::{BorrowedFd, RawFd};
 
+use nix::errno::Errno;
+
 use super::line::{Line, reads};
 use super::ring::What;
 use crate::connection::{Flow, Interest};
 use crate::drive::poller::Token;
-use crate::session::{End, Session};
+use crate::session::{End, Ends, Session};
 use crate::worker::Worker;
 
 /// The most calls that a session makes itself in one turn, as in a reactor.
@@ -39,6 +41,8 @@ pub(crate) struct Client {
     pub(crate) link: Option<Token>,
     /// Sends that are not done: until they are, the session is left alone.
     pub(crate) sends: u8,
+    /// What came of those that are, for as long as others are not.
+    pub(crate) sent: Ends<Option<Result<u32, Errno>>>,
     pub(crate) farewell: Farewell,
 }
 
@@ -61,7 +65,7 @@ impl Tie {
 impl Client {
     pub(crate) fn new(session: Box<dyn Session>) -> Self {
         let (line, farewell) = (Line::default(), Farewell::No);
-        Self { session, line, link: None, sends: 0, farewell }
+        Self { session, line, link: None, sends: 0, sent: Ends::default(), farewell }
     }
 
     /// Whether the kernel reads from its output now.

@@ -22,6 +22,15 @@ impl<R: Ring> Proactor<'_, R> {
         self.slots.of(token).map(|(client, _)| &mut client.line)
     }
 
+    /// Whose socket it is or was last, and which of the two. While a send is open, that is the session
+    /// which has asked for it: it is left alone, and so it keeps its link.
+    pub(super) fn owner(&mut self, token: Token) -> (Token, End) {
+        match self.slots.tied(token) {
+            Some(tied) => (tied.to, End::Upstream),
+            None => (token, End::Client),
+        }
+    }
+
     /// Whose socket it is, and which of the two; `None` when nobody has it.
     pub(super) fn user(&mut self, token: Token) -> Option<(Token, End)> {
         let Some(tied) = self.slots.tied(token) else {

@@ -9,8 +9,8 @@
 //! before the next answer is looked at, so a client that is slow to take its answer keeps none from
 //! the others. The kernel reads from a session's output, which must stay where it is; so a send
 //! takes only what fits *now*, is done when the call that handed it over returns, and until then
-//! the session is left alone. Where nothing fits, the session waits for a report of room, which
-//! needs no memory at all.
+//! the session is left alone; if there are two, until both are done. Where nothing fits, the session
+//! waits for a report of room, which needs no memory at all.
 //!
 //! **Who owns the sockets.** A request keeps the connection open behind the descriptor's back: a
 //! socket that is closed while something is asked of it says nothing to its peer. So what is open
@@ -231,19 +231,33 @@ impl<'a, R: Ring> Proactor<'a, R> {
 
     fn sent(&mut self, token: Token, result: Result<u32, Errno>) {
         self.worker.counters.writes.count();
-        let Some((user, end)) = self.user(token) else { return };
-        let Some((client, _)) = self.slots.of(user) else { return };
+        let (owner, end) = self.owner(token);
+        let Some((client, _)) = self.slots.of(owner) else { return };
         client.sends -= 1;
-        let count = result.map(|count| count as usize).map_err(io::Error::from);
-        match client.session.sent(end, count, &mut self.worker) {
-            Ok(flow) => {
-                if let Some(line) = self.line(token) {
-                    line.full = flow == Flow::Dry;
-                }
-                self.advance(user);
-            }
-            Err(_) => self.close(user),
+        *client.sent.of(end) = Some(result);
+        if client.is_sending() {
+            return;
         }
+        match self.tell_sent(owner) {
+            Ok(()) => self.advance(owner),
+            Err(_) => self.close(owner),
+        }
+    }
+
+    /// Tells a session what came of its sends, now that the kernel reads from none of its outputs.
+    /// First that to the backend: it may make room for more to the client, but takes nothing back.
+    fn tell_sent(&mut self, owner: Token) -> io::Result<()> {
+        for end in [End::Upstream, End::Client] {
+            let Some((client, _)) = self.slots.of(owner) else { return Ok(()) };
+            let Some(result) = client.sent.of(end).take() else { continue };
+            let name = if end == End::Client { Some(owner) } else { client.link };
+            let count = result.map(|count| count as usize).map_err(io::Error::from);
+            let flow = client.session.sent(end, count, &mut self.worker)?;
+            if let Some(line) = name.and_then(|name| self.line(name)) {
+                line.full = flow == Flow::Dry;
+            }
+        }
+        Ok(())
     }
 
     fn reported(&mut self, what: What, token: Token) {
