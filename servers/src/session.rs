@@ -72,7 +72,7 @@ impl Wants {
 pub enum Calls {
     /// Whoever drives it may, into and out of its memory.
     Anyone,
-    /// The session: its octets never come into memory of ours.
+    /// The session: its octets never come into memory of ours. It is told by others of errors only.
     Itself,
 }
 
@@ -94,7 +94,8 @@ pub trait Session: Send {
     /// [makes the calls](Self::calls).
     fn spare<'s>(&'s mut self, end: End, worker: &mut Worker<'_>) -> &'s mut [u8];
 
-    /// A read has brought so many octets, or none because the peer has closed, or an error.
+    /// A read has brought so many octets, or none because the peer has closed, or an error. The error
+    /// may come when no read is wanted: somebody has found the connection broken.
     ///
     /// # Errors
     /// When the session is broken; it is to be dropped then.

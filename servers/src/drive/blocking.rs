@@ -17,6 +17,7 @@ use nix::sys::time::TimeVal;
 use crate::connection::{Interest, Wait};
 use crate::control::{Phase, TICK};
 use crate::drive::poller::Ready;
+use crate::drive::reset::tell_if_reset;
 use crate::models::{flags, ready_for};
 use crate::session::{End, Ends, Session, Wants};
 use crate::worker::Worker;
@@ -75,7 +76,7 @@ impl Driver {
                 session.read(end, worker)?;
                 if end == End::Upstream && session.wants() == wants {
                     // While a backend is silent, nobody else sees that the client has gone.
-                    not_reset(session.socket(End::Client))?;
+                    tell_if_reset(session, worker)?;
                 }
             }
             Some((end, _)) => {
@@ -107,15 +108,6 @@ impl Driver {
     }
 }
 
-/// # Errors
-/// When the connection has been reset.
-fn not_reset(socket: BorrowedFd<'_>) -> io::Result<()> {
-    match socket::getsockopt(&socket, sockopt::SocketError)? {
-        0 => Ok(()),
-        error => Err(io::Error::from_raw_os_error(error)),
-    }
-}
-
 /// Waits, for a tick at most, for several things at once, and lets the session have those that are
 /// there. A call that waits can't do that: here a thread needs poll(2) as well.
 fn whichever_comes_first(
@@ -125,7 +117,9 @@ fn whichever_comes_first(
 ) -> io::Result<()> {
     worker.counters.waits.count();
     worker.counters.wait_calls.count();
-    let mut ready = look(session, wants)?;
+    let Some(mut ready) = look(session, wants)? else {
+        return if wants.client.is_none() { tell_if_reset(session, worker) } else { Ok(()) };
+    };
     for end in End::BOTH {
         while let Some(interest) = session.wants().of(end).and_then(|w| ready.of(end).allows(w)) {
             match interest {
@@ -139,7 +133,8 @@ fn whichever_comes_first(
     Ok(())
 }
 
-fn look(session: &dyn Session, mut wants: Wants) -> io::Result<Ends<Ready>> {
+/// What is there of what is wanted, once something is; `None` when a tick has passed before.
+fn look(session: &dyn Session, mut wants: Wants) -> io::Result<Option<Ends<Ready>>> {
     let lines = End::BOTH.map(|end| {
         let wanted = *wants.of(end);
         wanted.map(|interest| (end, PollFd::new(session.socket(end), flags(interest))))
@@ -151,14 +146,14 @@ fn look(session: &dyn Session, mut wants: Wants) -> io::Result<Ends<Ready>> {
         of.push(end);
     }
     match poll(&mut list, TICK_MILLISECONDS) {
-        Err(Errno::EINTR) => {}
+        Ok(0) | Err(Errno::EINTR) => return Ok(None),
         found => _ = found?,
     }
     let mut ready = Ends::<Ready>::default();
     for (line, &end) in list.iter().zip(&of) {
         ready.of(end).note(ready_for(line.revents().unwrap_or(PollFlags::empty())));
     }
-    Ok(ready)
+    Ok(Some(ready))
 }
 
 /// Makes reads from `socket`, or accepts, give up after `patience`.

@@ -11,4 +11,5 @@ pub mod completion;
 pub mod crowd;
 pub mod poller;
 pub mod reactor;
+mod reset;
 pub mod slots;

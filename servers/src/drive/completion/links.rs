@@ -4,13 +4,13 @@ use std::mem::take;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
 use nix::poll::PollFlags;
-use nix::sys::socket::{getsockopt, sockopt};
 
 use super::client::Tie;
 use super::line::Line;
 use super::ring::{Ask, Name, Ring, What};
 use super::{Leaving, Proactor};
 use crate::drive::poller::Token;
+use crate::drive::reset::tell_if_reset;
 use crate::proxy::link::is_quiet;
 use crate::session::End;
 
@@ -112,7 +112,7 @@ impl<R: Ring> Proactor<'_, R> {
     /// Something has happened to a socket from which nothing was wanted.
     pub(super) fn looked(&mut self, token: Token) {
         match self.user(token) {
-            Some((user, End::Client)) => self.close_if_broken(user),
+            Some((user, End::Client)) => self.close_if_reset(user),
             // A session has taken the link up meanwhile, and sees for itself.
             Some((_, End::Upstream)) => {}
             None => self.evict_if_heard(token),
@@ -129,11 +129,10 @@ impl<R: Ring> Proactor<'_, R> {
     }
 
     /// When the client has gone, there is nobody any more for whom a backend should go on working.
-    fn close_if_broken(&mut self, token: Token) {
+    fn close_if_reset(&mut self, token: Token) {
         let Some((client, _)) = self.slots.of(token) else { return };
         let unwanted = !client.is_sending() && client.session.wants().client.is_none();
-        let socket = client.session.socket(End::Client);
-        if unwanted && getsockopt(&socket, sockopt::SocketError).is_ok_and(|error| error != 0) {
+        if unwanted && tell_if_reset(client.session.as_mut(), &mut self.worker).is_err() {
             self.close(token);
         }
     }

@@ -6,7 +6,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use super::Reactor;
 use super::turn::ask;
 use crate::connection::Interest;
-use crate::drive::poller::{Poller, Ready, Token};
+use crate::drive::poller::{Poller, Ready, Token, Trigger};
+use crate::drive::reset::tell_if_reset;
 use crate::drive::slots::{Tied, Watch};
 
 impl<P: Poller> Reactor<'_, P> {
@@ -48,6 +49,25 @@ impl<P: Poller> Reactor<'_, P> {
         let socket = unsafe { BorrowedFd::borrow_raw(socket) };
         let watch = &mut tied.watch;
         ask(&mut self.poller, &self.worker, socket, ticket, wanted, watch, unwanted).is_ok()
+    }
+
+    /// A client from whom nothing is wanted while a backend works for it may go away unnoticed: when it
+    /// has sent too much, it is no longer watched. So it is looked at when the clock ticks.
+    pub(super) fn look_after_the_silent(&mut self) {
+        if P::TRIGGER == Trigger::Edge {
+            // Who is told of each change has been told of this one.
+            return;
+        }
+        for link in self.slots.links() {
+            let Some(token) = self.slots.tied(link).map(|tied| tied.to) else { continue };
+            let Some((tenant, _)) = self.slots.of(token) else { continue };
+            let session = tenant.session.as_mut();
+            let silent = session.wants().client.is_none()
+                && session.link().is_some_and(|used| used.ticket == Some(link));
+            if silent && tell_if_reset(session, &mut self.worker).is_err() {
+                self.close(token);
+            }
+        }
     }
 
     /// Closes the connections to backends that nobody wants any more.

@@ -19,6 +19,7 @@ use crate::apps::App;
 use crate::connection::Interest;
 use crate::control::{Phase, Ticks};
 use crate::drive::poller::{Block, Event, Poller, Ready, Token, Trigger};
+use crate::drive::reset::tell_if_reset;
 use crate::drive::slots::{Slots, Tenant, Watch};
 use crate::keeper::Keeper;
 use crate::listener::{Blocking, Inbox, Listener, Refusal};
@@ -27,7 +28,7 @@ use crate::session::{End, Ends, Wants};
 use crate::waker::Waker;
 use crate::worker::Worker;
 
-use turn::{Turn, ask, drive, is_broken, known};
+use turn::{Turn, ask, drive, known};
 
 /// The most connections accepted in one round.
 const ACCEPTS_MAX: usize = 64;
@@ -208,8 +209,8 @@ impl<'a, P: Poller> Reactor<'a, P> {
         self.earliest = self.earliest.min(*deadline);
         let unwanted = event.is_some_and(|(end, _)| end == End::Client) && wants.client.is_none();
         if unwanted && event.is_some_and(|(_, ready)| ready.ended) {
-            // There is nobody any more for whom a backend should go on working.
-            if is_broken(tenant.session.socket(End::Client)) {
+            // There may be nobody any more for whom a backend should go on working.
+            if tell_if_reset(tenant.session.as_mut(), &mut self.worker).is_err() {
                 return self.close(token);
             }
         }
@@ -334,6 +335,7 @@ impl<'a, P: Poller> Reactor<'a, P> {
             self.drain();
         }
         self.expire();
+        self.look_after_the_silent();
     }
 
     /// Takes on who has come until now and nobody later, and asks all sessions to finish.

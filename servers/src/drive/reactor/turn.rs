@@ -6,8 +6,6 @@
 use std::io;
 use std::os::fd::BorrowedFd;
 
-use nix::sys::socket::{getsockopt, sockopt};
-
 use crate::connection::{Flow, Interest};
 use crate::drive::poller::{Poller, Ready, Token, Trigger};
 use crate::drive::slots::Watch;
@@ -65,11 +63,6 @@ pub(super) fn known<P: Poller>(ready: Ready) -> Ready {
         Trigger::Edge => ready,
         Trigger::Level | Trigger::Oneshot => Ready { read: false, ended: false, ..ready },
     }
-}
-
-/// Whether the connection has been reset.
-pub(super) fn is_broken(socket: BorrowedFd<'_>) -> bool {
-    getsockopt(&socket, sockopt::SocketError).is_ok_and(|error| error != 0)
 }
 
 /// One turn of a session.
