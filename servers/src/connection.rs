@@ -265,7 +265,7 @@ impl<P: Protocol> Connection<P> {
         self.protocol.expire(&mut output);
         self.life = Life::Finishing;
         self.output = keep(output, &mut worker.buffers);
-        self.settle(worker.control.now());
+        self.settle(worker);
     }
 
     /// Whether something waits to be written.
@@ -286,15 +286,15 @@ impl<P: Protocol> Connection<P> {
             worker.buffers.take_back(output);
         }
         self.input = keep(input, &mut worker.buffers);
-        self.settle(worker.control.now());
+        self.settle(worker);
     }
 
     /// Goes on to the next part of its life, if it is time, and says what it waits for now.
-    fn settle(&mut self, now: Ticks) {
+    fn settle(&mut self, worker: &mut Worker<'_>) {
         if !self.owes() {
             self.life = match (self.life, self.peer) {
                 (Life::Finishing, Peer::Sending) if self.peer_is_amid() => {
-                    Life::Lingering { dropped: 0 }
+                    Life::Lingering { dropped: self.drop_input(&mut worker.buffers) }
                 }
                 (Life::Open | Life::Lingering { .. }, Peer::Sending) => self.life,
                 _ => Life::Over,
@@ -303,7 +303,7 @@ impl<P: Protocol> Connection<P> {
         let wait = self.waits_for();
         // A head must be complete by a fixed time, however many octets of it arrive in between.
         if wait != self.wait || !matches!(wait, Wait::Head | Wait::Linger) {
-            self.since = now;
+            self.since = worker.control.now();
             self.wait = wait;
         }
     }
@@ -321,6 +321,15 @@ impl<P: Protocol> Connection<P> {
     /// Whether the peer seems to be in the middle of sending something that will not be answered.
     fn peer_is_amid(&self) -> bool {
         self.input.is_some() || self.protocol.stage() == Stage::Within
+    }
+
+    /// Drops what has come and nobody will read, so that there is room for more to be dropped; says
+    /// how much it was.
+    fn drop_input(&mut self, buffers: &mut Buffers) -> usize {
+        let Some(input) = self.input.take() else { return 0 };
+        let dropped = input.len();
+        buffers.take_back(input);
+        dropped
     }
 
     fn drop_if_lingering(&mut self, input: &mut Buffer) {

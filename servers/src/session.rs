@@ -138,6 +138,7 @@ pub trait Session: Send {
         worker.counters.reads.count();
         let socket = self.socket(end).as_raw_fd();
         let spare = self.spare(end, worker);
+        debug_assert!(!spare.is_empty(), "a read of nothing looks like an end");
         // SAFETY: the session keeps its sockets open, and only its spare octets are lent here.
         let socket = unsafe { BorrowedFd::borrow_raw(socket) };
         let count = receive(socket, spare);

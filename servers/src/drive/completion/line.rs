@@ -133,6 +133,7 @@ pub(crate) fn deliver(
     while taken < octets.len() && reads(session, end) {
         let rest = &octets[taken..];
         let spare = session.spare(end, worker);
+        debug_assert!(!spare.is_empty(), "a read of nothing looks like an end");
         let count = rest.len().min(spare.len());
         spare[..count].copy_from_slice(&rest[..count]);
         session.received(end, Ok(count), worker)?;

@@ -103,8 +103,8 @@ impl Forward {
     /// Takes everything as far as it goes with what has come and been sent.
     fn pump(&mut self, worker: &mut Worker<'_>) {
         while self.life == Life::Open && self.step(worker) {}
-        self.octets.give_back(&mut worker.buffers);
         self.settle(worker.control.now());
+        self.octets.give_back(&mut worker.buffers);
     }
 
     /// Does the next thing; says whether another one may follow at once.
@@ -132,6 +132,7 @@ impl Forward {
             } else {
                 Life::Over
             };
+            self.linger();
         }
         let wait = self.waits_for();
         if wait != self.wait || !matches!(wait, Wait::Head | Wait::Linger) {
@@ -157,6 +158,7 @@ impl Forward {
         }
     }
 
+    /// Drops what has come and nobody will read, if it is lingering.
     fn linger(&mut self) {
         let Life::Lingering { dropped } = &mut self.life else { return };
         if let Some(input) = &mut self.octets.client_in {
