@@ -247,11 +247,16 @@ impl<P: Protocol> Connection<P> {
         Flow::More
     }
 
-    /// Ends the conversation at the next boundary between messages; at once when it is at one.
+    /// Ends the conversation at the next boundary between messages; at once when it is at one. The
+    /// peer gets no more time by that for what it is waited for.
     pub fn close_soon(&mut self, worker: &mut Worker<'_>) {
+        let (wait, since) = (self.wait, self.since);
         self.protocol.close_soon();
         let input = self.input.take().unwrap_or_else(|| worker.buffers.lend());
         self.advance(input, worker);
+        if self.wait == wait {
+            self.since = since;
+        }
     }
 
     /// Its deadline has passed: says so to the peer where that can help, and finishes.

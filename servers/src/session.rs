@@ -191,6 +191,10 @@ pub trait Session: Send {
     fn expire(&mut self, worker: &mut Worker<'_>);
 
     /// The server wants to stop: end at the next boundary between messages.
+    ///
+    /// It is asked for that when it is known what its client had sent by then, and again at each tick
+    /// for as long as it is there. Being asked is cheap, and no sign of life from anybody: where it
+    /// changes nothing, the [deadline](Self::deadline) stays where it was.
     fn close_soon(&mut self, worker: &mut Worker<'_>);
 }
 

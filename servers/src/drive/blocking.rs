@@ -15,7 +15,7 @@ use nix::sys::socket::{self, sockopt};
 use nix::sys::time::TimeVal;
 
 use crate::connection::{Interest, Wait};
-use crate::control::{Phase, TICK};
+use crate::control::{Phase, TICK, Ticks};
 use crate::drive::poller::Ready;
 use crate::drive::reset::tell_if_reset;
 use crate::models::{flags, ready_for};
@@ -30,7 +30,7 @@ const TICK_MILLISECONDS: u16 = TICK.as_millis() as u16;
 pub fn run(mut session: Box<dyn Session>, worker: &mut Worker<'_>) {
     worker.counters.accepted.count();
     let taken = worker.control.crowd.sit(session.socket(End::Client));
-    let mut driver = Driver { armed: None, asked_to_close: false };
+    let mut driver = Driver { armed: None, asked_to_close: None };
     loop {
         let wants = session.wants();
         if wants.is_over() {
@@ -59,7 +59,8 @@ fn close_retired(worker: &mut Worker<'_>) {
 struct Driver {
     /// What the read time-out is set for; `None` when it must be set anew.
     armed: Option<Wait>,
-    asked_to_close: bool,
+    /// When the session was last asked to finish: once in a tick is enough.
+    asked_to_close: Option<Ticks>,
 }
 
 impl Driver {
@@ -84,11 +85,12 @@ impl Driver {
             }
             None => whichever_comes_first(session, wants, worker)?,
         }
-        if worker.control.now() >= session.deadline(worker) {
+        let now = worker.control.now();
+        if now >= session.deadline(worker) {
             session.expire(worker);
         }
-        if worker.control.phase() != Phase::Serving && !self.asked_to_close {
-            self.asked_to_close = true;
+        if worker.control.phase() != Phase::Serving && self.asked_to_close != Some(now) {
+            self.asked_to_close = Some(now);
             session.close_soon(worker);
         }
         Ok(())

@@ -30,6 +30,15 @@ pub(crate) struct Tenant {
     pub(crate) session: Box<dyn Session>,
     /// Its client's socket.
     pub(crate) watch: Watch,
+    /// Whether it has been asked to finish.
+    pub(crate) asked_to_close: bool,
+}
+
+impl Tenant {
+    /// A session whose client's socket has just been put into the poller, for reading.
+    pub(crate) fn new(session: Box<dyn Session>) -> Self {
+        Self { session, watch: Watch::new(Interest::Read), asked_to_close: false }
+    }
 }
 
 /// A connection to a backend.
@@ -179,7 +188,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let session = Served::new(stream, wire::echo::Echo::default(), Ticks::default());
-        Tenant { session: Box::new(session), watch: Watch::new(Interest::Read) }
+        Tenant::new(Box::new(session))
     }
 
     fn move_in(slots: &mut Slots<Tenant, Tied>, deadline: Ticks) -> Token {

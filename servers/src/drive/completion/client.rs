@@ -21,6 +21,7 @@ pub(crate) enum Farewell {
     No,
     /// It will be, once it is known what its client had sent by now.
     Due,
+    /// It has been, and may be asked again.
     Said,
 }
 

@@ -43,8 +43,8 @@ impl<R: Ring> Proactor<'_, R> {
         self.look_after_the_silent();
     }
 
-    /// Asks all sessions to finish, each when it is known what its client has sent by now: for
-    /// that, a receive that waits is cancelled.
+    /// Asks all sessions to finish, each for the first time when it is known what its client has sent
+    /// by now: for that, a receive that waits is cancelled.
     fn drain(&mut self) {
         if self.gate == Gate::Open {
             self.gate = Gate::Closing;
@@ -52,12 +52,17 @@ impl<R: Ring> Proactor<'_, R> {
         }
         for token in self.slots.tokens() {
             let Some((client, _)) = self.slots.of(token) else { continue };
-            if client.farewell != Farewell::No {
-                continue;
-            }
-            client.farewell = Farewell::Due;
-            if client.line.asked.has(What::Receive) {
-                self.cancel(token, only(What::Receive));
+            match client.farewell {
+                Farewell::No => {
+                    client.farewell = Farewell::Due;
+                    if client.line.asked.has(What::Receive) {
+                        self.cancel(token, only(What::Receive));
+                    }
+                }
+                Farewell::Said if !client.is_sending() => {
+                    client.session.close_soon(&mut self.worker);
+                }
+                Farewell::Due | Farewell::Said => continue,
             }
             self.advance(token);
         }

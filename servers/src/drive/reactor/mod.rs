@@ -11,6 +11,7 @@ mod links;
 mod turn;
 
 use std::io;
+use std::mem::{replace, take};
 use std::net::TcpStream;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use crate::connection::Interest;
 use crate::control::{Phase, Ticks};
 use crate::drive::poller::{Block, Event, Poller, Ready, Token, Trigger};
 use crate::drive::reset::tell_if_reset;
-use crate::drive::slots::{Slots, Tenant, Watch};
+use crate::drive::slots::{Slots, Tenant};
 use crate::keeper::Keeper;
 use crate::listener::{Blocking, Inbox, Listener, Refusal};
 use crate::models::Site;
@@ -133,11 +134,11 @@ impl<'a, P: Poller> Reactor<'a, P> {
 
     fn turn(&mut self) -> io::Result<()> {
         let block = if self.unfinished.is_empty() { Block::Yes } else { Block::No };
-        let mut events = std::mem::take(&mut self.events);
+        let mut events = take(&mut self.events);
         self.worker.counters.waits.count();
         self.worker.counters.wait_calls.add(P::CALLS_PER_WAIT);
         self.poller.wait(&mut events, block)?;
-        let unfinished = std::mem::take(&mut self.unfinished);
+        let unfinished = take(&mut self.unfinished);
         for Event { token, ready } in events.drain(..) {
             self.dispatch(token, ready);
         }
@@ -285,7 +286,7 @@ impl<'a, P: Poller> Reactor<'a, P> {
         let deadline = session.deadline(&self.worker);
         self.earliest = self.earliest.min(deadline);
         let begins_by_reading = session.wants().client == Some(Interest::Read);
-        self.slots.insert(Tenant { session, watch: Watch::new(Interest::Read) }, deadline);
+        self.slots.insert(Tenant::new(session), deadline);
         if !begins_by_reading {
             self.turn_of(token, None);
         }
@@ -347,13 +348,18 @@ impl<'a, P: Poller> Reactor<'a, P> {
             self.pause_gate(listener);
         }
         self.gate = Gate::Closed;
-        for token in self.slots.tokens() {
+        self.slots.tokens().into_iter().for_each(|token| self.ask_to_close(token));
+    }
+
+    fn ask_to_close(&mut self, token: Token) {
+        let Some((tenant, _)) = self.slots.of(token) else { return };
+        if !replace(&mut tenant.asked_to_close, true) {
             // What the client has sent by now is still answered.
             self.turn_of(token, Some((End::Client, Ready::only(Interest::Read))));
-            if let Some((tenant, _)) = self.slots.of(token) {
-                tenant.session.close_soon(&mut self.worker);
-                self.turn_of(token, None);
-            }
+        }
+        if let Some((tenant, _)) = self.slots.of(token) {
+            tenant.session.close_soon(&mut self.worker);
+            self.turn_of(token, None);
         }
     }
 

@@ -317,8 +317,13 @@ impl Session for Forward {
     }
 
     fn close_soon(&mut self, worker: &mut Worker<'_>) {
+        let (wait, since) = (self.wait, self.since);
         self.gateway.close_soon();
         self.pump(worker);
+        // Nobody gets more time by that for what is waited for.
+        if self.wait == wait {
+            self.since = since;
+        }
     }
 }
 
