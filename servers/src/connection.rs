@@ -151,12 +151,6 @@ impl<P: Protocol> Connection<P> {
         self.wait
     }
 
-    /// Whether octets wait in its output; else what it owes comes from outside.
-    #[must_use]
-    pub fn has_output(&self) -> bool {
-        self.output.is_some()
-    }
-
     /// Whether it has said its last word and only waits for the peer to stop sending.
     #[must_use]
     pub fn lingers(&self) -> bool {

@@ -77,7 +77,9 @@ fn keep_and_serve(model: &Model, site: &Site<'_>, listeners: Vec<Listener>) -> i
     }
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
-        scope.spawn(|| site.keeper.keep_until(&done, site.control));
+        Builder::new()
+            .spawn_scoped(scope, || site.keeper.keep_until(&done, site.control))
+            .map_err(|error| no_thread("the clock of a copy", &error))?;
         let served = (model.serve)(site, listeners);
         done.store(true, Ordering::Release);
         served
@@ -123,10 +125,12 @@ fn send_off<'scope>(
     // server's.
     let _ = has_left.recv();
     listeners.truncate(listeners.len() - per_copy);
-    copy.map_err(|error| {
-        let words = format!("no thread for a copy (ulimit -u, or fewer --tables): {error}");
-        io::Error::new(error.kind(), words)
-    })
+    copy.map_err(|error| no_thread("a copy", &error))
+}
+
+fn no_thread(whose: &str, error: &io::Error) -> io::Error {
+    let words = format!("no thread for {whose} (ulimit -u, or fewer --tables): {error}");
+    io::Error::new(error.kind(), words)
 }
 
 /// Leaves the table for one where only `mine` of the listeners are, and serves there.

@@ -134,3 +134,15 @@ fn epoll_edge_deals_connections_out_evenly() {
     let (least, most) = (accepted.clone().min(), accepted.max());
     assert!(least >= Some(10) && most <= least.map(|least| least + 1), "{workers:?}");
 }
+
+/// A worker's thread that cannot be made ends the server at its start, in words.
+#[test]
+fn workers_for_whom_there_are_no_threads_are_an_error() {
+    let stacks = ["env", "RUST_MIN_STACK=100000000"];
+    let limited = ["prlimit", "--as=1000000000", "--", SERVERS];
+    for model in ["epoll-edge", "reactors"] {
+        let by = [&stacks[..], &limited].concat();
+        let mut server = Server::start_by(&by, model, "echo", &["--workers", "30"]);
+        assert_eq!(server.wait().code(), Some(1), "{model}");
+    }
+}

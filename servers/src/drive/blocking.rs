@@ -16,9 +16,8 @@ use nix::sys::time::TimeVal;
 
 use crate::connection::{Interest, Wait};
 use crate::control::{Phase, TICK, Ticks};
-use crate::drive::poller::Ready;
+use crate::drive::poller::{Ready, flags, ready_for};
 use crate::drive::reset::tell_if_reset;
-use crate::models::{flags, ready_for};
 use crate::session::{End, Ends, Session, Wants};
 use crate::worker::Worker;
 
@@ -105,8 +104,7 @@ impl Driver {
         }
         self.armed = Some(wait);
         let patience = worker.control.now().until(session.deadline(worker));
-        // Nothing at all would mean for ever.
-        limit_reads(session.socket(end), patience.max(Duration::from_millis(1)))
+        limit_reads(session.socket(end), patience)
     }
 }
 
@@ -174,7 +172,21 @@ pub(crate) fn limit_writes(socket: BorrowedFd<'_>, patience: Duration) -> io::Re
     Ok(socket::setsockopt(&socket, sockopt::SendTimeout, &time_val(patience))?)
 }
 
+/// In units of the kernel, for which nothing at all means for ever.
 fn time_val(duration: Duration) -> TimeVal {
+    let duration = duration.max(Duration::from_micros(1));
     let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
     TimeVal::new(seconds, i64::from(duration.subsec_micros()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patience_of_next_to_nothing_is_not_for_ever() {
+        for (span, micros) in [(0, 1), (999, 1), (1_000, 1), (2_000_000_000, 0)] {
+            assert_eq!(time_val(Duration::from_nanos(span)).tv_usec(), micros, "{span} ns");
+        }
+    }
 }

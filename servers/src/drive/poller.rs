@@ -6,6 +6,8 @@
 use std::io;
 use std::os::fd::{BorrowedFd, RawFd};
 
+use nix::poll::PollFlags;
+
 use crate::connection::Interest;
 
 /// When a poller reports a descriptor.
@@ -163,4 +165,23 @@ pub enum Block {
     Yes,
     /// Not at all.
     No,
+}
+
+/// What poll(2) is to look for.
+pub(crate) fn flags(interest: Interest) -> PollFlags {
+    match interest {
+        Interest::Read => PollFlags::POLLIN,
+        Interest::Write => PollFlags::POLLOUT,
+        Interest::Either => PollFlags::POLLIN | PollFlags::POLLOUT,
+    }
+}
+
+/// What poll(2) has found.
+pub(crate) fn ready_for(flags: PollFlags) -> Ready {
+    let ends = PollFlags::POLLERR | PollFlags::POLLHUP | PollFlags::POLLNVAL;
+    Ready {
+        read: flags.contains(PollFlags::POLLIN),
+        write: flags.contains(PollFlags::POLLOUT),
+        ended: flags.intersects(ends),
+    }
 }

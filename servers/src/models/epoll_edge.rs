@@ -10,13 +10,12 @@
 //! or take one.
 
 use std::io;
-use std::thread;
 
 use crate::drive::accept::clients;
 use crate::drive::reactor::{Reactor, Source};
 use crate::listener::{Inbox, Listener};
 use crate::models::{
-    AtOnce, Edge, Epoll, Family, Listeners, Model, Site, TriggerName, Workers, join,
+    AtOnce, Edge, Epoll, Family, Listeners, Model, Site, TriggerName, Workers, beside,
 };
 
 pub(super) const MODEL: Model = Model {
@@ -37,12 +36,10 @@ fn serve(site: &Site<'_>, listeners: Vec<Listener>) -> io::Result<()> {
         .iter()
         .map(|inbox| Reactor::<Epoll<Edge>>::new(site, Source::Inbox(inbox)))
         .collect::<io::Result<Vec<_>>>()?;
-    thread::scope(|scope| {
-        let workers = workers.into_iter().map(|worker| scope.spawn(|| worker.run())).collect();
+    beside(site, workers.into_iter(), Reactor::run, || {
         let dealt = deal(site, &listeners[0], &inboxes);
         inboxes.iter().for_each(Inbox::close);
-        let worked = join(workers);
-        dealt.and(worked)
+        dealt
     })
 }
 

@@ -34,7 +34,6 @@ use crate::listener::Listener;
 
 pub use epoll::{Edge, Epoll, Level, Oneshot};
 pub use poll::Poll;
-pub(crate) use poll::{flags, ready_for};
 pub use portable::Portable;
 pub use select::Select;
 pub use select_wide::SelectWide;
@@ -209,6 +208,17 @@ pub(crate) fn side_by_side<W: Send>(
 ) -> io::Result<()> {
     let mut workers = workers.into_iter();
     let first = workers.next();
+    beside(site, workers, run, || first.map_or(Ok(()), run))
+}
+
+/// Runs each worker in a thread of its own, and `here` in this thread. If one cannot be had, nobody is
+/// to serve.
+pub(crate) fn beside<W: Send>(
+    site: &Site<'_>,
+    mut workers: impl Iterator<Item = W>,
+    run: fn(W) -> io::Result<()>,
+    here: impl FnOnce() -> io::Result<()>,
+) -> io::Result<()> {
     scope(|scope| {
         let mut others = Vec::new();
         let started = workers.try_for_each(|worker| {
@@ -216,7 +226,7 @@ pub(crate) fn side_by_side<W: Send>(
             others.push(other.map_err(no_thread)?);
             Ok(())
         });
-        let served = started.and_then(|()| first.map_or(Ok(()), run));
+        let served = started.and_then(|()| here());
         if served.is_err() {
             site.control.enter(Phase::Closing);
         }

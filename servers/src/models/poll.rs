@@ -11,10 +11,10 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollTimeout, poll};
 
 use crate::connection::Interest;
-use crate::drive::poller::{Block, Event, Poller, Ready, Token, Trigger};
+use crate::drive::poller::{Block, Event, Poller, Token, Trigger, flags, ready_for};
 use crate::drive::reactor::{Reactor, Source};
 use crate::listener::Listener;
 use crate::models::{AtOnce, Family, Listeners, Model, Site, TriggerName, Workers};
@@ -97,24 +97,5 @@ impl Poller for Poll {
         // The count saves the rest of the pass once all are found.
         events.extend(found.take(usize::try_from(ready).unwrap_or(0)));
         Ok(())
-    }
-}
-
-/// What poll(2) is to look for.
-pub(crate) fn flags(interest: Interest) -> PollFlags {
-    match interest {
-        Interest::Read => PollFlags::POLLIN,
-        Interest::Write => PollFlags::POLLOUT,
-        Interest::Either => PollFlags::POLLIN | PollFlags::POLLOUT,
-    }
-}
-
-/// What poll(2) has found.
-pub(crate) fn ready_for(flags: PollFlags) -> Ready {
-    let ends = PollFlags::POLLERR | PollFlags::POLLHUP | PollFlags::POLLNVAL;
-    Ready {
-        read: flags.contains(PollFlags::POLLIN),
-        write: flags.contains(PollFlags::POLLOUT),
-        ended: flags.intersects(ends),
     }
 }
