@@ -1,14 +1,19 @@
 //! Real sockets, and a ring that does to the requests what a kernel may do to them.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
+use clap::Parser;
+
 use super::*;
-use crate::apps::Echo;
+use crate::apps::{Carriage, Echo, Relay};
+use crate::cli::{Cli, Command};
 use crate::control::{Control, Patience};
 use crate::listener::{address_of, listen};
+use crate::proxy::site::{Manners, ProxySite};
+use crate::stats::Totals;
 
 const LONG: Duration = Duration::from_secs(30);
 const OCTETS: usize = 4096;
@@ -131,11 +136,15 @@ impl Drop for Stop<'_> {
 }
 
 /// Serves echoes through `ring` while `clients` runs, and stops then. Says what has been counted.
-fn serve(ring: impl Ring + Send, clients: impl FnOnce(SocketAddr)) -> crate::stats::Totals {
+fn serve(ring: impl Ring + Send, clients: impl FnOnce(SocketAddr)) -> Totals {
+    serve_app(&Echo, ring, clients)
+}
+
+fn serve_app(app: &dyn App, ring: impl Ring + Send, clients: impl FnOnce(SocketAddr)) -> Totals {
     let control = Control::new(patience(), OCTETS);
     let keeper = Keeper::of_a_copy().unwrap();
     let site = Site {
-        app: &Echo,
+        app,
         control: &control,
         keeper: &keeper,
         workers: 1,
@@ -232,6 +241,72 @@ fn a_connection_that_breaks_is_closed_and_the_others_go_on() {
     }
 }
 
+/// A relay to that backend.
+fn relay_to(backend: &str) -> Relay {
+    let line = "servers run --model uring --app relay --listen 127.0.0.1:0 --backend";
+    let words = line.split(' ').chain([backend]);
+    let Command::Run(run) = Cli::parse_from(words).command else { panic!("it is to run") };
+    let manners = Manners::new(&run.proxy, LONG);
+    let site = ProxySite::new(Arc::new(run.proxy.upstreams().unwrap()), manners);
+    Relay::new(Arc::new(site), Carriage::Copy).unwrap()
+}
+
+/// Sends and receives at the same time, whatever comes of it. Says what came.
+fn talk(stream: TcpStream) -> Vec<u8> {
+    stream.set_read_timeout(Some(LONG)).unwrap();
+    let (mut writer, mut reader) = (&stream, &stream);
+    let mut back = Vec::new();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let _ = writer.write_all(&pattern(300_000));
+            let _ = stream.shutdown(Shutdown::Write);
+        });
+        let _ = reader.read_to_end(&mut back);
+    });
+    back
+}
+
+/// A backend that talks to everybody.
+fn talker() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            thread::spawn(move || talk(stream));
+        }
+    });
+    address
+}
+
+/// Relays 40 talks, a few at a time; says how many of them came through whole.
+fn talks(fault: Fault) -> usize {
+    let relay = relay_to(&talker());
+    let ring = Faulty::new(fault, Size::of_a_worker(OCTETS));
+    let mut whole = 0;
+    let totals = serve_app(&relay, ring, |address| {
+        let one = || talk(TcpStream::connect(address).unwrap()) == pattern(300_000);
+        for _ in 0..10 {
+            whole += thread::scope(|scope| {
+                let few = [(); 4].map(|()| scope.spawn(one));
+                few.into_iter().map(|talk| usize::from(talk.join().unwrap())).sum::<usize>()
+            });
+        }
+    });
+    assert_eq!((totals.accepted, totals.closed), (40, 40), "{fault:?}");
+    whole
+}
+
+/// A relay sends both ways at once: what comes of one send is not to spoil the other.
+#[test]
+fn a_session_with_two_sends_lives_until_both_are_done() {
+    for fault in [Fault::None, Fault::Send(Errno::EAGAIN), Fault::ShortSend(1000)] {
+        assert_eq!(talks(fault), 40, "{fault:?}");
+    }
+    for errno in [Errno::EPIPE, Errno::ECONNRESET] {
+        assert!(talks(Fault::Send(errno)) < 40, "none is spoilt by {errno}");
+    }
+}
+
 /// More requests than the queue takes, more answers than the other one holds, one buffer for all.
 #[test]
 fn a_ring_that_is_much_too_small_loses_nothing() {
@@ -270,7 +345,7 @@ fn a_ring_that_is_dropped_has_ended_what_it_was_asked() {
 }
 
 fn pair() -> [TcpStream; 2] {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let one = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     [one, listener.accept().unwrap().0]
 }
