@@ -6,6 +6,7 @@
 mod beds;
 
 use std::collections::BTreeSet;
+use std::io::Error;
 use std::net::{SocketAddr, UdpSocket};
 use std::process::Command;
 use std::thread;
@@ -13,8 +14,9 @@ use std::time::Duration;
 
 use beds::pair_with_xdp;
 use packet::bed::Host;
-use packet::bpf::ModeWanted;
+use packet::bpf::{Attachment, Mode, ModeWanted, Program, Type};
 use packet::generate::{Amount, Live};
+use packet::programs::pass;
 use packet::stop::Stop;
 use packet::udp::{Wait, echo, sink};
 use packet::xsk::serve;
@@ -252,6 +254,25 @@ fn a_tap_that_is_gone_leaves_the_port_to_the_stack_and_the_queue_to_the_next() {
         listener.recv(&mut [0; 16]).is_ok_and(|octets| octets == 5)
     });
     assert!(heard);
+}
+
+#[test]
+fn a_tap_waits_for_a_program_that_is_about_to_go_whatever_its_mode() {
+    let other = [(Mode::Native, ModeWanted::Generic), (Mode::Generic, ModeWanted::Native)];
+    for (before, mode) in other {
+        // Another one for each: a program may stay a moment longer in a process that a test starts.
+        let Some(bed) = pair_with_xdp() else { return };
+        let far = &bed.hosts[1];
+        let program = Program::load(&pass::code(), Type::Xdp, &[]).unwrap();
+        let attach = || Attachment::xdp(&program, far.index, before).map_err(Error::other);
+        let former = far.namespace.within(attach).unwrap();
+        let going = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(200));
+            drop(former);
+        });
+        tap(far, mode);
+        going.join().unwrap();
+    }
 }
 
 #[test]

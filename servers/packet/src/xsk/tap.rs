@@ -128,7 +128,7 @@ fn open(interface: u32, options: &Interface) -> anyhow::Result<(Socket, Option<S
 }
 
 /// Tries for a while, as long as it is busy: the kernel lets go of a socket or of a program a little
-/// after its process has ended.
+/// after its process has ended. Of a program in another mode it says EEXIST.
 fn soon<T, E>(
     mut attempt: impl FnMut() -> Result<T, E>,
     cause: impl Fn(&E) -> Option<&io::Error>,
@@ -137,7 +137,8 @@ fn soon<T, E>(
     loop {
         let result = attempt();
         let code = result.as_ref().err().and_then(&cause).and_then(io::Error::raw_os_error);
-        if code != Some(libc::EBUSY) || Instant::now() >= deadline {
+        let busy = matches!(code, Some(libc::EBUSY | libc::EEXIST));
+        if !busy || Instant::now() >= deadline {
             return result;
         }
         thread::sleep(Duration::from_millis(20));
