@@ -1,127 +1,13 @@
-//! A gateway between a scripted client and a scripted backend: whatever the cuts, the same octets come
-//! out on both sides.
+//! A gateway between a scripted client and a scripted backend.
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 
+mod passage;
+
+use passage::{BY, DATE, GET, OK, Then, exchange, fields, whole};
 use wire::Buffer;
 use wire::http1::gateway::{Forwarder, Gateway, Heard, Progress, Repeat, Reuse};
 use wire::http1::{Answer, Content, Error, Limits, StatusCode};
-
-const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
-
-fn date() -> [u8; 29] {
-    DATE.as_bytes().try_into().unwrap()
-}
-
-const BY: Forwarder<'_> = Forwarder { client: b"192.0.2.7", host: b"10.0.0.1:80", date: &date };
-
-/// What came out of one exchange, and how it ended.
-#[derive(Debug, PartialEq, Eq)]
-struct Outcome {
-    to_backend: String,
-    to_client: String,
-    end: Result<Progress, Error>,
-    /// Whether the client may ask again.
-    stays: bool,
-}
-
-/// What the backend does after its last octet.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Then {
-    Waits,
-    Closes,
-}
-
-/// One exchange, with both streams cut into pieces of `piece` octets, and outputs of `room`.
-fn exchange(request: &str, reply: &str, then: Then, piece: usize, room: usize) -> Outcome {
-    let mut gateway = Gateway::new(Limits::default());
-    let [mut client_in, mut upstream_in] = [Buffer::new(4096), Buffer::new(4096)];
-    let [mut client_out, mut upstream_out] = [Buffer::new(room), Buffer::new(room)];
-    let (mut to_backend, mut to_client) = (Vec::new(), Vec::new());
-    let mut pieces = request.as_bytes().chunks(piece);
-    let mut end = Ok(Progress::Waits);
-    while end == Ok(Progress::Waits) {
-        match gateway.hear(&mut client_in) {
-            Ok(Heard::Nothing) if gateway.listens() => {}
-            Ok(Heard::Request) => {
-                assert!(gateway.forward(&client_in, &BY, &mut upstream_out));
-                gateway.commit(&mut client_in);
-            }
-            Ok(Heard::Here) => {
-                gateway.answer_here(&BY, &mut client_in, &mut client_out);
-                break;
-            }
-            Ok(Heard::Nothing) => {}
-            Err(error) => {
-                end = Err(error);
-                break;
-            }
-        }
-        if let Err(error) = gateway.carry(&mut client_in, &mut upstream_out) {
-            end = Err(error);
-        }
-        drain(&mut upstream_out, &mut to_backend);
-        match pieces.next() {
-            Some(piece) => assert!(client_in.push_all(piece)),
-            None if client_in.is_empty() || !gateway.wants_content() => break,
-            None => {}
-        }
-    }
-    let mut pieces = reply.as_bytes().chunks(piece);
-    while end == Ok(Progress::Waits) && gateway.asked().is_some() {
-        end = gateway.answer(&mut upstream_in, &BY, &mut client_out);
-        drain(&mut client_out, &mut to_client);
-        if end != Ok(Progress::Waits) {
-            break;
-        }
-        if upstream_in.room() >= piece
-            && let Some(piece) = pieces.next()
-        {
-            assert!(upstream_in.push_all(piece));
-        } else if then == Then::Closes && pieces.len() == 0 {
-            end = gateway.answer(&mut upstream_in, &BY, &mut client_out);
-            if end == Ok(Progress::Waits) && (upstream_in.is_empty() || client_out.is_empty()) {
-                end = gateway.answer_ends(&mut client_out);
-            }
-        } else if pieces.len() == 0 && upstream_in.is_empty() {
-            break;
-        }
-        drain(&mut client_out, &mut to_client);
-    }
-    drain(&mut client_out, &mut to_client);
-    if matches!(end, Ok(Progress::Done(_))) {
-        gateway.next(&mut client_in);
-    }
-    Outcome {
-        to_backend: String::from_utf8(to_backend).unwrap(),
-        to_client: String::from_utf8(to_client).unwrap(),
-        end,
-        stays: gateway.listens(),
-    }
-}
-
-fn drain(buffer: &mut Buffer, into: &mut Vec<u8>) {
-    into.extend_from_slice(buffer.filled());
-    buffer.clear();
-}
-
-/// The exchange in one piece; checks that all other cuts come to the same.
-fn whole(request: &str, reply: &str, then: Then) -> Outcome {
-    let outcome = exchange(request, reply, then, 4096, 4096);
-    for piece in 1..64 {
-        assert_eq!(exchange(request, reply, then, piece, 4096), outcome, "pieces of {piece}");
-    }
-    outcome
-}
-
-const GET: &str = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
-const OK: &str = "HTTP/1.1 200 OK\r\nDate: then\r\nContent-Length: 2\r\n\r\nhi";
-
-/// The fields of a head, without those that every test would have to repeat.
-fn fields(head: &str) -> Vec<&str> {
-    let (head, _) = head.split_once("\r\n\r\n").expect("a head");
-    head.split("\r\n").skip(1).collect()
-}
 
 #[test]
 fn a_request_gets_the_fields_that_say_who_asks_and_a_reply_goes_back_as_it_is() {
@@ -231,6 +117,7 @@ fn replies_that_have_no_content_have_none() {
         (head, "HTTP/1.1 200 OK\r\nDate: d\r\nTransfer-Encoding: chunked\r\n\r\n"),
         (GET, "HTTP/1.1 304 Not Modified\r\nDate: d\r\nContent-Length: 99\r\n\r\n"),
         (GET, "HTTP/1.1 204 No Content\r\nDate: d\r\n\r\n"),
+        (GET, "HTTP/1.1 204\r\nDate: d\r\n\r\n"),
     ] {
         let outcome = whole(request, reply, Then::Waits);
         assert_eq!((outcome.end, outcome.stays), (Ok(Progress::Done(Reuse::Yes)), true));
@@ -376,4 +263,42 @@ fn a_refusal_keeps_a_client_whose_request_is_over() {
         assert_eq!(gateway.listens(), stays);
         assert_eq!(gateway.is_abandoned(), request.starts_with("POST"));
     }
+}
+
+#[test]
+fn an_expectation_of_http_1_0_is_not_passed_on() {
+    let head = "Expect: 100-continue\r\nContent-Length: 1\r\n\r\nx";
+    for (line, passed_on) in [("HTTP/1.1\r\nHost: h", true), ("HTTP/1.0", false)] {
+        let outcome = whole(&format!("POST / {line}\r\n{head}"), OK, Then::Waits);
+        assert_eq!(outcome.to_backend.contains("Expect"), passed_on, "{}", outcome.to_backend);
+    }
+}
+
+#[test]
+fn replies_that_must_not_have_a_length_get_none() {
+    let outcome =
+        whole(GET, "HTTP/1.1 204 No Content\r\nDate: d\r\nContent-Length: 0\r\n\r\n", Then::Waits);
+    assert_eq!(fields(&outcome.to_client), ["Date: d", "Via: 1.1 servers"]);
+    let hints = format!("HTTP/1.1 103 Early Hints\r\nContent-Length: 0\r\nA: b\r\n\r\n{OK}");
+    let outcome = whole(GET, &hints, Then::Waits);
+    assert_eq!(fields(&outcome.to_client), ["A: b"]);
+}
+
+#[test]
+fn a_status_line_without_a_reason_gets_the_space_before_it() {
+    let reply = "HTTP/1.1 103\r\n\r\nHTTP/1.0 299\r\nDate: d\r\nContent-Length: 0\r\n\r\n";
+    let outcome = whole(GET, reply, Then::Waits);
+    let expected = "HTTP/1.1 103 \r\n\r\nHTTP/1.1 299 \r\nDate: d\r\n";
+    assert!(outcome.to_client.starts_with(expected), "{}", outcome.to_client);
+}
+
+#[test]
+fn of_a_client_without_an_address_nothing_is_said() {
+    let mut gateway = Gateway::new(Limits::default());
+    let [mut input, mut output] = [Buffer::new(512), Buffer::new(512)];
+    input.push(b"GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 1.1.1.1\r\n\r\n");
+    assert_eq!(gateway.hear(&mut input), Ok(Heard::Request));
+    assert!(gateway.forward(&input, &Forwarder { client: b"", ..BY }, &mut output));
+    let head = String::from_utf8_lossy(output.filled());
+    assert_eq!(fields(&head), ["Host: h", "Via: 1.1 servers"]);
 }

@@ -22,7 +22,7 @@ const ADDED: usize = 256;
 /// Who passes a message on, for whom, and when.
 #[derive(Clone, Copy)]
 pub struct Forwarder<'a> {
-    /// The client's address, as `X-Forwarded-For` gives it.
+    /// The client's address, as `X-Forwarded-For` gives it. Empty where it is not known.
     pub client: &'a [u8],
     /// The backend's address: the host for a request that names none (HTTP/1.0).
     pub host: &'a [u8],
@@ -52,6 +52,8 @@ enum Fate {
     Host,
     ForwardedFor,
     MaxForwards,
+    Expect,
+    Length,
     Date,
 }
 
@@ -72,14 +74,16 @@ pub(super) fn write_request(
     let ours = Named::when(asked.connection_names);
     for field in Lines(fields) {
         match fate(field, ours, fields) {
-            Fate::Pass | Fate::Date => out.put(field),
+            Fate::Pass | Fate::Length | Fate::Date => out.put(field),
+            // One of HTTP/1.0 means nothing, and here it would (RFC 9110, 10.1.1).
+            Fate::Expect if asked.version == Version::Http11 => out.put(field),
             Fate::Host if named.is_none() => {
                 seen.host = true;
                 out.put(field);
             }
             Fate::ForwardedFor => seen.forwarded_for = true,
             Fate::MaxForwards => write_fewer_forwards(field, line, &mut out),
-            Fate::Host | Fate::Drop => {}
+            Fate::Host | Fate::Expect | Fate::Drop => {}
         }
     }
     if let Some(host) = named.or(if seen.host { None } else { Some(by.host) }) {
@@ -110,13 +114,12 @@ pub(super) fn write_reply(
     }
     let mut out = Head::at(output.spare());
     let (line, fields) = split_line(head);
-    // The version is the gateway's own, whatever the backend's is.
-    out.put(b"HTTP/1.1");
-    out.put(&line["HTTP/1.1".len()..]);
+    write_status_line(line, &mut out);
     let mut dated = false;
     for field in Lines(fields) {
         match fate(field, named, fields) {
             Fate::Drop => {}
+            Fate::Length if status_of(line) == b"204" => {}
             fate => {
                 dated |= fate == Fate::Date;
                 out.put(field);
@@ -139,14 +142,14 @@ pub(super) fn write_reply(
 
 /// Passes an interim reply on; `false` says that there is no room for it.
 pub(super) fn write_interim(head: &[u8], named: Named, output: &mut Buffer) -> bool {
-    if !output.reserve(head.len()) {
+    if !output.reserve(head.len() + b" ".len()) {
         return false;
     }
     let mut out = Head::at(output.spare());
     let (line, fields) = split_line(head);
-    out.put(line);
+    write_status_line(line, &mut out);
     Lines(fields)
-        .filter(|field| fate(field, named, fields) != Fate::Drop)
+        .filter(|field| !matches!(fate(field, named, fields), Fate::Drop | Fate::Length))
         .for_each(|field| out.put(field));
     out.put(b"\r\n");
     let length = out.length();
@@ -184,6 +187,22 @@ fn write_request_line<'a>(line: &'a [u8], out: &mut Head<'_>) -> Option<&'a [u8]
     host
 }
 
+/// Writes a status line of the gateway's own version, whatever the backend's is. A line that ends with
+/// its status gets the space that it lacks: only the reason after it may be missing (RFC 9112, 4).
+fn write_status_line(line: &[u8], out: &mut Head<'_>) {
+    out.put(b"HTTP/1.1 ");
+    out.put(status_of(line));
+    match &line["HTTP/1.1 200".len()..] {
+        b"\r\n" => out.put(b" \r\n"),
+        reason => out.put(reason),
+    }
+}
+
+/// The three digits of a status line.
+fn status_of(line: &[u8]) -> &[u8] {
+    &line["HTTP/1.1 ".len().."HTTP/1.1 200".len()]
+}
+
 /// Adds this gateway to those that the message has come through.
 fn write_via(version: Version, out: &mut Head<'_>) {
     out.put(b"Via: ");
@@ -193,8 +212,12 @@ fn write_via(version: Version, out: &mut Head<'_>) {
 }
 
 /// One field for all that have been there, and the client at the end of it: who reads only the last
-/// one, as he should, gets the one that this gateway vouches for.
+/// one, as he should, gets the one that this gateway vouches for. Of a client that has no address any
+/// more nothing is said, and those before it vouch for nobody: then there is no such field.
 fn write_forwarded_for(fields: &[u8], seen: bool, client: &[u8], out: &mut Head<'_>) {
+    if client.is_empty() {
+        return;
+    }
     out.put(b"X-Forwarded-For: ");
     if seen {
         let fields =
@@ -229,10 +252,11 @@ fn fate(field: &[u8], named: Named, fields: &[u8]) -> Fate {
         2 if is(b"te") => Fate::Drop,
         4 if is(b"host") => Fate::Host,
         4 if is(b"date") => Fate::Date,
+        6 if is(b"expect") => Fate::Expect,
         7 if is(b"upgrade") || is(b"trailer") => Fate::Drop,
         10 if is(b"connection") || is(b"keep-alive") => Fate::Drop,
         12 if is(b"max-forwards") => Fate::MaxForwards,
-        14 if is(b"content-length") => Fate::Pass,
+        14 if is(b"content-length") => Fate::Length,
         15 if is(b"x-forwarded-for") => Fate::ForwardedFor,
         16 if is(b"proxy-connection") => Fate::Drop,
         17 if is(b"transfer-encoding") => Fate::Drop,
