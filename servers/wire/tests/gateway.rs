@@ -302,3 +302,58 @@ fn of_a_client_without_an_address_nothing_is_said() {
     let head = String::from_utf8_lossy(output.filled());
     assert_eq!(fields(&head), ["Host: h", "Via: 1.1 servers"]);
 }
+
+/// A gateway that has passed on the head of `request`, and what came of `reply` in the output.
+fn asked(request: &str, reply: &str) -> (Gateway, Result<Progress, Error>, Buffer) {
+    let mut gateway = Gateway::new(Limits::default());
+    let [mut input, mut output] = [Buffer::new(512), Buffer::new(512)];
+    input.push(request.as_bytes());
+    assert_eq!(gateway.hear(&mut input), Ok(Heard::Request));
+    gateway.commit(&mut input);
+    assert_eq!(gateway.carry(&mut input, &mut Buffer::new(512)), Ok(()));
+    let mut upstream_in = Buffer::new(512);
+    upstream_in.push(reply.as_bytes());
+    let progress = gateway.answer(&mut upstream_in, &BY, &mut output);
+    (gateway, progress, output)
+}
+
+#[test]
+fn a_client_waits_for_the_word_that_it_has_asked_for_and_for_no_other() {
+    let [plain, expecting] = ["", "Expect: 100-continue\r\n"]
+        .map(|field| format!("POST / HTTP/1.1\r\nHost: h\r\n{field}Content-Length: 2\r\n\r\n"));
+    let begun = format!("{expecting}h");
+    let hints = "HTTP/1.1 103 Early Hints\r\n\r\n";
+    let word = "HTTP/1.1 100 Continue\r\n\r\n";
+    for (request, reply, waits) in [
+        (&expecting, "", true),
+        (&expecting, hints, true),
+        (&expecting, word, false),
+        (&begun, "", false),
+        (&plain, "", false),
+    ] {
+        assert_eq!(asked(request, reply).0.awaits_word(), waits, "{request}{reply}");
+    }
+}
+
+#[test]
+fn between_two_requests_nothing_is_answered_yet() {
+    let (mut gateway, progress, _) = asked(GET, OK);
+    assert_eq!(progress, Ok(Progress::Done(Reuse::Yes)));
+    assert!(gateway.has_answered());
+    gateway.next(&mut Buffer::new(512));
+    assert!(gateway.listens() && !gateway.has_answered());
+}
+
+#[test]
+fn what_ends_with_the_connection_does_so_until_its_last_octet_is_sent() {
+    let old = "GET / HTTP/1.0\r\n\r\n";
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n";
+    for (request, reply, by_closing) in
+        [(old, chunked, true), (old, OK, false), (GET, chunked, false)]
+    {
+        let (mut gateway, progress, _) = asked(request, reply);
+        assert_eq!(progress, Ok(Progress::Done(Reuse::Yes)));
+        gateway.next(&mut Buffer::new(512));
+        assert_eq!(gateway.ends_by_closing(), by_closing, "{request}{reply}");
+    }
+}

@@ -68,10 +68,6 @@ impl Carrier {
         self.wrapping
     }
 
-    pub(super) const fn wraps_nothing(&self) -> bool {
-        matches!(self.wrapping, Wrapping::Nothing)
-    }
-
     /// Whether the end of the input is the end of the content.
     pub(super) const fn ends_with_input(&self) -> bool {
         matches!(self.source, Source::Rest)

@@ -55,6 +55,10 @@ pub struct Gateway {
     interim: u32,
     empty_lines: u32,
     closing: bool,
+    /// The client sends no content before it gets a word.
+    awaits_word: bool,
+    /// The reply ends where the client's connection ends.
+    ends_by_closing: bool,
     answered: u64,
 }
 
@@ -123,6 +127,8 @@ impl Gateway {
             interim: 0,
             empty_lines: 0,
             closing: false,
+            awaits_word: false,
+            ends_by_closing: false,
             answered: 0,
         }
     }
@@ -201,6 +207,7 @@ impl Gateway {
         let asked = Asked::of(&request);
         let heard = if asked.is_for_us { Heard::Here } else { Heard::Request };
         self.inbound = Inbound::Held(asked);
+        self.awaits_word = asked.expects_continue();
         self.outbound = Outbound::Head(ReplyHead::default());
         self.interim = 0;
         Ok(heard)
@@ -246,23 +253,32 @@ impl Gateway {
     /// The rule that the client has broken. The connection to the backend is of no use any more.
     pub fn carry(&mut self, input: &mut Buffer, output: &mut Buffer) -> Result<(), Error> {
         let Inbound::Content(asked, carrier) = &mut self.inbound else { return Ok(()) };
+        self.awaits_word &= input.is_empty();
         if carrier.carry(input, output)? == Carried::All {
             self.inbound = Inbound::Sent(*asked);
         }
         Ok(())
     }
 
-    /// Whether anything of a final reply has been passed on, so that no other one can be.
+    /// Whether the client may rightly wait before it sends content: it has asked for a `100 Continue`,
+    /// none has been passed on, and it has not begun without one (RFC 9110, 10.1.1).
+    #[must_use]
+    pub const fn awaits_word(&self) -> bool {
+        self.awaits_word && self.wants_content()
+    }
+
+    /// Whether anything of a final reply to the request under way has been passed on, so that no other
+    /// one can be.
     #[must_use]
     pub const fn has_answered(&self) -> bool {
         !matches!(self.outbound, Outbound::Head(_))
     }
 
     /// Whether the end of the reply is the end of the connection for the client as well: then a cut
-    /// must not look like an end.
+    /// must not look like an end. That holds until the last octet, of the output as well, has been sent.
     #[must_use]
     pub const fn ends_by_closing(&self) -> bool {
-        matches!(&self.outbound, Outbound::Content(carrier, _) if carrier.wraps_nothing())
+        self.ends_by_closing
     }
 
     /// Goes on to the next request, after [`Progress::Done`].
@@ -272,6 +288,7 @@ impl Gateway {
         }
         self.answered += 1;
         self.empty_lines = 0;
+        self.outbound = Outbound::Head(ReplyHead::default());
         let persists = self.persists();
         self.inbound = match self.take_inbound() {
             Inbound::Sent(_) if persists => Inbound::Head(RequestHead::default()),

@@ -90,9 +90,8 @@ impl Gateway {
             return no_room(output);
         }
         input.consume(whole.length);
-        if !persists {
-            self.closing = true;
-        }
+        self.closing |= !persists;
+        self.ends_by_closing = wrapping == Some(Wrapping::Nothing);
         self.outbound = match carrier {
             Some(carrier) => Outbound::Content(carrier, reuse),
             None => Outbound::Done(reuse),
@@ -135,6 +134,7 @@ impl Gateway {
             return no_room(output);
         }
         input.consume(whole.length);
+        self.awaits_word &= whole.status != 100;
         self.interim += 1;
         self.outbound = Outbound::Head(ReplyHead::default());
         if self.interim > INTERIM_REPLIES { Err(Error::TooManyInterim) } else { Ok(true) }
