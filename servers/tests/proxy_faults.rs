@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use process::scripted::{
-    GET, OK, Scripted, ask, everywhere, nobody, proxy, read_answer, read_head,
+    GET, OK, Scripted, ask, everywhere, nobody, proxy, read_answer, read_head, start,
 };
 use process::{LONG, Server, eventually, read_to_close, reset};
 
@@ -28,6 +28,20 @@ fn who_refuses_is_passed_over_and_where_nobody_is_left_it_says_503() {
         stream.write_all(GET).unwrap();
         let head = read_head(&mut stream);
         assert!(head.starts_with("HTTP/1.1 503 ") && head.contains("Retry-After: "), "{head}");
+    });
+}
+
+#[test]
+fn trying_ends_however_many_backends_refuse() {
+    everywhere(|model| {
+        let refusing = (0..12).map(|_| nobody()).collect::<Vec<_>>();
+        let refusing = refusing.iter().map(String::as_str).collect::<Vec<_>>();
+        // None of them is taken out meanwhile.
+        let flags = ["--fall", "1000000"];
+        assert_eq!(ask(&proxy(model, &refusing, &flags), GET).0, 503);
+        let relay = start(model, "relay", &refusing, &flags);
+        let end = relay.connect().read(&mut [0]).map_err(|error| error.kind());
+        assert!(matches!(end, Ok(0) | Err(ErrorKind::ConnectionReset)), "{end:?}");
     });
 }
 

@@ -38,7 +38,7 @@ impl Client {
 /// The most backends that one request is tried on.
 pub const TRIED_MAX: usize = 8;
 
-/// The backends that a request has been tried on already.
+/// The backends that a request, or a relay's client, has been tried on already.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tried {
     ids: [BackendId; TRIED_MAX],
@@ -52,16 +52,19 @@ impl Default for BackendId {
 }
 
 impl Tried {
-    /// Notes one more. Beyond [`TRIED_MAX`] the first ones are forgotten.
+    /// Notes one more.
     pub fn add(&mut self, id: BackendId) {
-        self.ids[self.count % TRIED_MAX] = id;
-        self.count += 1;
+        if let Some(place) = self.ids.get_mut(self.count) {
+            *place = id;
+            self.count += 1;
+        }
     }
 
-    /// Whether that one is among them.
+    /// Whether that one is not to be tried any more: it is among them, or they are [`TRIED_MAX`]. So
+    /// nobody is left to try then, and trying ends, however many backends there are.
     #[must_use]
-    pub fn contains(&self, id: BackendId) -> bool {
-        self.ids[..self.count.min(TRIED_MAX)].contains(&id)
+    pub fn excludes(&self, id: BackendId) -> bool {
+        self.count == TRIED_MAX || self.ids[..self.count].contains(&id)
     }
 
     /// Whether there is none.
@@ -173,11 +176,18 @@ mod tests {
     #[test]
     fn those_tried_are_remembered() {
         let mut tried = Tried::default();
-        assert!(tried.is_empty() && !tried.contains(BackendId(0)));
-        for id in 0..9 {
+        assert!(tried.is_empty() && !tried.excludes(BackendId(0)));
+        for id in 0..7 {
             tried.add(BackendId(id));
         }
-        assert!(!tried.contains(BackendId(0)), "the first of nine is forgotten");
-        assert!((1..9).all(|id| tried.contains(BackendId(id))));
+        assert!((0..7).all(|id| tried.excludes(BackendId(id))));
+        assert!(!tried.excludes(BackendId(7)));
+    }
+
+    #[test]
+    fn after_the_eighth_nobody_is_tried() {
+        let mut tried = Tried::default();
+        (0..9).for_each(|id| tried.add(BackendId(id)));
+        assert!((0..100).all(|id| tried.excludes(BackendId(id))));
     }
 }

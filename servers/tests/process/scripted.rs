@@ -12,11 +12,16 @@ pub(crate) const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 pub(crate) const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 pub(crate) fn proxy(model: &str, backends: &[&str], flags: &[&str]) -> Server {
+    start(model, "proxy", backends, flags)
+}
+
+/// A proxy or a relay before these backends.
+pub(crate) fn start(model: &str, app: &str, backends: &[&str], flags: &[&str]) -> Server {
     let mut all = flags.to_vec();
     for backend in backends {
         all.extend(["--backend", backend]);
     }
-    Server::start(model, "proxy", &all)
+    Server::start(model, app, &all)
 }
 
 pub(crate) fn everywhere(test: impl Fn(&str)) {

@@ -8,9 +8,13 @@
 //! | it breaks after the answer has begun             | 502 if none of that is out, else the cut shows |
 //! | the backend is silent                            | 504                                            |
 //!
+//! *The next one* is one that has not been asked yet, and after [`TRIED_MAX`] of them there is none.
+//!
 //! *Harmless* is a request of a method that may be repeated (RFC 9110, 9.2.2) and without content, of
 //! which nothing is kept. A POST of which one octet has been sent is never sent again: nobody knows
 //! what has been done about it.
+//!
+//! [`TRIED_MAX`]: crate::proxy::lease::TRIED_MAX
 
 use wire::http1::gateway::Repeat;
 use wire::http1::{Answer, StatusCode};

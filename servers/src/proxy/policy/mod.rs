@@ -139,7 +139,7 @@ impl<'a> Candidates<'a> {
     pub fn weight(&self, place: usize) -> u64 {
         let backend = &self.backends[place];
         let since = backend.since();
-        if since > self.now || self.tried.contains(backend.id) {
+        if since > self.now || self.tried.excludes(backend.id) {
             return 0;
         }
         u64::from(backend.weight()) * self.ramp(since)
