@@ -155,7 +155,8 @@ pub trait Session: Send {
         if output.is_empty() {
             return self.write_outside(worker);
         }
-        let count = send(self.socket(end), output, self.wants().only().is_none());
+        let only_what_fits = self.is_full_duplex() || self.wants().only().is_none();
+        let count = send(self.socket(end), output, only_what_fits);
         self.sent(end, count, worker)
     }
 

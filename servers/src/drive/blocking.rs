@@ -40,6 +40,9 @@ pub fn run(mut session: Box<dyn Session>, worker: &mut Worker<'_>) {
             break;
         }
         close_retired(worker);
+        if worker.control.phase() == Phase::Closing {
+            break;
+        }
     }
     session.leave(worker);
     close_retired(worker);

@@ -10,7 +10,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use nix::sys::socket::{self, Shutdown as Direction};
+use nix::sys::socket::{self, Shutdown as Direction, sockopt};
 
 use crate::control::Phase;
 
@@ -57,13 +57,15 @@ impl Crowd {
         self.seats().is_empty()
     }
 
-    /// Shows out who must go in this phase.
+    /// Shows out who must go in this phase. Nobody whose connection is to be reset when it is closed: to
+    /// the client, an end would look like the end of its answer. Its thread never waits for long.
     pub fn usher(&self, phase: Phase) {
         if phase == Phase::Serving {
             return;
         }
         for (&socket, seat) in self.seats().iter() {
             let direction = match phase {
+                Phase::Closing if ends_by_reset(socket) => continue,
                 Phase::Closing => Direction::Both,
                 _ if seat.between.load(Ordering::Relaxed) => Direction::Read,
                 _ => continue,
@@ -77,6 +79,14 @@ impl Crowd {
     fn seats(&self) -> MutexGuard<'_, HashMap<RawFd, Arc<Seat>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether closing that socket, which is open, resets its connection (socket(7), `SO_LINGER`).
+fn ends_by_reset(socket: RawFd) -> bool {
+    // SAFETY: a seat is left, under the lock that the caller holds, before its socket is closed.
+    let socket = unsafe { BorrowedFd::borrow_raw(socket) };
+    let linger = socket::getsockopt(&socket, sockopt::Linger);
+    linger.is_ok_and(|linger| linger.l_onoff != 0 && linger.l_linger == 0)
 }
 
 impl Taken<'_> {

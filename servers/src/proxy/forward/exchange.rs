@@ -1,15 +1,14 @@
 //! One request after the other: heard from the client, answered by a backend, or by us.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use socket2::SockRef;
 use wire::Buffer;
 use wire::http1::gateway::{Forwarder, Gateway, Heard, Progress, Reuse};
 use wire::http1::{Error, StatusCode};
 
 use super::attempt::Attempt;
 use super::octets::{holds_any, lent};
+use super::parting::Parting;
 use super::{Forward, Life};
 use crate::apps::imf_fixdate;
 use crate::proxy::Outcome;
@@ -209,7 +208,7 @@ impl Forward {
     /// A part of an answer is out, and the rest will not come: the client must not take that for all.
     fn cut(&mut self) {
         if self.gateway.ends_by_closing() {
-            let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+            self.parting.set(Parting::Reset, &self.stream);
             self.life = Life::Over;
         } else {
             self.life = Life::Finishing;

@@ -18,6 +18,7 @@
 pub(super) mod attempt;
 mod exchange;
 mod octets;
+mod parting;
 
 use std::io;
 use std::net::{Shutdown, TcpStream};
@@ -30,6 +31,7 @@ use wire::http1::{Error, Limits};
 
 use self::attempt::Attempt;
 use self::octets::{Octets, holds_any, lent};
+use self::parting::Parting;
 use super::link::Link;
 use super::site::{ProxySite, Reached, Routes, client_of, outcome_of};
 use super::{Client, Outcome};
@@ -66,6 +68,7 @@ pub struct Forward {
     reached: Option<Reached>,
     attempt: Attempt,
     life: Life,
+    parting: Parting,
     client_ended: bool,
     wait: Wait,
     since: Ticks,
@@ -87,6 +90,7 @@ impl Forward {
             reached: None,
             attempt: Attempt::default(),
             life: Life::Open,
+            parting: Parting::default(),
             client_ended: false,
             wait: Wait::Idle,
             since: now,
@@ -125,6 +129,7 @@ impl Forward {
     /// Goes on to the next part of its life, if it is time, and says what it waits for now.
     fn settle(&mut self, now: Ticks) {
         if self.life == Life::Finishing && !holds_any(&self.octets.client_out) {
+            self.parting.set(Parting::End, &self.stream);
             self.life = if self.gateway.is_abandoned() && !self.client_ended {
                 // If the client has gone meanwhile, the next read says so.
                 let _ = self.stream.shutdown(Shutdown::Write);
@@ -133,6 +138,8 @@ impl Forward {
                 Life::Over
             };
             self.linger();
+        } else if self.gateway.ends_by_closing() && !self.is_lingering() {
+            self.parting.set(Parting::Reset, &self.stream);
         }
         let wait = self.waits_for();
         if wait != self.wait || !matches!(wait, Wait::Head | Wait::Linger) {
@@ -143,7 +150,7 @@ impl Forward {
 
     fn waits_for(&self) -> Wait {
         let octets = &self.octets;
-        if matches!(self.life, Life::Lingering { .. }) {
+        if self.is_lingering() {
             Wait::Linger
         } else if holds_any(&octets.client_out) {
             Wait::Room
@@ -156,6 +163,10 @@ impl Forward {
         } else {
             Wait::Reply
         }
+    }
+
+    const fn is_lingering(&self) -> bool {
+        matches!(self.life, Life::Lingering { .. })
     }
 
     /// Drops what has come and nobody will read, if it is lingering.
@@ -278,6 +289,11 @@ impl Session for Forward {
         Ok(flow)
     }
 
+    /// While nothing but a reset may end it, no call may wait: only an end would end such a call.
+    fn is_full_duplex(&self) -> bool {
+        self.parting == Parting::Reset
+    }
+
     fn link(&mut self) -> Option<&mut Link> {
         self.reached.as_mut().map(|reached| &mut reached.link)
     }
@@ -307,10 +323,7 @@ impl Session for Forward {
         worker.counters.expired.count();
         match self.wait {
             Wait::Idle | Wait::Room | Wait::Linger => self.life = Life::Over,
-            Wait::Head | Wait::Body => {
-                self.client_broke(Error::TimedOut, worker);
-                self.life = Life::Finishing;
-            }
+            Wait::Head | Wait::Body => self.client_broke(Error::TimedOut, worker),
             Wait::Connect | Wait::Reply => _ = self.failed(Outcome::TimedOut, worker),
         }
         self.pump(worker);
