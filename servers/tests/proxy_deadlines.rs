@@ -8,17 +8,31 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::Mutex;
 use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use process::scripted::{Scripted, everywhere, proxy, read_head};
-use process::LONG;
+use process::scripted::{GET, OK, Scripted, everywhere, proxy, read_answer, read_head};
+use process::{LONG, read_to_close};
 
 /// A client that knows no chunks: an answer without a length ends where its connection ends.
 const OLD: &[u8] = b"GET / HTTP/1.0\r\n\r\n";
+const EXPECTING: &[u8] =
+    b"POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n";
 
 /// How a connection ends, after whatever comes before that.
 fn end_of(stream: &mut TcpStream) -> Result<usize, ErrorKind> {
     stream.read_to_end(&mut Vec::new()).map_err(|error| error.kind())
+}
+
+/// The status of the final answer.
+fn final_status(stream: &mut TcpStream) -> u16 {
+    loop {
+        let (status, _) = read_answer(stream);
+        if !(100..200).contains(&status) {
+            return status;
+        }
+    }
 }
 
 #[test]
@@ -74,5 +88,84 @@ fn an_answer_without_a_length_that_is_whole_ends_with_an_end() {
         let answer = proxy.ask("GET / HTTP/1.0\r\n\r\n");
         let (_, body) = answer.split_once("\r\n\r\n").unwrap();
         assert_eq!(body.len(), 1 << 20);
+    });
+}
+
+#[test]
+fn a_client_that_waits_for_a_word_from_the_backend_is_not_late() {
+    everywhere(|model| {
+        let slow = Scripted::new(|mut stream, _| {
+            read_head(&mut stream);
+            // Longer than the client's content may take.
+            thread::sleep(Duration::from_millis(500));
+            stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").unwrap();
+            stream.read_exact(&mut [0; 4]).unwrap();
+            stream.write_all(OK).unwrap();
+        });
+        let proxy = proxy(model, &[&slow.address], &["--body-timeout", "100ms"]);
+        let mut stream = proxy.connect();
+        stream.write_all(EXPECTING).unwrap();
+        assert_eq!(read_answer(&mut stream).0, 100);
+        stream.write_all(b"once").unwrap();
+        assert_eq!(read_answer(&mut stream), (200, "ok".into()));
+    });
+}
+
+#[test]
+fn a_backend_that_never_gives_the_word_is_late_and_a_client_that_has_it_may_be() {
+    everywhere(|model| {
+        for (word, status) in [(&b""[..], 504), (b"HTTP/1.1 100 Continue\r\n\r\n", 408)] {
+            let backend = Scripted::new(move |mut stream, _| {
+                read_head(&mut stream);
+                stream.write_all(word).unwrap();
+                let _ = stream.read(&mut [0]);
+            });
+            let flags = ["--body-timeout", "400ms", "--response-timeout", "200ms"];
+            let proxy = proxy(model, &[&backend.address], &flags);
+            let mut stream = proxy.connect();
+            stream.write_all(EXPECTING).unwrap();
+            assert_eq!(final_status(&mut stream), status);
+        }
+    });
+}
+
+#[test]
+fn whoever_is_slow_with_a_later_head_is_told_as_with_the_first() {
+    everywhere(|model| {
+        let backend = Scripted::answering(OK);
+        let proxy = proxy(model, &[&backend.address], &["--head-timeout", "200ms"]);
+        for answered in 0..2 {
+            let mut stream = proxy.connect();
+            for _ in 0..answered {
+                stream.write_all(GET).unwrap();
+                assert_eq!(read_answer(&mut stream).0, 200);
+            }
+            stream.write_all(b"GET / HTT").unwrap();
+            let answer = read_to_close(&mut stream);
+            assert!(answer.starts_with("HTTP/1.1 408 "), "after {answered}: {answer}");
+        }
+    });
+}
+
+#[test]
+fn bit_by_bit_a_backend_gets_no_more_time_for_its_answer() {
+    everywhere(|model| {
+        for (first, bit) in [
+            (&b"HTTP/1.1 200 OK\r\nX: "[..], &b"x"[..]),
+            (b"HTTP/1.1 103 Early Hints\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+        ] {
+            let backend = Scripted::new(move |mut stream, _| {
+                read_head(&mut stream);
+                let mut sent = stream.write_all(first);
+                while sent.is_ok() {
+                    thread::sleep(Duration::from_millis(150));
+                    sent = stream.write_all(bit);
+                }
+            });
+            let proxy = proxy(model, &[&backend.address], &["--response-timeout", "300ms"]);
+            let mut stream = proxy.connect();
+            stream.write_all(GET).unwrap();
+            assert_eq!(final_status(&mut stream), 504);
+        }
     });
 }

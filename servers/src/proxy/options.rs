@@ -41,14 +41,17 @@ pub struct Options {
     /// How long a backend may take to accept a connection (then the next one is asked)
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_time)]
     pub connect_timeout: Duration,
-    /// How long a backend may take to begin its answer (then 504)
+    /// How long a backend may take for the whole head of its answer, an interim one not counted (then
+    /// 504); and then between two pieces of the content
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_time)]
     pub response_timeout: Duration,
-    /// How often a request that may safely be sent again is tried on another backend
+    /// How often a request that may safely be sent again is tried on another backend; those that
+    /// refuse are passed over and do not count, but after 8 backends nobody is asked any more
     #[arg(long, value_name = "N", default_value = "1",
           value_parser = clap::value_parser!(u8).range(..TRIED_MAX as i64))]
     pub retries: u8,
-    /// Idle connections that each worker keeps to each backend
+    /// Idle connections that are kept to each backend: by each worker, or by all of them together in
+    /// the models whose calls wait
     #[arg(long, value_name = "N", default_value = "64")]
     pub links_max: u16,
     /// Take a backend out after so many failures in a row, of requests or of probes

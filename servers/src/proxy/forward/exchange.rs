@@ -93,6 +93,7 @@ impl Forward {
     /// Writes the request for the backend.
     fn forward(&mut self, worker: &mut Worker<'_>) {
         self.attempt.begin();
+        self.asked = worker.control.now();
         let Some(reached) = &self.reached else { return };
         let input = lent(&mut self.octets.client_in, &mut worker.buffers);
         let output = lent(&mut self.octets.upstream_out, &mut worker.buffers);

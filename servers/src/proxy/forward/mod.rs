@@ -72,6 +72,8 @@ pub struct Forward {
     client_ended: bool,
     wait: Wait,
     since: Ticks,
+    /// When the backend was last sent something.
+    asked: Ticks,
 }
 
 impl Forward {
@@ -94,6 +96,7 @@ impl Forward {
             client_ended: false,
             wait: Wait::Idle,
             since: now,
+            asked: now,
         }
     }
 
@@ -158,11 +161,17 @@ impl Forward {
             if holds_any(&octets.client_in) { Wait::Head } else { Wait::Idle }
         } else if !self.attempt.sent {
             Wait::Connect
-        } else if self.gateway.wants_content() && !holds_any(&octets.upstream_out) {
+        } else if self.owes_content() && !holds_any(&octets.upstream_out) {
             Wait::Body
         } else {
             Wait::Reply
         }
+    }
+
+    /// Whether it is the client's turn to send content: one that waits for a word from the backend, or
+    /// that nobody listens to any more, is not late.
+    fn owes_content(&self) -> bool {
+        self.gateway.wants_content() && !self.gateway.awaits_word() && !self.attempt.deaf
     }
 
     const fn is_lingering(&self) -> bool {
@@ -280,6 +289,7 @@ impl Session for Forward {
         worker.counters.octets_out.add(count as u64);
         if end == End::Upstream {
             self.attempt.sent = true;
+            self.asked = worker.control.now();
             if self.gateway.asked().is_some_and(Asked::has_content) {
                 self.gateway.commit(lent(&mut self.octets.client_in, &mut worker.buffers));
             }
@@ -315,6 +325,10 @@ impl Session for Forward {
             Wait::Room => patience.write,
             Wait::Linger => patience.linger,
             Wait::Connect => self.site.connect_span(),
+            // What comes before an answer, a piece of its head or an interim one, buys no time.
+            Wait::Reply if !self.gateway.has_answered() => {
+                return self.asked.after(self.site.reply_span());
+            }
             Wait::Reply => self.site.reply_span(),
         })
     }
