@@ -19,6 +19,8 @@ pub(super) mod attempt;
 mod exchange;
 mod octets;
 mod parting;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::net::{Shutdown, TcpStream};
@@ -199,8 +201,14 @@ impl Forward {
         let more = content && !sending && !self.client_ended;
         Wants {
             client: Interest::of(more, answering),
-            upstream: Interest::of((content || !sending) && !answering, sending),
+            upstream: Interest::of((!sending || self.may_be_early()) && !answering, sending),
         }
+    }
+
+    /// Whether an answer may come before all of the request is out: a backend need not read content
+    /// that it has no use for, not even the last of it.
+    fn may_be_early(&self) -> bool {
+        !self.gateway.holds() && self.gateway.asked().is_some_and(Asked::has_content)
     }
 
     fn client_said(&mut self, count: usize, worker: &mut Worker<'_>) {

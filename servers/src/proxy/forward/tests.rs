@@ -1,0 +1,58 @@
+//! A session whose two peers are sockets of the test.
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+
+use clap::Parser;
+
+use super::*;
+use crate::control::{Control, Patience};
+use crate::listener::Blocking;
+use crate::proxy::options::Options;
+use crate::proxy::site::Manners;
+
+const SPAN: std::time::Duration = std::time::Duration::from_secs(30);
+
+#[derive(Debug, Parser)]
+struct Line {
+    #[command(flatten)]
+    options: Options,
+}
+
+fn control() -> Control {
+    let span = SPAN.into();
+    let patience =
+        Patience { head: span, body: span, idle: span, write: span, linger: span, drain: span };
+    Control::new(patience, 4096)
+}
+
+/// A session for `client`, whose requests go to the backend at `address`.
+fn forward(client: TcpStream, address: SocketAddr, control: &Control) -> Forward {
+    let line = Line::parse_from(["proxy", "--backend", &address.to_string()]);
+    let upstreams = line.options.upstreams().unwrap();
+    let site = ProxySite::new(upstreams.into(), Manners::new(&line.options, SPAN));
+    Forward::new(site.into(), client, Limits::default(), control.now())
+}
+
+#[test]
+fn an_answer_may_come_before_the_last_of_the_content_is_out() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut client = TcpStream::connect(address).unwrap();
+    let (served, _) = listener.accept().unwrap();
+    let control = control();
+    let mut worker = Worker::new(&control, Blocking::Yes);
+    let mut session = forward(served, address, &control);
+
+    client.write_all(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nonce").unwrap();
+    session.read(End::Client, &mut worker).unwrap();
+    let only_write = Wants { client: None, upstream: Some(Interest::Write) };
+    assert_eq!(session.wants(), only_write, "nothing of the request is out");
+    session.write(End::Upstream, &mut worker).unwrap();
+    assert_eq!(session.output(End::Upstream), b"once");
+    let either = Wants { client: None, upstream: Some(Interest::Either) };
+    assert_eq!(session.wants(), either, "its content is not out");
+    session.write(End::Upstream, &mut worker).unwrap();
+    let only_read = Wants { client: None, upstream: Some(Interest::Read) };
+    assert_eq!(session.wants(), only_read, "all of it is out");
+}
