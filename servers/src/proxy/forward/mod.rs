@@ -62,7 +62,7 @@ pub struct Forward {
     /// Where the request under way goes.
     site: Arc<ProxySite>,
     client: Client,
-    /// The client's address in words.
+    /// The client's address in words; empty where it is not known.
     client_name: Box<str>,
     stream: TcpStream,
     gateway: Gateway,
@@ -87,7 +87,7 @@ impl Forward {
             routes: None,
             site,
             client,
-            client_name: client.address.to_canonical().to_string().into(),
+            client_name: name_of(client),
             stream,
             gateway: Gateway::new(limits),
             octets: Octets::default(),
@@ -359,6 +359,14 @@ impl Session for Forward {
         if self.wait == wait {
             self.since = since;
         }
+    }
+}
+
+/// The client's address in words; none for one that had gone before it was asked.
+fn name_of(client: Client) -> Box<str> {
+    match client.address {
+        address if address.is_unspecified() => Box::default(),
+        address => address.to_canonical().to_string().into(),
     }
 }
 
