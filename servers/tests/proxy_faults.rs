@@ -175,6 +175,34 @@ fn what_nobody_asked_for_reaches_nobody() {
 }
 
 #[test]
+fn nor_does_what_was_read_with_the_end_of_an_answer() {
+    const BAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad";
+    // An answer as long as a buffer of the proxy's. What it reads after the first part fills the buffer
+    // to the end of the answer, and may hold as much again.
+    let first = format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(BAD.len()));
+    let last = |length: usize| format!("\r\nContent-Length: {length}\r\n\r\n");
+    let body = "o".repeat(1024 - first.len() - last(900).len());
+    let rest = [last(body.len()).as_bytes(), body.as_bytes(), BAD].concat();
+    everywhere(|model| {
+        let (first, rest) = (first.clone(), rest.clone());
+        let backend = Scripted::new(move |mut stream, _| {
+            while !read_head(&mut stream).is_empty() {
+                stream.write_all(first.as_bytes()).unwrap();
+                thread::sleep(Duration::from_millis(50));
+                let _ = stream.write_all(&rest);
+            }
+        });
+        let flags = ["--buffer", "1024", "--affinity", "connection"];
+        let proxy = proxy(model, &[&backend.address], &flags);
+        let mut stream = proxy.connect();
+        for _ in 0..3 {
+            stream.write_all(GET).unwrap();
+            assert_eq!(read_answer(&mut stream), (200, body.clone()));
+        }
+    });
+}
+
+#[test]
 fn when_the_client_goes_the_backend_is_told() {
     everywhere(|model| {
         let (heard, gone) = std::sync::mpsc::channel();

@@ -37,6 +37,8 @@ pub struct Link {
     pub ticket: Option<Token>,
     /// Whether a request has been answered over it before.
     pub used: bool,
+    /// Whether octets have come from it that its driver keeps, for nobody has wanted them yet.
+    pub kept_octets: bool,
     /// The backend's address in words.
     pub host: Box<str>,
 }
@@ -88,7 +90,8 @@ impl Link {
         if worker.blocking == Blocking::Yes {
             limit_writes(stream.as_fd(), waits.write)?;
         }
-        Ok(Self { stream, backend, ticket: None, used: false, host: address.to_string().into() })
+        let host = address.to_string().into();
+        Ok(Self { stream, backend, ticket: None, used: false, kept_octets: false, host })
     }
 
     /// Whose it is.
@@ -131,7 +134,7 @@ impl Link {
     /// Whether it is as a link must be that waits for a request.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        is_quiet(self.as_fd())
+        !self.kept_octets && is_quiet(self.as_fd())
     }
 }
 

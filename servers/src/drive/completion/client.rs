@@ -108,10 +108,20 @@ impl Client {
             let line = if end == End::Client { &mut self.line } else { &mut *upstream };
             if line.early.is_some() && reads(self.session.as_ref(), end) {
                 line.catch_up(end, self.session.as_mut(), worker)?;
+                let kept = line.early.is_some();
+                self.note_kept(end, kept);
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    /// Tells the connection to a backend whether something that came from it is kept: a look at its
+    /// socket does not find that.
+    pub(crate) fn note_kept(&mut self, end: End, kept: bool) {
+        if let (End::Upstream, Some(link)) = (end, self.session.link()) {
+            link.kept_octets = kept;
+        }
     }
 
     fn say_farewell(&mut self, worker: &mut Worker<'_>) -> bool {

@@ -222,9 +222,13 @@ impl<'a, R: Ring> Proactor<'a, R> {
             (Err(errno), _) => Some(Early::Broken(errno)),
             (Ok(_), None) => None,
         };
+        let kept = early.is_some();
         if let Some(line) = self.line(token) {
             line.early = early;
             line.expect = done.expect;
+        }
+        if let Some((client, _)) = self.slots.of(user.0) {
+            client.note_kept(user.1, kept);
         }
         Ok(())
     }
