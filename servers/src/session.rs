@@ -191,7 +191,7 @@ pub trait Session: Send {
     /// Its patience has ended.
     fn expire(&mut self, worker: &mut Worker<'_>);
 
-    /// The server wants to stop: end at the next boundary between messages.
+    /// The server wants to stop: end at the next boundary between messages, if any are known.
     ///
     /// It is asked for that when it is known what its client had sent by then, and again at each tick
     /// for as long as it is there. Being asked is cheap, and no sign of life from anybody: where it

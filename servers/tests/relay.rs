@@ -6,10 +6,12 @@ mod process;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use process::{LONG, Server, eventually, expect, models, reset};
+use servers::session::End;
 
 const WAYS: [&str; 3] = ["copy", "splice", "sockmap"];
 
@@ -19,7 +21,11 @@ fn pattern(length: usize) -> Vec<u8> {
 }
 
 fn relay(model: &str, way: &str, backends: &[String]) -> Server {
-    let mut flags = vec!["--relay-by", way];
+    relay_with(&[], model, way, backends)
+}
+
+fn relay_with(flags: &[&str], model: &str, way: &str, backends: &[String]) -> Server {
+    let mut flags = [&["--relay-by", way], flags].concat();
     for backend in backends {
         flags.extend(["--backend", backend]);
     }
@@ -51,7 +57,23 @@ fn backend() -> (TcpListener, String) {
 fn accept(listener: &TcpListener) -> TcpStream {
     let (stream, _) = listener.accept().unwrap();
     stream.set_read_timeout(Some(LONG)).unwrap();
+    stream.set_write_timeout(Some(LONG)).unwrap();
     stream
+}
+
+/// Takes its time to read exactly what is expected.
+fn expect_slowly(stream: &mut TcpStream, expected: &[u8]) {
+    for part in expected.chunks(256 << 10) {
+        expect(stream, part);
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Reads what is left, and how it ends: with an error, or as if that were all.
+fn end_of(stream: &mut TcpStream) -> Result<usize, ErrorKind> {
+    std::io::copy(stream, &mut std::io::sink())
+        .map(|count| count as usize)
+        .map_err(|error| error.kind())
 }
 
 /// The address of nobody: a port that was free a moment ago.
@@ -150,42 +172,141 @@ fn where_there_is_no_backend_the_client_sees_a_reset() {
     });
 }
 
+/// Writes until nothing more fits; says how many octets did.
+fn fill(stream: &mut TcpStream) -> usize {
+    stream.set_write_timeout(Some(Duration::from_millis(300))).unwrap();
+    let block = pattern(1 << 20);
+    let mut sent = 0;
+    while let Ok(count) = stream.write(&block) {
+        sent += count;
+        assert!(sent < 256 << 20, "it never stops");
+    }
+    sent
+}
+
 #[test]
 fn a_peer_that_does_not_read_stops_the_other_and_costs_no_memory() {
     everywhere(|model, way| {
-        let (listener, address) = backend();
-        let mut relay = relay(model, way, &[address]);
-        let mut client = relay.connect();
-        let server = accept(&listener);
-        client.write_all(b"x").unwrap();
-        client.set_write_timeout(Some(Duration::from_millis(300))).unwrap();
         if way == "sockmap" {
             // The kernel takes what comes as fast as it comes: nothing stops the one who sends.
             return;
         }
-        let before = relay.resident();
-        let block = pattern(1 << 20);
-        let mut sent = 0;
-        while let Ok(count) = client.write(&block) {
-            sent += count;
-            assert!(sent < 256 << 20, "it never stops");
+        for silent in [End::Client, End::Upstream] {
+            let (listener, address) = backend();
+            let mut relay = relay(model, way, &[address]);
+            let (client, server) = (relay.connect(), accept(&listener));
+            let before = relay.resident();
+            let (mut sender, mut silent) = match silent {
+                End::Client => (server, client),
+                End::Upstream => (client, server),
+            };
+            let sent = fill(&mut sender);
+            let grown = relay.resident().saturating_sub(before);
+            assert!(grown < 256 << 10, "{grown} octets more than before, of {sent}");
+            sender.shutdown(Shutdown::Write).unwrap();
+            assert_eq!(end_of(&mut silent), Ok(sent), "all of it comes in the end");
+            assert!(relay.runs());
         }
-        let grown = relay.resident().saturating_sub(before);
-        assert!(grown < 256 << 10, "{grown} octets more than before");
-        assert!(relay.runs());
-        drop(server);
+    });
+}
+
+/// Octets of a transfer that is under way when something happens.
+const TRANSFER: usize = 32 << 20;
+
+/// How a transfer was cut, for the one who sends: in a write, or when all was taken, in a read.
+fn send_all_and_see(server: &mut TcpStream, all: &[u8]) -> Result<usize, ErrorKind> {
+    let cut = server.write_all(all).and_then(|()| {
+        server.shutdown(Shutdown::Write)?;
+        server.read(&mut [0])
+    });
+    cut.map_err(|error| error.kind())
+}
+
+const CUTS: [Result<usize, ErrorKind>; 3] = [
+    Err(ErrorKind::ConnectionReset),
+    Err(ErrorKind::BrokenPipe),
+    // The reset came between two calls.
+    Err(ErrorKind::NotConnected),
+];
+
+#[test]
+fn who_does_not_read_for_too_long_sees_a_reset_after_what_has_come() {
+    let all = pattern(TRANSFER);
+    everywhere(|model, way| {
+        let (listener, address) = backend();
+        let relay = relay_with(&["--write-timeout", "300ms"], model, way, &[address]);
+        let mut client = relay.connect();
+        let cut = send_all_and_see(&mut accept(&listener), &all);
+        assert!(CUTS.contains(&cut), "{cut:?}");
+        assert_eq!(end_of(&mut client), Err(ErrorKind::ConnectionReset));
     });
 }
 
 #[test]
-fn a_relay_that_is_told_to_stop_lets_what_is_on_its_way_finish() {
+fn a_relay_that_is_told_to_stop_goes_on_until_both_sides_have_ended() {
+    let all = pattern(TRANSFER);
+    let (first, second) = all.split_at(TRANSFER / 2);
     everywhere(|model, way| {
         let (listener, address) = backend();
-        let mut relay = relay(model, way, &[address]);
-        let mut idle = relay.connect();
-        let _idle = accept(&listener);
+        let mut relay = relay_with(&["--drain-timeout", "1h"], model, way, &[address]);
+        let mut client = relay.connect();
+        let mut server = accept(&listener);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                server.write_all(first).unwrap();
+                expect(&mut server, b"go on");
+                // Nothing is on its way now, and the client waits.
+                thread::sleep(Duration::from_millis(300));
+                server.write_all(second).unwrap();
+                server.shutdown(Shutdown::Write).unwrap();
+                assert_eq!(server.read(&mut [0]).unwrap(), 0);
+            });
+            let (begun, rest) = first.split_at(1 << 20);
+            expect_slowly(&mut client, begun);
+            relay.signal(Signal::SIGTERM);
+            expect_slowly(&mut client, rest);
+            client.write_all(b"go on").unwrap();
+            expect_slowly(&mut client, second);
+            assert_eq!(end_of(&mut client), Ok(0));
+            client.shutdown(Shutdown::Write).unwrap();
+        });
+        assert!(relay.wait().success());
+    });
+}
+
+#[test]
+fn what_a_second_signal_cuts_is_reset_and_does_not_look_like_all() {
+    let all = pattern(TRANSFER);
+    everywhere(|model, way| {
+        let (listener, address) = backend();
+        let mut relay = relay_with(&["--drain-timeout", "1h"], model, way, &[address]);
+        let mut client = relay.connect();
+        let mut server = accept(&listener);
+        thread::scope(|scope| {
+            let sending = scope.spawn(|| send_all_and_see(&mut server, &all));
+            expect(&mut client, &all[..1 << 20]);
+            relay.signal(Signal::SIGTERM);
+            relay.signal(Signal::SIGINT);
+            assert!(relay.wait().success());
+            assert_eq!(end_of(&mut client), Err(ErrorKind::ConnectionReset));
+            let cut = sending.join().unwrap();
+            assert!(CUTS.contains(&cut), "{cut:?}");
+        });
+    });
+}
+
+#[test]
+fn who_is_idle_when_the_time_to_drain_is_over_sees_a_reset() {
+    everywhere(|model, way| {
+        let (listener, address) = backend();
+        let mut relay = relay_with(&["--drain-timeout", "200ms"], model, way, &[address]);
+        let mut client = relay.connect();
+        let mut server = accept(&listener);
+        server.write_all(b"welcome").unwrap();
+        expect(&mut client, b"welcome");
         relay.signal(Signal::SIGTERM);
-        assert!(matches!(idle.read(&mut [0]), Ok(0) | Err(_)));
+        assert_eq!(end_of(&mut client), Err(ErrorKind::ConnectionReset));
+        assert_eq!(end_of(&mut server), Err(ErrorKind::ConnectionReset));
         assert!(relay.wait().success());
     });
 }

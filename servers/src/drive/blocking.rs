@@ -28,21 +28,23 @@ const TICK_MILLISECONDS: u16 = TICK.as_millis() as u16;
 /// Drives `session` until it is over, and drops it.
 pub fn run(mut session: Box<dyn Session>, worker: &mut Worker<'_>) {
     worker.counters.accepted.count();
-    let taken = worker.control.crowd.sit(session.socket(End::Client));
+    // Who looks before each call needs nobody to end its waits: an end that its client has not sent
+    // would be passed on.
+    let sits = !session.is_full_duplex();
+    let taken = sits.then(|| worker.control.crowd.sit(session.socket(End::Client)));
     let mut driver = Driver { armed: None, asked_to_close: None };
-    loop {
+    while worker.control.phase() != Phase::Closing {
         let wants = session.wants();
         if wants.is_over() {
             break;
         }
-        taken.seat().note(session.wait() == Wait::Idle);
+        if let Some(taken) = &taken {
+            taken.seat().note(session.wait() == Wait::Idle);
+        }
         if driver.step(session.as_mut(), wants, worker).is_err() {
             break;
         }
         close_retired(worker);
-        if worker.control.phase() == Phase::Closing {
-            break;
-        }
     }
     session.leave(worker);
     close_retired(worker);

@@ -1,6 +1,9 @@
 //! How a relay gets from a client to a backend: it calls one, and the next one if that does not answer.
 //!
 //! Nothing is read from the client before a backend has answered, so nothing is lost by trying another.
+//!
+//! However it is left, by a driver, at a deadline, or at the end of a drain: whoever has not been told of
+//! an end by then sees a reset, for what he has may not be all.
 
 use std::io;
 use std::net::{Shutdown, TcpStream};
@@ -15,7 +18,7 @@ use super::site::{Kept, ProxySite, Reached, client_of};
 use super::{Client, Outcome, Tried};
 use crate::connection::Flow;
 use crate::control::{Span, Ticks};
-use crate::session::End;
+use crate::session::{End, Ends};
 use crate::worker::Worker;
 
 /// A client, and the backend that it is being connected with.
@@ -28,6 +31,8 @@ pub(super) struct Calling {
     reached: Option<Reached>,
     tried: Tried,
     connected: bool,
+    /// Who has been told that nothing more will come.
+    finished: Ends<bool>,
     /// Since when it waits for what it waits for now.
     pub(super) since: Ticks,
 }
@@ -42,6 +47,7 @@ impl Calling {
             reached: None,
             tried: Tried::default(),
             connected: false,
+            finished: Ends::default(),
             since: worker.control.now(),
         };
         // Both directions are watched at once, so no call may wait.
@@ -56,9 +62,6 @@ impl Calling {
         self.reached = reached.ok().filter(|reached| reached.link.unblock().is_ok());
         self.since = worker.control.now();
         self.connected = false;
-        if self.reached.is_none() {
-            self.abort(End::Client);
-        }
     }
 
     /// Whether there is nobody to be connected with.
@@ -124,39 +127,47 @@ impl Calling {
     }
 
     /// Tells one end that nothing more will come from the other. Who has gone needs no telling.
-    pub(super) fn finish(&self, end: End) {
+    pub(super) fn finish(&mut self, end: End) {
+        *self.finished.of(end) = true;
         let _ = match (end, &self.reached) {
             (End::Upstream, Some(reached)) => reached.link.finish(),
             _ => self.stream.shutdown(Shutdown::Write),
         };
     }
 
-    /// Makes both peers see a reset and not an end (socket(7), SO_LINGER).
-    pub(super) fn abort_both(&self) {
-        End::BOTH.into_iter().for_each(|end| self.abort(end));
-    }
-
-    fn abort(&self, end: End) {
-        // Where that is refused, there is nobody left to see it.
-        let _ = SockRef::from(&self.socket(end)).set_linger(Some(Duration::ZERO));
-    }
-
     /// Gives back what belongs to the worker.
     pub(super) fn leave(&mut self, worker: &mut Worker<'_>) {
+        self.reset_who_is_cut();
         if let Some(Reached { link, .. }) = self.reached.take() {
             worker.links.retire(link);
         }
     }
 
-    /// One side is broken: the other one is to know that something was cut.
+    /// Makes both peers see a reset and not an end (socket(7), SO_LINGER), unless both have been told
+    /// of an end: then what is still on its way to them arrives.
+    fn reset_who_is_cut(&self) {
+        let Ends { client, upstream } = self.finished;
+        if client && upstream {
+            return;
+        }
+        for end in End::BOTH {
+            // Where that is refused, there is nobody left to see it.
+            let _ = SockRef::from(&self.socket(end)).set_linger(Some(Duration::ZERO));
+        }
+    }
+
+    /// A call on the socket of that end has failed. If it is broken, it is no connection any more.
     pub(super) fn broken(&self, end: End, error: io::Error) -> io::Result<Flow> {
         let flow = crate::connection::calm(error);
-        if flow.is_err() {
-            if end == End::Upstream {
-                self.report(Outcome::Broken);
-            }
-            self.abort_both();
+        if flow.is_err() && end == End::Upstream {
+            self.report(Outcome::Broken);
         }
         flow
+    }
+}
+
+impl Drop for Calling {
+    fn drop(&mut self) {
+        self.reset_who_is_cut();
     }
 }

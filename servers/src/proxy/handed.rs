@@ -29,7 +29,7 @@ use super::relay::Relay;
 use super::site::ProxySite;
 use super::tally::count;
 use crate::connection::{Flow, Interest, Wait};
-use crate::control::{TICK, Ticks};
+use crate::control::{Span, TICK, Ticks};
 use crate::session::{End, Ends, Session, Wants, receive};
 use crate::worker::Worker;
 
@@ -63,8 +63,9 @@ pub struct Handed {
     carrier: Carrier,
     pairs: Arc<SockPairs>,
     stage: Ends<Stage>,
-    /// Octets that had come in from both when somebody last looked.
+    /// Octets that had come in and gone out, at both, when somebody last looked, and when that was.
     seen: u64,
+    looked: Ticks,
     scrap: [u8; 64],
 }
 
@@ -84,6 +85,7 @@ impl Handed {
             pairs,
             stage: Ends::default(),
             seen: 0,
+            looked: Ticks::default(),
             scrap: [0; 64],
         }
     }
@@ -120,7 +122,6 @@ impl Handed {
         self.pairs.remove(&client, &upstream)?;
         self.carrier = Carrier::Hand;
         if has_octets(upstream) || count(client)?.out > 0 {
-            self.relay.calling.abort_both();
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         Ok(())
@@ -159,9 +160,17 @@ impl Handed {
         closed && self.stage(other) != Stage::Ended
     }
 
-    fn octets_in(&self) -> u64 {
+    /// Nobody here sees octets pass: whether some have, only the counts tell.
+    fn have_octets_passed(&mut self) -> bool {
         let counts = End::BOTH.map(|end| count(self.relay.calling.socket(end)));
-        counts.into_iter().flatten().map(|count| count.came_in).sum()
+        let octets = counts.into_iter().flatten().map(|count| count.came_in + count.out).sum();
+        std::mem::replace(&mut self.seen, octets) != octets
+    }
+
+    /// How long nothing may pass.
+    fn patience(&self, worker: &Worker<'_>) -> Span {
+        let patience = &worker.control.patience;
+        if self.wait() == Wait::Room { patience.write } else { patience.idle }
     }
 }
 
@@ -237,10 +246,7 @@ impl Session for Handed {
                 Ok(Flow::More)
             }
             // What is handed to its reader the kernel could not send on: the other side is gone.
-            Ok(_) => {
-                self.relay.calling.abort_both();
-                Err(io::ErrorKind::BrokenPipe.into())
-            }
+            Ok(_) => Err(io::ErrorKind::BrokenPipe.into()),
             Err(error) => self.relay.calling.broken(end, error),
         }
     }
@@ -296,61 +302,39 @@ impl Session for Handed {
     }
 
     fn wait(&self) -> Wait {
-        if self.carrier == Carrier::Hand {
+        if self.carrier != Carrier::Kernel {
             return self.relay.wait();
-        }
-        if !self.relay.calling.is_connected() {
-            return Wait::Connect;
         }
         let ending = End::BOTH.into_iter().any(|end| self.stage(end) == Stage::Ending);
         if ending { Wait::Room } else { Wait::Idle }
     }
 
     fn deadline(&self, worker: &Worker<'_>) -> Ticks {
-        if self.carrier == Carrier::Hand {
+        if self.carrier != Carrier::Kernel {
             return self.relay.deadline(worker);
         }
-        self.relay.calling.since.after(match self.wait() {
-            Wait::Connect => self.relay.calling.span(),
-            Wait::Room => TICK.into(),
-            _ => worker.control.patience.idle,
-        })
+        match self.wait() {
+            // An end is passed on soon after the last octet is out.
+            Wait::Room => self.looked.after(TICK.into()),
+            _ => self.relay.calling.since.after(self.patience(worker)),
+        }
     }
 
     fn expire(&mut self, worker: &mut Worker<'_>) {
-        if self.carrier == Carrier::Hand {
+        if self.carrier != Carrier::Kernel {
             return self.relay.expire(worker);
         }
-        let octets = if self.relay.calling.is_connected() { self.octets_in() } else { 0 };
-        match self.wait() {
-            Wait::Connect => {
-                worker.counters.expired.count();
-                self.relay.calling.next(Outcome::TimedOut, worker);
-            }
-            Wait::Room => {
-                self.relay.calling.since = worker.control.now();
-                self.pass_ends_on(worker);
-            }
-            // Nobody here sees octets pass: whether some have, only the counts tell.
-            _ if octets != self.seen => {
-                self.seen = octets;
-                self.relay.calling.since = worker.control.now();
-            }
-            _ => {
-                worker.counters.expired.count();
-                self.relay.calling.abort_both();
-                self.leave(worker);
-            }
+        self.looked = worker.control.now();
+        if self.have_octets_passed() {
+            self.relay.calling.since = self.looked;
         }
-    }
-
-    fn close_soon(&mut self, worker: &mut Worker<'_>) {
-        if self.carrier == Carrier::Hand {
-            return self.relay.close_soon(worker);
-        }
-        let octets = if self.relay.calling.is_connected() { self.octets_in() } else { 0 };
-        if self.wait() == Wait::Idle && octets == self.seen {
+        self.pass_ends_on(worker);
+        if self.looked >= self.relay.calling.since.after(self.patience(worker)) {
+            worker.counters.expired.count();
             self.leave(worker);
         }
     }
+
+    /// As any [`Relay`]: it goes on until both sides end.
+    fn close_soon(&mut self, _worker: &mut Worker<'_>) {}
 }

@@ -11,6 +11,10 @@
 //! is all the back-pressure there is; a peer that stops reading stops the other one, and a relay never
 //! holds more than one load each way. An end (FIN) is passed on when the last load is out, and the other
 //! direction goes on; an error is passed on as a reset, so that nobody takes a cut for an end.
+//!
+//! A relay does not know what the octets mean. Where both directions are empty, a conversation may be
+//! over, or a reply may be awaited: so a server that stops leaves a relay alone until both sides have
+//! ended, or the time to drain is over and they see a reset.
 
 use std::io;
 use std::net::TcpStream;
@@ -235,20 +239,14 @@ impl<L: Lane> Session for Relay<L> {
     fn expire(&mut self, worker: &mut Worker<'_>) {
         worker.counters.expired.count();
         if self.calling.is_connected() {
-            self.calling.abort_both();
             self.leave(worker);
         } else {
             self.calling.next(Outcome::TimedOut, worker);
         }
     }
 
-    /// There are no messages here that anybody could be between: what can be said is that the client
-    /// has nothing on its way.
-    fn close_soon(&mut self, worker: &mut Worker<'_>) {
-        if self.wait() == Wait::Idle {
-            self.leave(worker);
-        }
-    }
+    /// There are no messages here that anybody could be between: it goes on until both sides end.
+    fn close_soon(&mut self, _worker: &mut Worker<'_>) {}
 }
 
 impl<L: Lane> Relay<L> {
