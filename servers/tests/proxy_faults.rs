@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use process::scripted::{
-    GET, OK, Scripted, ask, everywhere, nobody, proxy, read_answer, read_head, start,
+    Deaf, GET, OK, Scripted, ask, everywhere, nobody, proxy, read_answer, read_head, start,
 };
 use process::{LONG, Server, eventually, read_to_close, reset};
 
@@ -42,6 +42,27 @@ fn trying_ends_however_many_backends_refuse() {
         let relay = start(model, "relay", &refusing, &flags);
         let end = relay.connect().read(&mut [0]).map_err(|error| error.kind());
         assert!(matches!(end, Ok(0) | Err(ErrorKind::ConnectionReset)), "{end:?}");
+    });
+}
+
+#[test]
+fn who_does_not_accept_costs_its_time_once_for_each_try_and_then_it_says_504() {
+    let deaf = [Deaf::new(), Deaf::new(), Deaf::new(), Deaf::new()];
+    let deaf = deaf.each_ref().map(|deaf| deaf.address.as_str());
+    everywhere(|model| {
+        for (retries, tries) in [("0", 1), ("2", 3)] {
+            let flags = ["--connect-timeout", "200ms", "--retries", retries];
+            let mut proxy = proxy(model, &deaf, &flags);
+            let start = Instant::now();
+            assert_eq!(ask(&proxy, GET).0, 504);
+            assert!(start.elapsed() >= Duration::from_millis(200) * tries);
+            assert_eq!(proxy.stop()["expired"], tries, "with {retries} retries");
+        }
+        let good = Scripted::answering(OK);
+        let half = proxy(model, &[deaf[0], &good.address], &["--connect-timeout", "200ms"]);
+        for _ in 0..4 {
+            assert_eq!(ask(&half, GET).0, 200);
+        }
     });
 }
 

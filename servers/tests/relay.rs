@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use process::scripted::Deaf;
 use process::{LONG, Server, eventually, expect, models, reset};
 use servers::session::End;
 
@@ -147,10 +148,12 @@ fn a_reset_is_passed_on_as_a_reset() {
 }
 
 #[test]
-fn a_backend_that_refuses_is_passed_over() {
+fn a_backend_that_refuses_or_does_not_accept_is_passed_over() {
     let echo = Server::start("epoll-level", "echo", &[]);
+    let deaf = Deaf::new();
     everywhere(|model, way| {
-        let relay = relay(model, way, &[nobody(), echo.address.to_string()]);
+        let backends = [nobody(), deaf.address.clone(), echo.address.to_string()];
+        let relay = relay_with(&["--connect-timeout", "100ms"], model, way, &backends);
         for _ in 0..4 {
             let mut client = relay.connect();
             client.write_all(b"anybody?").unwrap();

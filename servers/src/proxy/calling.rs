@@ -14,7 +14,7 @@ use std::time::Duration;
 use socket2::SockRef;
 
 use super::link::{Link, Progress};
-use super::site::{Kept, ProxySite, Reached, client_of};
+use super::site::{Kept, ProxySite, Reached, Unreached, client_of};
 use super::{Client, Outcome, Tried};
 use crate::connection::Flow;
 use crate::control::{Span, Ticks};
@@ -58,8 +58,13 @@ impl Calling {
     }
 
     fn reach(&mut self, worker: &mut Worker<'_>) {
-        let reached = self.site.reach(&self.client, &mut self.tried, Kept::Unwelcome, worker);
-        self.reached = reached.ok().filter(|reached| reached.link.unblock().is_ok());
+        let reached = loop {
+            match self.site.reach(&self.client, &mut self.tried, Kept::Unwelcome, worker) {
+                Err(Unreached::Failed(_)) => {}
+                reached => break reached.ok(),
+            }
+        };
+        self.reached = reached.filter(|reached| reached.link.unblock().is_ok());
         self.since = worker.control.now();
         self.connected = false;
     }

@@ -89,8 +89,10 @@ pub(super) struct Reached {
 /// Why there is no backend to be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unreached {
-    /// All are out of service, or have been tried.
+    /// All are out of service, or as many as may be have been tried.
     Nobody,
+    /// One has been asked, and has failed like that.
+    Failed(Outcome),
     /// This host has no descriptor or no port left for a connection.
     NoRoom,
 }
@@ -103,7 +105,7 @@ impl ProxySite {
     }
 
     /// A backend for `client`, and a connection to it: one that has been used before, if `kept` says so
-    /// and there is one. Those that refuse at once are noted in `tried`.
+    /// and there is one, or a fresh one.
     pub(super) fn reach(
         &self,
         client: &Client,
@@ -111,26 +113,38 @@ impl ProxySite {
         kept: Kept,
         worker: &mut Worker<'_>,
     ) -> Result<Reached, Unreached> {
-        loop {
-            let lease = self.upstreams.lease(client, tried).ok_or(Unreached::Nobody)?;
-            let idle = if kept == Kept::Welcome { self.idle(&lease, worker) } else { None };
-            match idle.map_or_else(|| self.open(&lease, worker), Ok) {
-                Ok(link) => return Ok(Reached { lease, link }),
-                Err(error) if shortage::has_caused(&error) => {
-                    worker.control.complain("cannot connect to a backend", &error);
-                    return Err(Unreached::NoRoom);
-                }
-                Err(error) => {
-                    lease.report(outcome_of(&error));
-                    tried.add(lease.backend().id);
-                }
-            }
+        let lease = self.upstreams.lease(client, tried).ok_or(Unreached::Nobody)?;
+        let idle = if kept == Kept::Welcome { self.idle(&lease, worker) } else { None };
+        match idle {
+            Some(link) => Ok(Reached { lease, link }),
+            None => self.connect(lease, tried, worker),
         }
     }
 
-    /// Another connection to the backend of a lease, or `None` when it is not to be had at once.
-    pub(super) fn open_again(&self, lease: &Lease, worker: &Worker<'_>) -> Option<Link> {
-        self.open(lease, worker).ok()
+    /// A fresh connection to the backend of a lease. One that is not to be had at once is noted in
+    /// `tried`; where calls wait, that is known only when the time for it is over.
+    pub(super) fn connect(
+        &self,
+        lease: Lease,
+        tried: &mut Tried,
+        worker: &Worker<'_>,
+    ) -> Result<Reached, Unreached> {
+        match self.open(&lease, worker) {
+            Ok(link) => Ok(Reached { lease, link }),
+            Err(error) if shortage::has_caused(&error) => {
+                worker.control.complain("cannot connect to a backend", &error);
+                Err(Unreached::NoRoom)
+            }
+            Err(error) => {
+                let outcome = outcome_of(&error);
+                if outcome == Outcome::TimedOut {
+                    worker.counters.expired.count();
+                }
+                lease.report(outcome);
+                tried.add(lease.backend().id);
+                Err(Unreached::Failed(outcome))
+            }
+        }
     }
 
     fn open(&self, lease: &Lease, worker: &Worker<'_>) -> io::Result<Link> {

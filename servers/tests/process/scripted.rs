@@ -1,10 +1,13 @@
 //! Backends that follow a script, a proxy before them, and a client's side of it.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
 
 use super::{LONG, Server, models};
 
@@ -74,6 +77,27 @@ impl Scripted {
 /// The address of nobody: a port that was free a moment ago.
 pub(crate) fn nobody() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+/// A backend that neither accepts nor refuses: its queue of connections is full, and the kernel drops
+/// what asks for one more.
+pub(crate) struct Deaf {
+    pub(crate) address: String,
+    _listener: Socket,
+    _queue: Vec<TcpStream>,
+}
+
+impl Deaf {
+    pub(crate) fn new() -> Self {
+        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        listener.listen(0).unwrap();
+        let address = listener.local_addr().unwrap().as_socket().unwrap();
+        let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(500)).ok();
+        let queue = std::iter::from_fn(connect).take(64).collect::<Vec<_>>();
+        assert!(queue.len() < 64, "connections to a full queue are made all the same");
+        Self { address: address.to_string(), _listener: listener, _queue: queue }
+    }
 }
 
 /// A head, or nothing when the other side has closed.

@@ -22,6 +22,15 @@ use wire::http1::{Answer, StatusCode};
 use crate::proxy::site::ProxySite;
 use crate::proxy::{Outcome, Tried};
 
+/// Over what a request has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Connection {
+    /// One that was made for it, or that has answered some of it.
+    Fresh,
+    /// One that was kept after an earlier request, and has died meanwhile: no fault of the backend's.
+    Stale,
+}
+
 /// What has been tried for one request.
 #[derive(Debug, Default)]
 pub(super) struct Attempt {
@@ -57,16 +66,15 @@ impl Attempt {
     pub(super) fn may_try_again(
         &mut self,
         repeat: Repeat,
-        stale: bool,
+        connection: Connection,
         outcome: Outcome,
         site: &ProxySite,
     ) -> bool {
-        self.note(outcome);
         let safe = !self.sent || (repeat == Repeat::Harmless && outcome == Outcome::Broken);
         if !safe || self.heard {
             return false;
         }
-        if stale && !std::mem::replace(&mut self.stale, true) {
+        if connection == Connection::Stale && !std::mem::replace(&mut self.stale, true) {
             return true;
         }
         self.repeats += 1;

@@ -6,7 +6,7 @@ use wire::Buffer;
 use wire::http1::gateway::{Forwarder, Gateway, Heard, Progress, Reuse};
 use wire::http1::{Error, StatusCode};
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, Connection};
 use super::octets::{holds_any, lent};
 use super::parting::Parting;
 use super::{Forward, Life};
@@ -61,38 +61,46 @@ impl Forward {
 
     /// Takes a backend for the request that has been heard: that of the client, if it has one.
     fn begin(&mut self, worker: &mut Worker<'_>) {
-        if let Some(Reached { lease, link }) = self.reached.take() {
-            if link.is_quiet() {
-                self.reached = Some(Reached { lease, link });
-                return self.forward(worker);
-            }
+        let Some(Reached { lease, link }) = self.reached.take() else {
+            return self.reach(Kept::Welcome, worker);
+        };
+        let reached = if link.is_quiet() {
+            Ok(Reached { lease, link })
+        } else {
             worker.links.retire(link);
-            if let Some(link) = self.site.open_again(&lease, worker) {
-                self.reached = Some(Reached { lease, link });
-                return self.forward(worker);
-            }
-        }
-        self.reach(Kept::Welcome, worker);
+            self.site.connect(lease, &mut self.attempt.tried, worker)
+        };
+        self.go_on(reached, Kept::Welcome, worker);
     }
 
     fn reach(&mut self, kept: Kept, worker: &mut Worker<'_>) {
-        match self.site.reach(&self.client, &mut self.attempt.tried, kept, worker) {
+        self.attempt.begin();
+        let reached = self.site.reach(&self.client, &mut self.attempt.tried, kept, worker);
+        self.go_on(reached, kept, worker);
+    }
+
+    /// Forwards the request to the backend that has been reached; if none has, asks the next one, or
+    /// says so to the client.
+    fn go_on(&mut self, reached: Result<Reached, Unreached>, kept: Kept, worker: &mut Worker<'_>) {
+        match reached {
             Ok(reached) => {
                 self.reached = Some(reached);
                 self.forward(worker);
             }
+            Err(Unreached::Failed(outcome)) if self.may_try_again(Connection::Fresh, outcome) => {
+                self.reach(kept, worker);
+            }
+            Err(Unreached::Failed(_) | Unreached::Nobody) => self.give_up(worker),
             Err(Unreached::NoRoom) => self.refuse(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "This proxy has no room for a connection to a backend.\n",
                 worker,
             ),
-            Err(Unreached::Nobody) => self.give_up(worker),
         }
     }
 
     /// Writes the request for the backend.
     fn forward(&mut self, worker: &mut Worker<'_>) {
-        self.attempt.begin();
         self.asked = worker.control.now();
         let Some(reached) = &self.reached else { return };
         let input = lent(&mut self.octets.client_in, &mut worker.buffers);
@@ -173,7 +181,8 @@ impl Forward {
     pub(super) fn failed(&mut self, outcome: Outcome, worker: &mut Worker<'_>) -> bool {
         let Some(Reached { lease, link }) = self.reached.take() else { return false };
         let stale = link.used && !self.attempt.heard && outcome == Outcome::Broken;
-        if !stale {
+        let connection = if stale { Connection::Stale } else { Connection::Fresh };
+        if connection == Connection::Fresh {
             lease.report(outcome);
             self.attempt.tried.add(lease.backend().id);
         }
@@ -182,10 +191,9 @@ impl Forward {
         self.forget_upstream(worker);
         if self.gateway.has_answered() {
             self.cut();
-        } else if self.may_try_again(stale, outcome) {
+        } else if self.may_try_again(connection, outcome) {
             self.reach(Kept::Unwelcome, worker);
         } else {
-            self.attempt.note(outcome);
             self.give_up(worker);
         }
         true
@@ -199,11 +207,12 @@ impl Forward {
         });
     }
 
-    fn may_try_again(&mut self, stale: bool, outcome: Outcome) -> bool {
+    fn may_try_again(&mut self, connection: Connection, outcome: Outcome) -> bool {
+        self.attempt.note(outcome);
         let Some(asked) = self.gateway.asked().filter(|_| self.gateway.holds()) else {
             return false;
         };
-        self.attempt.may_try_again(asked.repeat(), stale, outcome, &self.site)
+        self.attempt.may_try_again(asked.repeat(), connection, outcome, &self.site)
     }
 
     /// A part of an answer is out, and the rest will not come: the client must not take that for all.
