@@ -4,14 +4,17 @@
 
 mod process;
 
-use std::io::{Read, Write};
-use std::net::Shutdown;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use process::scripted::{GET, OK, Scripted, ask, everywhere, proxy, read_answer, read_head};
-use process::{LONG, Server, eventually};
+use process::{LONG, Server, eventually, models};
+use servers::models::Workers;
 
 #[test]
 fn a_client_keeps_its_connection_and_so_does_the_proxy() {
@@ -29,6 +32,24 @@ fn a_client_keeps_its_connection_and_so_does_the_proxy() {
         }
         assert_eq!(backend.connections(), 1, "one connection has served all");
     });
+}
+
+#[test]
+fn clients_who_come_one_after_the_other_share_a_connection() {
+    for model in models() {
+        println!("{}", model.name);
+        let backend = Scripted::answering(OK);
+        // A reactor keeps its own; threads share them, however many there are.
+        let flags = match model.workers {
+            Workers::PerCpu => &["--tables", "1", "--workers", "1"][..],
+            _ => &["--tables", "1"],
+        };
+        let proxy = proxy(model.name, &[&backend.address], flags);
+        for _ in 0..12 {
+            assert_eq!(ask(&proxy, GET), (200, "ok".into()));
+        }
+        assert_eq!(backend.connections(), 1, "one connection has served all");
+    }
 }
 
 #[test]
@@ -129,6 +150,55 @@ fn a_client_that_does_not_read_costs_no_memory() {
             assert!(count > 0 && block[..count].iter().all(|&octet| octet == b'x'));
             left -= count;
         }
+        let grown = proxy.resident().saturating_sub(before);
+        assert!(grown < 256 << 10, "{grown} octets more than before");
+        assert!(proxy.runs());
+    });
+}
+
+/// Writes until nothing more fits; says how many octets did.
+fn fill(stream: &mut TcpStream, octets: &[u8]) -> usize {
+    stream.set_write_timeout(Some(Duration::from_millis(300))).unwrap();
+    let mut sent = 0;
+    while let Ok(count) = stream.write(&octets[sent..]) {
+        sent += count;
+        assert!(sent < octets.len(), "it takes everything");
+    }
+    stream.set_write_timeout(Some(LONG)).unwrap();
+    sent
+}
+
+#[test]
+fn a_backend_that_does_not_read_costs_no_memory() {
+    let content = vec![b'x'; 64 << 20];
+    everywhere(|model| {
+        let (go_on, reads) = channel::<()>();
+        let reads = Mutex::new(reads);
+        let backend = Scripted::new(move |mut stream, _| {
+            while let head = read_head(&mut stream)
+                && !head.is_empty()
+            {
+                if head.starts_with("POST") {
+                    reads.lock().unwrap().recv().unwrap();
+                    let mut rest = (&mut stream).take(64 << 20);
+                    assert_eq!(io::copy(&mut rest, &mut io::sink()).unwrap(), 64 << 20);
+                }
+                stream.write_all(OK).unwrap();
+            }
+        });
+        let mut proxy = proxy(model, &[&backend.address], &["--body-max", "67108864"]);
+        assert_eq!(ask(&proxy, GET).0, 200);
+        let before = proxy.resident();
+        let mut stream = proxy.connect();
+        stream
+            .write_all(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 67108864\r\n\r\n")
+            .unwrap();
+        let sent = fill(&mut stream, &content);
+        let grown = proxy.resident().saturating_sub(before);
+        assert!(grown < 256 << 10, "{grown} octets more than before, of {sent}");
+        go_on.send(()).unwrap();
+        stream.write_all(&content[sent..]).unwrap();
+        assert_eq!(read_answer(&mut stream), (200, "ok".into()));
         let grown = proxy.resident().saturating_sub(before);
         assert!(grown < 256 << 10, "{grown} octets more than before");
         assert!(proxy.runs());
