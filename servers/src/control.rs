@@ -188,6 +188,7 @@ impl Control {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.unix_seconds.store(unix.as_secs(), Ordering::Relaxed);
         self.crowd.usher(self.phase());
+        self.go_through_links();
         self.wake_all();
     }
 
@@ -227,6 +228,12 @@ impl Control {
     /// The idle connections to backends that threads share.
     pub fn links(&self) -> MutexGuard<'_, Links> {
         self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn go_through_links(&self) {
+        let mut links = self.links();
+        links.go_through(self.now());
+        links.close_retired();
     }
 
     /// Says on standard error that something is wrong with the host, at most once a second.

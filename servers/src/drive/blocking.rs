@@ -44,20 +44,13 @@ pub fn run(mut session: Box<dyn Session>, worker: &mut Worker<'_>) {
         if driver.step(session.as_mut(), wants, worker).is_err() {
             break;
         }
-        close_retired(worker);
+        worker.links.close_retired();
     }
     session.leave(worker);
-    close_retired(worker);
+    worker.links.close_retired();
     // The seat is left before the socket is closed, for its number may be another's right after.
     drop(taken);
     worker.counters.closed.count();
-}
-
-/// Closes the connections to backends that nobody wants any more.
-fn close_retired(worker: &mut Worker<'_>) {
-    while let Some(link) = worker.links.retired() {
-        drop(link);
-    }
 }
 
 struct Driver {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 use std::sync::Weak;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use serde::Serialize;
 
@@ -91,6 +91,8 @@ pub struct Backend {
     pub address: SocketAddr,
     weight: AtomicU32,
     since: AtomicU64,
+    /// Whether it has left the set of backends.
+    left: AtomicBool,
     /// Leases that are out.
     open: AtomicU64,
     /// Leases there have been.
@@ -112,6 +114,7 @@ impl Backend {
             address: spec.address,
             weight: AtomicU32::new(spec.weight),
             since: AtomicU64::new(since.to_bits()),
+            left: AtomicBool::new(false),
             open: AtomicU64::new(0),
             leased: AtomicU64::new(0),
             outcomes: Default::default(),
@@ -129,6 +132,17 @@ impl Backend {
 
     pub(super) fn set_weight(&self, weight: u32) {
         self.weight.store(weight, Relaxed);
+    }
+
+    /// Whether it has been replaced by others. It never comes back: if its address does, that is
+    /// another backend.
+    #[must_use]
+    pub fn has_left(&self) -> bool {
+        self.left.load(Relaxed)
+    }
+
+    pub(super) fn leave(&self) {
+        self.left.store(true, Relaxed);
     }
 
     /// How many leases of it are out.

@@ -1,13 +1,24 @@
 //! A connection to a backend, and where it waits for the next request.
 //!
 //! A link that is not used is kept by the worker that opened it, and stays registered with that worker's
-//! poller: taking it up again costs no call to register it. Two things may happen to it meanwhile: the
-//! backend closes it, or says something that nobody has asked for. A poller reports either, and the
-//! link is closed; and whoever takes one up looks once more, for the report may still be on its way.
+//! poller: taking it up again costs no call to register it. Workers that wait in their calls have no
+//! poller, and keep theirs together.
+//!
+//! Meanwhile the backend may close it, or say something that nobody has asked for. Where the poller still
+//! watches, it reports that at once. Not all do: the threads have none, and a descriptor that was reported
+//! once or in vain may not be watched any more. To ask for it again would cost each request a call. So
+//! whoever keeps links [goes through them](Links::go_through) once a second instead, and lets go
+//!
+//! - those that are closed, or have something to say,
+//! - those that nobody has taken for so long that the backend may be about to close them,
+//! - those whose backend has been replaced: nobody asks for them again.
+//!
+//! And whoever takes one up looks once more, for all that may have happened just now.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -17,22 +28,28 @@ use nix::sys::socket::{
 use rustix::net::{self, RecvFlags};
 
 use crate::connection::calm;
+use crate::control::Ticks;
 use crate::drive::blocking::{limit_reads, limit_writes};
 use crate::drive::poller::Token;
 use crate::listener::Blocking;
-use crate::proxy::BackendId;
+use crate::proxy::{Backend, BackendId};
 use crate::worker::Worker;
 
 /// The longest that a call on a link that waits may wait. Nobody can end such a wait from outside (see
 /// [`crate::drive::crowd`]), so its thread looks around that often.
 const SLICE: Duration = Duration::from_secs(1);
 
+/// How often idle links are gone through.
+const ROUND: Duration = Duration::from_secs(1);
+
 /// A connection to a backend, perhaps one that is still being made.
 #[derive(Debug)]
 pub struct Link {
     stream: TcpStream,
     /// Whose it is.
-    backend: BackendId,
+    backend: Arc<Backend>,
+    /// When it is let go, if nobody has taken it up by then.
+    until: Ticks,
     /// Its name in the poller of the reactor that drives it.
     pub ticket: Option<Token>,
     /// Whether a request has been answered over it before.
@@ -69,12 +86,8 @@ impl Link {
     /// # Errors
     /// When the backend refuses at once, or there is no descriptor, no port, or no room for a descriptor
     /// of that number in what the worker waits with.
-    pub fn open(
-        backend: BackendId,
-        address: SocketAddr,
-        waits: Waits,
-        worker: &Worker<'_>,
-    ) -> io::Result<Self> {
+    pub fn open(backend: &Arc<Backend>, waits: Waits, worker: &Worker<'_>) -> io::Result<Self> {
+        let address = backend.address;
         let stream = new_socket(address, worker)?;
         if worker.blocking == Blocking::Yes {
             limit_reads(stream.as_fd(), waits.read.min(SLICE))?;
@@ -90,14 +103,9 @@ impl Link {
         if worker.blocking == Blocking::Yes {
             limit_writes(stream.as_fd(), waits.write)?;
         }
-        let host = address.to_string().into();
-        Ok(Self { stream, backend, ticket: None, used: false, kept_octets: false, host })
-    }
-
-    /// Whose it is.
-    #[must_use]
-    pub fn backend(&self) -> BackendId {
-        self.backend
+        let (backend, host) = (Arc::clone(backend), address.to_string().into());
+        let until = Ticks::NEVER;
+        Ok(Self { stream, backend, until, ticket: None, used: false, kept_octets: false, host })
     }
 
     /// How far the connection has come, for whoever has nothing to send yet: a write would tell as well.
@@ -129,6 +137,11 @@ impl Link {
     /// When the connection has gone.
     pub fn finish(&self) -> io::Result<()> {
         self.stream.shutdown(std::net::Shutdown::Write)
+    }
+
+    /// Whether somebody may take it up later.
+    fn is_worth_keeping(&self, now: Ticks) -> bool {
+        now < self.until && !self.backend.has_left() && self.is_quiet()
     }
 
     /// Whether it is as a link must be that waits for a request.
@@ -175,16 +188,27 @@ impl AsRawFd for Link {
 pub struct Links {
     idle: Vec<Link>,
     retired: Vec<Link>,
+    /// When they are gone through next.
+    due: Ticks,
+}
+
+/// How long links are kept, and how many.
+#[derive(Clone, Copy, Debug)]
+pub struct Keeping {
+    /// The most to one backend.
+    pub most: usize,
+    /// When this one is let go.
+    pub until: Ticks,
 }
 
 impl Links {
     /// A link to that backend: the one that was used last, for it is the warmest. Those that are found
-    /// closed, or with something to read, are retired.
-    pub fn take(&mut self, backend: BackendId) -> Option<Link> {
+    /// closed, with something to read, or kept for too long are retired.
+    pub fn take(&mut self, backend: BackendId, now: Ticks) -> Option<Link> {
         loop {
-            let place = self.idle.iter().rposition(|link| link.backend == backend)?;
+            let place = self.idle.iter().rposition(|link| link.backend.id == backend)?;
             let link = self.idle.remove(place);
-            if link.is_quiet() {
+            if link.is_worth_keeping(now) {
                 return Some(link);
             }
             self.retired.push(link);
@@ -192,9 +216,11 @@ impl Links {
     }
 
     /// Keeps a link for the next request, if fewer than `most` links to that backend are kept.
-    pub fn keep(&mut self, link: Link, most: usize) {
-        let kept = self.idle.iter().filter(|other| other.backend == link.backend).count();
-        if kept < most { self.idle.push(link) } else { self.retired.push(link) }
+    pub fn keep(&mut self, mut link: Link, keeping: Keeping) {
+        link.until = keeping.until;
+        let of_same = self.idle.iter().filter(|other| other.backend.id == link.backend.id);
+        let kept = of_same.count() < keeping.most && !link.backend.has_left();
+        if kept { self.idle.push(link) } else { self.retired.push(link) }
     }
 
     /// Gives a link up.
@@ -209,15 +235,23 @@ impl Links {
         }
     }
 
-    /// Gives up all idle links to backends that are not among `backends`.
-    pub fn retain(&mut self, backends: impl Fn(BackendId) -> bool) {
-        let (kept, gone) = self.idle.drain(..).partition(|link| backends(link.backend));
-        self.idle = kept;
-        self.retired.extend::<Vec<_>>(gone);
+    /// Gives up the idle links that are of no use any more. At each tick it may be asked to; it does so
+    /// once a second.
+    pub fn go_through(&mut self, now: Ticks) {
+        if now < self.due {
+            return;
+        }
+        self.due = now.after(ROUND.into());
+        self.retired.extend(self.idle.extract_if(.., |link| !link.is_worth_keeping(now)));
     }
 
     /// A link that is to be closed.
     pub fn retired(&mut self) -> Option<Link> {
         self.retired.pop()
+    }
+
+    /// Closes those that are to be closed, where no poller has to be told first.
+    pub fn close_retired(&mut self) {
+        self.retired.clear();
     }
 }

@@ -54,6 +54,13 @@ pub struct Options {
     /// the models whose calls wait
     #[arg(long, value_name = "N", default_value = "64")]
     pub links_max: u16,
+    /// How long an idle one is kept; it should be less than what backends allow
+    ///
+    /// How long an idle one is kept. Where the backend closes first, a request may meet the end and
+    /// be lost, if it must not be sent twice. So it should be less than what backends allow: of
+    /// common ones, Apache httpd and Node.js allow least, 5s.
+    #[arg(long, value_name = "TIME", default_value = "4s", value_parser = parse_time)]
+    pub link_idle: Duration,
     /// Take a backend out after so many failures in a row, of requests or of probes
     #[arg(long, value_name = "N", default_value = "3",
           value_parser = clap::value_parser!(u32).range(1..))]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use wire::http1::{Answer, StatusCode};
 
 use super::forward::attempt::{refusal, verdict};
-use super::link::{Link, Waits};
+use super::link::{Keeping, Link, Waits};
 use super::options::{Affinity, Options};
 use super::{Client, Lease, Outcome, Tried, Upstreams};
 use crate::control::Span;
@@ -32,6 +32,8 @@ pub struct Manners {
     pub retries: u32,
     /// The most connections to a backend that a worker keeps without using them.
     pub links_max: usize,
+    /// For how long it keeps them.
+    pub link_idle: Duration,
     /// What to tell a client whom no backend answers.
     pub unanswered: Unanswered,
     /// What to tell one whose request is at fault, or for whom there is no room.
@@ -64,6 +66,7 @@ impl Manners {
             write,
             retries: options.retries.into(),
             links_max: options.links_max.into(),
+            link_idle: options.link_idle,
             unanswered: verdict,
             refused: refusal,
         }
@@ -150,26 +153,33 @@ impl ProxySite {
     fn open(&self, lease: &Lease, worker: &Worker<'_>) -> io::Result<Link> {
         let manners = &self.manners;
         let waits = Waits { connect: manners.connect, read: manners.reply, write: manners.write };
-        Link::open(lease.backend().id, lease.backend().address, waits, worker)
+        Link::open(lease.backend(), waits, worker)
     }
 
     fn idle(&self, lease: &Lease, worker: &mut Worker<'_>) -> Option<Link> {
-        let backend = lease.backend().id;
+        let (backend, now) = (lease.backend().id, worker.control.now());
         match worker.blocking {
-            Blocking::Yes => worker.control.links().take(backend),
-            Blocking::No => worker.links.take(backend),
+            Blocking::Yes => {
+                let mut common = worker.control.links();
+                let link = common.take(backend, now);
+                common.close_retired();
+                link
+            }
+            Blocking::No => worker.links.take(backend, now),
         }
     }
 
     /// Keeps a link for the next request.
     pub(super) fn keep(&self, link: Link, worker: &mut Worker<'_>) {
+        let until = worker.control.now().after(self.manners.link_idle.into());
+        let keeping = Keeping { most: self.manners.links_max, until };
         match worker.blocking {
             Blocking::Yes => {
                 let mut common = worker.control.links();
-                common.keep(link, self.manners.links_max);
-                while common.retired().is_some() {}
+                common.keep(link, keeping);
+                common.close_retired();
             }
-            Blocking::No => worker.links.keep(link, self.manners.links_max),
+            Blocking::No => worker.links.keep(link, keeping),
         }
     }
 

@@ -257,6 +257,11 @@ impl Fleet {
         };
         let backends = specs.iter().map(keep_or_make).collect();
         let new = Arc::new(Set { backends, policy });
+        let stays = |id| new.backends.iter().any(|backend| backend.id == id);
+        old.backends
+            .iter()
+            .filter(|backend| !stays(backend.id))
+            .for_each(|backend| backend.leave());
         *self.set.write().unwrap_or_else(PoisonError::into_inner) = new;
     }
 
@@ -292,6 +297,7 @@ mod tests {
         assert_eq!((kept.weight(), kept.leased(), kept.health(bed.now)), (5, 1, Health::Down));
         bed.upstreams.replace(specs(&[1, 1])).unwrap();
         assert_ne!(bed.backend(1).id, gone.id);
+        assert!(gone.has_left() && !kept.has_left() && !bed.backend(1).has_left());
         drop(lease);
         assert_eq!(kept.open(), 0);
     }

@@ -26,6 +26,8 @@ use crate::worker::Worker;
 
 /// Idle connections that each worker keeps to each replica.
 const LINKS_MAX: usize = 64;
+/// For how long: replicas let idle clients go after a minute.
+const LINK_IDLE: Duration = Duration::from_secs(30);
 /// A change may take long: the slowest start, the slowest stop, batch by batch.
 const CHANGE_MAX: Duration = Duration::from_secs(3600);
 /// Until a client or a replica reads what was sent to it.
@@ -82,6 +84,7 @@ impl Front {
             write: WRITE,
             retries: 2,
             links_max: LINKS_MAX,
+            link_idle: LINK_IDLE,
             unanswered,
             refused,
         };

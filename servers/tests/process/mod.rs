@@ -7,6 +7,7 @@ pub(crate) mod scripted;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -132,6 +133,17 @@ impl Server {
         let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id())).unwrap();
         let line = rollup.lines().find_map(|line| line.strip_prefix("Anonymous:")).unwrap();
         line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
+    }
+
+    /// The inodes of its open sockets, as /proc/net names them. Threads may have tables of their own.
+    pub(crate) fn sockets(&self) -> Vec<String> {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let tables = threads.filter_map(|thread| fs::read_dir(thread.ok()?.path().join("fd")).ok());
+        let links = tables.flatten().filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+        let socket = |link: PathBuf| {
+            Some(link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned())
+        };
+        links.filter_map(socket).collect()
     }
 
     /// Open descriptors.

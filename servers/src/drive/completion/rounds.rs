@@ -40,6 +40,7 @@ impl<R: Ring> Proactor<'_, R> {
             self.drain();
         }
         self.expire();
+        self.go_through_links();
         self.look_after_the_silent();
     }
 

@@ -70,6 +70,12 @@ impl<P: Poller> Reactor<'_, P> {
         }
     }
 
+    /// Lets go the connections to backends that have waited in vain.
+    pub(super) fn go_through_links(&mut self) {
+        self.worker.links.go_through(self.worker.control.now());
+        self.sweep();
+    }
+
     /// Closes the connections to backends that nobody wants any more.
     pub(super) fn sweep(&mut self) {
         while let Some(link) = self.worker.links.retired() {

@@ -337,6 +337,7 @@ impl<'a, P: Poller> Reactor<'a, P> {
         }
         self.expire();
         self.look_after_the_silent();
+        self.go_through_links();
     }
 
     /// Takes on who has come until now and nobody later, and asks all sessions to finish.
