@@ -1,5 +1,6 @@
 //! The use of a backend for a while, and what came of it.
 
+use std::cell::Cell;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -119,20 +120,29 @@ pub(super) enum Attempt {
 #[derive(Debug)]
 pub struct Lease {
     backend: Arc<Backend>,
+    /// When it was taken, or used for the next request.
     taken: Moment,
-    attempt: Attempt,
+    attempt: Cell<Attempt>,
 }
 
 impl Lease {
     pub(super) fn new(backend: Arc<Backend>, taken: Moment, attempt: Attempt) -> Self {
         backend.take();
-        Self { backend, taken, attempt }
+        Self { backend, taken, attempt: Cell::new(attempt) }
     }
 
     /// Whose it is.
     #[must_use]
     pub const fn backend(&self) -> &Arc<Backend> {
         &self.backend
+    }
+
+    /// Uses it for the next request of the same client, if the backend may still be asked `now`. If
+    /// not (it has been replaced, or is out of service), the client needs another one.
+    #[must_use]
+    pub fn renew(mut self, now: Moment) -> Option<Self> {
+        self.taken = now;
+        (!self.backend.has_left() && self.backend.in_service(now)).then_some(self)
     }
 
     /// Says how a request ended. A lease for a whole connection says so for each request; one that
@@ -144,17 +154,17 @@ impl Lease {
     pub fn report(&self, outcome: Outcome) {
         self.backend.count(outcome);
         if outcome == Outcome::Answered {
+            self.settle();
             self.backend.record.clear();
         } else if let Some(fleet) = self.backend.fleet.upgrade() {
             fleet.note_failure(&self.backend, self.taken, outcome, Moment::now());
         }
     }
-}
 
-impl Drop for Lease {
-    fn drop(&mut self) {
-        self.backend.give_back();
-        if self.attempt == Attempt::Again
+    /// The request that it was taken for is over. If that was a second attempt, it is one no more:
+    /// what the client asks next is a first one.
+    fn settle(&self) {
+        if self.attempt.replace(Attempt::First) == Attempt::Again
             && let Some(fleet) = self.backend.fleet.upgrade()
         {
             fleet.retrying.fetch_sub(1, Relaxed);
@@ -162,9 +172,18 @@ impl Drop for Lease {
     }
 }
 
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.backend.give_back();
+        self.settle();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proxy::backend::Health;
+    use crate::proxy::policy::bed::Bed;
 
     #[test]
     fn each_outcome_stands_at_the_place_of_its_number() {
@@ -189,5 +208,50 @@ mod tests {
         let mut tried = Tried::default();
         (0..9).for_each(|id| tried.add(BackendId(id)));
         assert!((0..100).all(|id| tried.excludes(BackendId(id))));
+    }
+
+    /// A client that stays with its backend, after a second attempt.
+    fn tried_again(bed: &Bed) -> Lease {
+        let mut tried = Tried::default();
+        tried.add(bed.backend(0).id);
+        bed.lease_for(0, &tried).unwrap()
+    }
+
+    #[test]
+    fn a_second_attempt_that_was_answered_is_none_any_more_however_long_the_client_stays() {
+        let bed = Bed::new("round-robin", &[1, 1]);
+        let lease = tried_again(&bed);
+        assert_eq!(bed.upstreams.retrying(), 1);
+        lease.report(Outcome::Broken);
+        assert_eq!(bed.upstreams.retrying(), 1, "it is still to be answered");
+        (0..3).for_each(|_| lease.report(Outcome::Answered));
+        assert_eq!(bed.upstreams.retrying(), 0);
+        drop(lease);
+        assert_eq!((bed.upstreams.retrying(), bed.upstreams.retries()), (0, 1), "counted once");
+    }
+
+    #[test]
+    fn a_client_does_not_stay_with_a_backend_that_has_left_or_is_out_of_service() {
+        let bed = Bed::new("round-robin", &[1, 1]);
+        let lease = bed.lease();
+        let backend = Arc::clone(lease.backend());
+        let lease = lease.renew(bed.now).unwrap();
+        backend.serve_from(bed.now.after(std::time::Duration::from_secs(1)));
+        assert!(lease.renew(bed.now).is_none() && backend.open() == 0, "it is ejected");
+        backend.serve_from(bed.now);
+        let lease = bed.lease_for(0, &Tried::default()).unwrap();
+        bed.upstreams.replace(vec!["127.0.0.1:9".parse().unwrap()]).unwrap();
+        assert!(lease.renew(bed.now).is_none(), "it has left");
+    }
+
+    #[test]
+    fn failures_of_later_requests_speak_about_the_time_of_those() {
+        let bed = Bed::new("round-robin", &[1, 1]);
+        let backend = bed.backend(0);
+        let lease = Lease::new(Arc::clone(&backend), Moment::ALWAYS, Attempt::First);
+        backend.serve_from(bed.now); // It has been out meanwhile, and is back.
+        let lease = lease.renew(bed.now).unwrap();
+        (0..3).for_each(|_| lease.report(Outcome::Refused));
+        assert_ne!(backend.health(Moment::now()), Health::InService);
     }
 }

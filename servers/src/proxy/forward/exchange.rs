@@ -12,6 +12,7 @@ use super::parting::Parting;
 use super::{Forward, Life};
 use crate::apps::imf_fixdate;
 use crate::proxy::Outcome;
+use crate::proxy::moment::Moment;
 use crate::proxy::options::Affinity;
 use crate::proxy::site::{Kept, Reached, Unreached};
 use crate::worker::Worker;
@@ -61,16 +62,28 @@ impl Forward {
 
     /// Takes a backend for the request that has been heard: that of the client, if it has one.
     fn begin(&mut self, worker: &mut Worker<'_>) {
-        let Some(Reached { lease, link }) = self.reached.take() else {
-            return self.reach(Kept::Welcome, worker);
-        };
-        let reached = if link.is_quiet() {
-            Ok(Reached { lease, link })
-        } else {
+        match self.reached.take().and_then(|reached| self.stay(reached, worker)) {
+            Some(reached) => self.go_on(reached, Kept::Welcome, worker),
+            None => self.reach(Kept::Welcome, worker),
+        }
+    }
+
+    /// The backend that the client has, if it may still be asked; over another connection, if the one
+    /// there was has died.
+    fn stay(
+        &mut self,
+        Reached { lease, link }: Reached,
+        worker: &mut Worker<'_>,
+    ) -> Option<Result<Reached, Unreached>> {
+        let Some(lease) = lease.renew(Moment::now()) else {
             worker.links.retire(link);
-            self.site.connect(lease, &mut self.attempt.tried, worker)
+            return None;
         };
-        self.go_on(reached, Kept::Welcome, worker);
+        if link.is_quiet() {
+            return Some(Ok(Reached { lease, link }));
+        }
+        worker.links.retire(link);
+        Some(self.site.connect(lease, &mut self.attempt.tried, worker))
     }
 
     fn reach(&mut self, kept: Kept, worker: &mut Worker<'_>) {
