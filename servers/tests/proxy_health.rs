@@ -4,13 +4,14 @@
 
 mod process;
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
 use process::admin::{Proxy, get};
-use process::{SERVERS, Server, eventually};
+use process::scripted::{OK, Scripted, nobody, read_head};
+use process::{SERVERS, Server, eventually, expect};
 use serde_json::json;
 
 /// An HTTP proxy; how a backend is judged does not depend on the model.
@@ -95,4 +96,61 @@ fn what_it_knows_can_be_read_by_people_and_by_prometheus() {
     stream.set_read_timeout(Some(std::time::Duration::from_millis(50))).unwrap();
     assert!(stream.read(&mut other).is_err(), "it waits for a request");
     assert!(get(proxy.admin, "/").contains("/metrics"), "and meanwhile answers others");
+}
+
+/// A backend that answers whatever it is asked, but for its health.
+fn too_busy_for_probes() -> Scripted {
+    Scripted::new(|mut stream, _| {
+        loop {
+            match read_head(&mut stream) {
+                head if head.is_empty() => return,
+                head if head.starts_with("GET /heartbeat ") => {}
+                _ => stream.write_all(OK).unwrap(),
+            }
+        }
+    })
+}
+
+#[test]
+fn backends_that_serve_but_are_too_busy_for_probes_are_not_all_taken_out() {
+    let backends = [too_busy_for_probes(), too_busy_for_probes()];
+    let proxy = proxy(&[
+        "--backend",
+        &backends[0].address,
+        "--backend",
+        &backends[1].address,
+        "--health-path",
+        "/heartbeat",
+        "--health-interval",
+        "50ms",
+        "--health-timeout",
+        "50ms",
+    ]);
+    let all = || [proxy.backend(0), proxy.backend(1)];
+    eventually("one is taken out and the last one spared", || {
+        all().iter().any(|one| one["health"] == "down")
+            && all().iter().any(|one| one["spared"].as_u64() > Some(2))
+    });
+    for _ in 0..10 {
+        let answer = get(proxy.address, "/");
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
+    let spared = "servers_backend_spared_total{backend=";
+    assert!(get(proxy.admin, "/metrics").contains(spared));
+}
+
+#[test]
+fn backends_that_do_not_speak_http_are_healthy_when_they_can_be_connected_to() {
+    let echo = Server::start("epoll-level", "echo", &[]);
+    let flags = ["--health-connect", "--health-interval", "50ms"];
+    let backends = ["--backend", &echo.address.to_string(), "--backend", &nobody()];
+    let relay = Proxy::start("epoll-edge", "relay", &[flags.as_slice(), &backends].concat());
+    eventually("who is not there is found", || relay.backend(1)["health"] == "down");
+    for _ in 0..10 {
+        let mut client = relay.connect();
+        client.write_all(b"there and back").unwrap();
+        expect(&mut client, b"there and back");
+    }
+    let echo = relay.backend(0);
+    assert_eq!((&echo["health"], &echo["spared"]), (&json!("in-service"), &json!(0)), "{echo:#}");
 }

@@ -11,7 +11,8 @@ use std::sync::Mutex;
 use std::sync::mpsc::channel;
 
 use process::admin::Proxy;
-use process::scripted::{GET, Scripted, everywhere, read_answer, read_head};
+use process::eventually;
+use process::scripted::{GET, Scripted, everywhere, nobody, read_answer, read_head};
 use tempfile::NamedTempFile;
 
 const ONE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none";
@@ -83,6 +84,27 @@ fn a_client_that_stays_with_its_backend_leaves_it_when_that_has_been_replaced() 
         proxy.reload(&[&two.address]);
         assert_eq!((ask(&mut client), ask(&mut client)), ("two".into(), "two".into()), "{model}");
         assert_eq!((one.connections(), two.connections()), (1, 1), "{model}");
+    });
+}
+
+#[test]
+fn a_backend_that_stays_keeps_its_number_and_what_is_known_of_it() {
+    everywhere(|model| {
+        let (one, two, dead) = (Scripted::answering(ONE), Scripted::answering(TWO), nobody());
+        let flags = ["--health-connect", "--health-interval", "50ms"];
+        let mut proxy = Reloaded::start(model, &[&one.address, &dead], &flags);
+        assert_eq!(ask(&mut proxy.proxy.connect()), "one", "{model}");
+        eventually("the dead one is found", || proxy.proxy.backend(1)["health"] == "down");
+        let before = [proxy.proxy.backend(0), proxy.proxy.backend(1)];
+        let heavier = format!("{dead},weight=3");
+        assert!(proxy.reload(&[&two.address, &heavier, &one.address]).contains("3 backends"));
+        let after = [proxy.proxy.backend(2), proxy.proxy.backend(1)];
+        for (before, after) in before.iter().zip(&after) {
+            assert_eq!(before["id"], after["id"], "{model}");
+            assert_eq!(before["leased"], after["leased"], "{model}");
+        }
+        assert_eq!((&after[1]["weight"], &after[1]["health"]), (&3.into(), &"down".into()));
+        assert_eq!(proxy.proxy.backend(0)["leased"], 0, "{model}: it is new");
     });
 }
 

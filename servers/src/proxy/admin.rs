@@ -202,6 +202,7 @@ pub(crate) fn row(backend: &Backend, now: Moment) -> Value {
         "leased": backend.leased(),
         "outcomes": outcomes.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
         "removals": backend.removals(),
+        "spared": backend.spared(),
     })
 }
 

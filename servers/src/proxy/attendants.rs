@@ -92,9 +92,12 @@ mod tests {
 
     #[test]
     fn they_are_there_when_they_are_asked_for_and_gone_when_dropped() {
+        let host = TcpListener::bind("127.0.0.1:0").unwrap();
         let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let host = host.local_addr().unwrap();
         let line = format!(
-            "--backend {nobody} --admin 127.0.0.1:0 --health-path /heartbeat --health-interval 10ms"
+            "--backend {nobody} --backend {host} --admin 127.0.0.1:0 --health-connect \
+             --health-interval 10ms"
         );
         let options = options(&line);
         let upstreams = Arc::new(options.upstreams().unwrap());

@@ -101,6 +101,8 @@ pub struct Backend {
     outcomes: [AtomicU64; Outcome::ALL.len()],
     /// How often it was taken out of service.
     removals: AtomicU64,
+    /// How often it was to be, and stayed.
+    spared: AtomicU64,
     /// What failed requests say of it.
     pub(super) record: Record,
     /// Who else there is.
@@ -119,6 +121,7 @@ impl Backend {
             leased: AtomicU64::new(0),
             outcomes: Default::default(),
             removals: AtomicU64::new(0),
+            spared: AtomicU64::new(0),
             record: Record::default(),
             fleet,
         }
@@ -193,6 +196,17 @@ impl Backend {
 
     pub(super) fn count_removal(&self) {
         self.removals.fetch_add(1, Relaxed);
+    }
+
+    /// How often requests or probes spoke for taking it out, and it stayed in service, because too few
+    /// others were.
+    #[must_use]
+    pub fn spared(&self) -> u64 {
+        self.spared.load(Relaxed)
+    }
+
+    pub(super) fn count_spared(&self) {
+        self.spared.fetch_add(1, Relaxed);
     }
 
     pub(super) fn serve_from(&self, since: Moment) {

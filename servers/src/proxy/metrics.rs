@@ -93,6 +93,12 @@ const PER_BACKEND: &[PerBackend] = &[
         help: "How often the backend was taken out of service.",
         value: Backend::removals,
     },
+    PerBackend {
+        name: "servers_backend_spared_total",
+        kind: Kind::Counter,
+        help: "How often the backend was to be taken out, and stayed for want of others.",
+        value: Backend::spared,
+    },
 ];
 
 fn write_backends(out: &mut String, upstreams: &Upstreams) -> fmt::Result {

@@ -8,9 +8,9 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use super::backend::BackendSpec;
-use super::health::Checks;
 use super::health::ejection::Ejection;
 use super::health::pulse::Thresholds;
+use super::health::{Checks, Question};
 use super::lease::TRIED_MAX;
 use super::policy::{self, Entry};
 use super::reload::Reload;
@@ -78,10 +78,13 @@ pub struct Options {
     /// Ask each backend for this path (2xx is healthy) [default: do not ask]
     #[arg(long, value_name = "PATH", value_parser = parse_path)]
     pub health_path: Option<String>,
-    /// How often
+    /// Try to connect to each backend (a connection is healthy), whatever it speaks [default: do not]
+    #[arg(long, conflicts_with = "health_path")]
+    pub health_connect: bool,
+    /// How often that is done
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = parse_time)]
     pub health_interval: Duration,
-    /// How long the answer may take
+    /// How long the answer, or the connection, may take
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_time)]
     pub health_timeout: Duration,
     /// Serve /stats (JSON) and /metrics (Prometheus) there
@@ -116,9 +119,13 @@ impl Options {
     /// How probes are made, if there are any.
     #[must_use]
     pub fn checks(&self) -> Option<Checks> {
-        let path = self.health_path.clone()?;
+        let question = match (&self.health_path, self.health_connect) {
+            (Some(path), _) => Question::Get(path.clone()),
+            (None, true) => Question::Connect,
+            (None, false) => return None,
+        };
         Some(Checks {
-            path,
+            question,
             interval: self.health_interval,
             timeout: self.health_timeout,
             thresholds: Thresholds { fall: self.fall, rise: self.rise },
@@ -182,6 +189,7 @@ mod tests {
             ("--health-path heartbeat", "begins with /"),
             ("--fall 0", "fall"),
             ("--retries 9", "retries"),
+            ("--health-connect --health-path /heartbeat", "--health-path"),
             ("--connect-timeout 0s", "connect-timeout"),
         ] {
             let error = parse(line).unwrap_err();

@@ -8,12 +8,17 @@
 //! proxy. How many must stay depends on how sure the witness can be, and that is what [`Spare`]
 //! says. It is this proxy's panic threshold.
 //!
-//! | evidence                               | taken out for    | stays in service                |
-//! |----------------------------------------|------------------|---------------------------------|
-//! | requests broken, garbled, timed out    | a while          | half of the backends            |
-//! | requests without a connection          | a while          | one                             |
-//! | probes answered wrongly                | until probes rise| one                             |
-//! | probes without an answer               | until probes rise| none: then a client is told 503 |
+//! | evidence                            | taken out for     | stay in service      |
+//! |-------------------------------------|-------------------|----------------------|
+//! | requests broken, garbled, timed out | a while           | half of the backends |
+//! | requests without a connection       | a while           | one                  |
+//! | probes                              | until probes rise | one                  |
+//!
+//! So the last one is never taken out, whatever is said of it. Probes that get no answer in time may
+//! mean a backend, or all of them, under more load than they can bear: they still serve somebody, and
+//! without them nobody would be served. If it really is dead, to ask it costs nothing: its host
+//! refuses, and the client is told 503 as if nobody had been asked. One that does not even refuse costs
+//! that client the time-out of a connection.
 
 pub mod ejection;
 mod probe;
@@ -23,7 +28,7 @@ pub mod pulse;
 use std::time::Duration;
 
 pub use prober::Prober;
-use pulse::{Service, Thresholds};
+use pulse::Thresholds;
 
 use super::backend::Backend;
 use super::moment::Moment;
@@ -32,8 +37,8 @@ use super::upstreams::Fleet;
 /// How probes are made.
 #[derive(Clone, Debug)]
 pub struct Checks {
-    /// What each backend is asked for. It answers with 2xx when it is healthy.
-    pub path: String,
+    /// What each backend has to do.
+    pub question: Question,
     /// How often each is asked.
     pub interval: Duration,
     /// How long the whole of its answer may take.
@@ -42,11 +47,19 @@ pub struct Checks {
     pub thresholds: Thresholds,
 }
 
+/// What a backend has to do to be taken for healthy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Answer a GET for this path with 2xx.
+    Get(String),
+    /// Accept a connection. The kernel does that for a process that hangs, too; but it is all that can
+    /// be asked of a backend of which nothing is known but its address.
+    Connect,
+}
+
 /// Who has to stay in service when a backend is taken out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spare {
-    /// Nobody.
-    Nobody,
     /// At least one.
     One,
     /// At least half of all.
@@ -56,7 +69,6 @@ pub enum Spare {
 impl Spare {
     const fn least(self, all: usize) -> usize {
         match self {
-            Self::Nobody => 0,
             Self::One => 1,
             Self::Half => all.div_ceil(2),
         }
@@ -68,7 +80,9 @@ impl Spare {
 pub enum Removal {
     /// It is out.
     Done,
-    /// It was out before, or too few would have been left.
+    /// It was out before.
+    Before,
+    /// Too few would have been left.
     Spared,
 }
 
@@ -87,17 +101,15 @@ impl Fleet {
         let left = others.filter(|other| other.in_service(now)).count();
         // One that is ejected for a while may yet be found down for good; never the other way
         // round.
-        if until <= backend.since() || left < spare.least(set.backends().len()) {
+        if until <= backend.since() {
+            return Removal::Before;
+        }
+        if left < spare.least(set.backends().len()) {
+            backend.count_spared();
             return Removal::Spared;
         }
         backend.serve_from(until);
         backend.count_removal();
         Removal::Done
-    }
-
-    /// Whether anybody is in service.
-    pub(super) fn service(&self, now: Moment) -> Service {
-        let any = self.set().backends().iter().any(|backend| backend.in_service(now));
-        if any { Service::Some } else { Service::None }
     }
 }

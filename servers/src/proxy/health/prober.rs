@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::probe::Probe;
-use super::pulse::{ProbeNumber, Pulse, Sign, Verdict};
+use super::pulse::{ProbeNumber, Pulse, Service, Sign, Verdict};
 use super::{Checks, Removal, Spare};
 use crate::proxy::backend::{Backend, BackendId};
 use crate::proxy::moment::Moment;
@@ -133,13 +133,13 @@ impl Round {
             let hundredths = 100 - self.fleet.jitter.below(JITTER + 1) as u32;
             watch.due = now + self.checks.interval * hundredths / 100;
             let number = watch.pulse.begin();
-            match Probe::begin(watch.backend.address, &self.checks.path) {
+            match Probe::begin(watch.backend.address, &self.checks.question) {
                 Ok(probe) => {
                     let deadline = now + self.checks.timeout;
                     watch.probe = Some(Asked { probe, number, deadline });
                 }
                 Err(error) if shortage::has_caused(&error) => {}
-                Err(_) => self.end(place, number, Sign::Gone),
+                Err(_) => self.end(place, number, Sign::Ill),
             }
         }
     }
@@ -188,7 +188,7 @@ impl Round {
             if let Some(Asked { number, deadline, .. }) = self.watches[place].probe
                 && deadline <= now
             {
-                self.end(place, number, Sign::Gone);
+                self.end(place, number, Sign::Ill);
             }
         }
     }
@@ -196,7 +196,7 @@ impl Round {
     /// A probe has come to its end: what follows from it.
     fn end(&mut self, place: usize, number: ProbeNumber, sign: Sign) {
         let now = Moment::now();
-        let service = self.fleet.service(now);
+        let service = self.service(now);
         let watch = &mut self.watches[place];
         watch.probe = None;
         match watch.pulse.end(number, sign, service) {
@@ -205,14 +205,21 @@ impl Round {
                 watch.backend.record.clear();
                 watch.backend.serve_from(now);
             }
-            Verdict::Fall(sign) => {
-                let spare = if sign == Sign::Gone { Spare::Nobody } else { Spare::One };
-                let removal = self.fleet.take_out(&watch.backend, Moment::NEVER, spare, now);
+            Verdict::Fall => {
+                let until = Moment::NEVER;
+                let removal = self.fleet.take_out(&watch.backend, until, Spare::One, now);
                 if removal == Removal::Done {
                     watch.pulse.fell();
                 }
             }
         }
+    }
+
+    /// Whether anybody in service is well. Who has to stay there for want of others is no reason to
+    /// let the others wait.
+    fn service(&self, now: Moment) -> Service {
+        let is_well = |watch: &Watch| watch.backend.in_service(now) && !watch.pulse.is_spared();
+        if self.watches.iter().any(is_well) { Service::Some } else { Service::None }
     }
 }
 
@@ -225,6 +232,7 @@ mod tests {
 
     use super::*;
     use crate::proxy::backend::{BackendSpec, Health};
+    use crate::proxy::health::Question;
     use crate::proxy::health::pulse::Thresholds;
     use crate::proxy::policy::bed::Bed;
 
@@ -273,14 +281,23 @@ mod tests {
     }
 
     fn start(addresses: &[SocketAddr]) -> (Bed, Prober) {
+        let thresholds = Thresholds { fall: 3, rise: 2 };
+        start_asking(Question::Get("/heartbeat".into()), thresholds, addresses)
+    }
+
+    fn start_asking(
+        question: Question,
+        thresholds: Thresholds,
+        addresses: &[SocketAddr],
+    ) -> (Bed, Prober) {
         let bed = Bed::new("round-robin", &[1]);
         let specs = addresses.iter().map(|&address| BackendSpec { address, weight: 1 });
         bed.upstreams.replace(specs.collect()).unwrap();
         let checks = Checks {
-            path: "/heartbeat".into(),
+            question,
             interval: Duration::from_millis(50),
             timeout: Duration::from_millis(500),
-            thresholds: Thresholds { fall: 3, rise: 2 },
+            thresholds,
         };
         let prober = Prober::start(&bed.upstreams, checks).unwrap();
         (bed, prober)
@@ -312,33 +329,57 @@ mod tests {
         await_health(&bed, &[InService, InService, InService, InService, Down]);
     }
 
-    #[test]
-    fn when_all_are_gone_nobody_is_asked_and_the_first_good_probe_brings_one_back() {
-        use Health::{Down, InService};
-        let host = Host::new(SILENCE);
-        let (bed, _prober) = start(&[nobody(), host.address]);
-        await_health(&bed, &[Down, Down]);
-        assert!(
-            bed.upstreams
-                .lease(&crate::proxy::policy::bed::client(0), &Default::default())
-                .is_none()
-        );
-        host.says(HEALTHY);
-        await_health(&bed, &[Down, InService]);
+    /// Who is in service, once it is one only, and has been spared at some more bad probes.
+    fn await_last(bed: &Bed) -> usize {
+        let start = Instant::now();
+        loop {
+            let health = health(bed);
+            assert!(health.contains(&Health::InService), "nobody is left");
+            assert!(start.elapsed() < Duration::from_secs(60), "{health:?}");
+            let last = health.iter().position(|&one| one == Health::InService);
+            if let Some(last) = last
+                && bed.backend(last).spared() > 2
+            {
+                return last;
+            }
+            sleep(Duration::from_millis(5));
+        }
     }
 
     #[test]
-    fn of_those_that_answer_the_last_one_stays() {
-        let hosts = [ILL, ILL, GARBAGE].map(Host::new);
-        let (bed, _prober) = start(&hosts.each_ref().map(|host| host.address));
-        let start = Instant::now();
-        let in_service = || health(&bed).iter().filter(|&&one| one == Health::InService).count();
-        while in_service() > 1 && start.elapsed() < Duration::from_secs(60) {
-            sleep(Duration::from_millis(5));
+    fn whatever_their_probes_say_the_last_one_stays() {
+        for answers in [[ILL, ILL, GARBAGE], [SILENCE; 3], [ILL, SILENCE, GARBAGE]] {
+            let hosts = answers.map(Host::new);
+            let (bed, _prober) = start(&hosts.each_ref().map(|host| host.address));
+            await_last(&bed);
         }
-        // Many more bad probes change nothing.
-        sleep(Duration::from_millis(500));
-        assert_eq!(in_service(), 1);
+        let (bed, _prober) = start(&[nobody(), nobody()]);
+        await_last(&bed);
+    }
+
+    #[test]
+    fn when_all_are_ill_the_first_good_probe_brings_one_back_in_place_of_the_last() {
+        use Health::{Down, InService};
+        let hosts = [SILENCE, SILENCE].map(Host::new);
+        let addresses = hosts.each_ref().map(|host| host.address);
+        // So many in a row would take an hour.
+        let thresholds = Thresholds { fall: 3, rise: 72_000 };
+        let question = Question::Get("/heartbeat".into());
+        let (bed, _prober) = start_asking(question, thresholds, &addresses);
+        let last = await_last(&bed);
+        hosts[1 - last].says(HEALTHY);
+        await_health(&bed, &if last == 0 { [Down, InService] } else { [InService, Down] });
+    }
+
+    #[test]
+    fn a_connection_is_enough_where_nothing_else_is_asked() {
+        use Health::{Down, InService};
+        let thresholds = Thresholds { fall: 3, rise: 2 };
+        let silent = Host::new(SILENCE).address;
+        let (bed, _prober) = start_asking(Question::Connect, thresholds, &[silent, nobody()]);
+        await_health(&bed, &[InService, Down]);
+        sleep(Duration::from_millis(300));
+        assert_eq!(bed.backend(0).spared(), 0, "no probe has spoken against it");
     }
 
     #[test]

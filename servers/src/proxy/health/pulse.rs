@@ -19,17 +19,17 @@
 pub struct Thresholds {
     /// Bad ones, to be taken out.
     pub fall: u32,
-    /// Good ones, to be taken in again. Where nobody is in service one is enough: there is nothing
-    /// to lose.
+    /// Good ones, to be taken in again. Where nobody in service is well one is enough: there is
+    /// nothing to lose.
     pub rise: u32,
 }
 
-/// Whether anybody is in service.
+/// Whether anybody in service is well, as far as is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
     /// Somebody is.
     Some,
-    /// Nobody is.
+    /// Nobody is, or only who must stay though his probes speak against him.
     None,
 }
 
@@ -42,10 +42,8 @@ pub struct ProbeNumber(u64);
 pub enum Sign {
     /// The backend says that it is well.
     Well,
-    /// The backend has answered, and not that it is well.
+    /// It says otherwise, or nothing in time.
     Ill,
-    /// There was no answer.
-    Gone,
 }
 
 /// What is to be done about a backend.
@@ -53,8 +51,8 @@ pub enum Sign {
 pub enum Verdict {
     /// Nothing.
     Stay,
-    /// It is to be taken out of service, for this sign.
-    Fall(Sign),
+    /// It is to be taken out of service.
+    Fall,
     /// It is to be taken in again.
     Rise,
 }
@@ -94,6 +92,12 @@ impl Pulse {
         self.standing
     }
 
+    /// Whether it is in service only because it must stay there.
+    #[must_use]
+    pub fn is_spared(&self) -> bool {
+        self.standing == Standing::Up && self.against >= self.thresholds.fall
+    }
+
     /// A probe begins. One that was under way is not listened to any more.
     pub const fn begin(&mut self) -> ProbeNumber {
         self.last += 1;
@@ -112,17 +116,13 @@ impl Pulse {
         }
         self.awaited = None;
         match (self.standing, sign) {
-            (Standing::Up, Sign::Well) | (Standing::Down, Sign::Ill | Sign::Gone) => {
+            (Standing::Up, Sign::Well) | (Standing::Down, Sign::Ill) => {
                 self.against = 0;
                 Verdict::Stay
             }
-            (Standing::Up, sign) => {
+            (Standing::Up, Sign::Ill) => {
                 self.against = self.against.saturating_add(1);
-                if self.against < self.thresholds.fall {
-                    Verdict::Stay
-                } else {
-                    Verdict::Fall(sign)
-                }
+                if self.against < self.thresholds.fall { Verdict::Stay } else { Verdict::Fall }
             }
             (Standing::Down, Sign::Well) => self.well_again(service),
         }
@@ -149,7 +149,7 @@ impl Pulse {
 mod tests {
     use super::*;
 
-    const SIGNS: [Sign; 3] = [Sign::Well, Sign::Ill, Sign::Gone];
+    const SIGNS: [Sign; 2] = [Sign::Well, Sign::Ill];
 
     fn pulse(fall: u32, rise: u32) -> Pulse {
         Pulse::new(Thresholds { fall, rise })
@@ -160,7 +160,7 @@ mod tests {
         let end = |&sign: &Sign| {
             let number = pulse.begin();
             let verdict = pulse.end(number, sign, service);
-            if matches!(verdict, Verdict::Fall(_)) {
+            if verdict == Verdict::Fall {
                 pulse.fell();
             }
             verdict
@@ -170,8 +170,8 @@ mod tests {
 
     /// All sequences of so many signs.
     fn sequences(length: u32) -> impl Iterator<Item = Vec<Sign>> {
-        (0..3_usize.pow(length))
-            .map(move |code| (0..length).map(|at| SIGNS[code / 3_usize.pow(at) % 3]).collect())
+        (0..2_usize.pow(length))
+            .map(move |code| (0..length).map(|at| SIGNS[code / 2_usize.pow(at) % 2]).collect())
     }
 
     /// How many signs at the end of `signs` are alike in being good, or in being bad.
@@ -192,7 +192,7 @@ mod tests {
                 let last = signs[end - 1];
                 let well = last == Sign::Well;
                 let expected = match (up, well) {
-                    (true, false) if in_row >= fall => Verdict::Fall(last),
+                    (true, false) if in_row >= fall => Verdict::Fall,
                     (false, true) if in_row >= rise => Verdict::Rise,
                     _ => Verdict::Stay,
                 };
@@ -207,7 +207,7 @@ mod tests {
     fn good_and_bad_by_turns_change_nothing() {
         for first in SIGNS {
             let mut pulse = pulse(2, 2);
-            let turns = if first == Sign::Well { [first, Sign::Gone] } else { [first, Sign::Well] };
+            let turns = if first == Sign::Well { [first, Sign::Ill] } else { [first, Sign::Well] };
             assert_eq!(probe(&mut pulse, &turns.repeat(50), Service::Some), [Verdict::Stay; 100]);
         }
     }
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn where_nobody_is_in_service_one_good_probe_is_enough() {
         let mut pulse = pulse(1, 5);
-        assert_eq!(probe(&mut pulse, &[Sign::Gone], Service::Some), [Verdict::Fall(Sign::Gone)]);
+        assert_eq!(probe(&mut pulse, &[Sign::Ill], Service::Some), [Verdict::Fall]);
         assert_eq!(probe(&mut pulse, &[Sign::Well], Service::None), [Verdict::Rise]);
         assert_eq!(pulse.standing(), Standing::Up);
     }
@@ -226,10 +226,12 @@ mod tests {
         for count in 1..10 {
             let number = pulse.begin();
             let verdict = pulse.end(number, Sign::Ill, Service::Some);
-            let expected = if count < 3 { Verdict::Stay } else { Verdict::Fall(Sign::Ill) };
+            let expected = if count < 3 { Verdict::Stay } else { Verdict::Fall };
             assert_eq!((verdict, pulse.standing()), (expected, Standing::Up));
+            assert_eq!(pulse.is_spared(), count >= 3);
         }
         assert_eq!(probe(&mut pulse, &[Sign::Well, Sign::Ill], Service::Some), [Verdict::Stay; 2]);
+        assert!(!pulse.is_spared());
     }
 
     /// In whatever order late, early and repeated ends come in: only the end of the probe under way
@@ -243,7 +245,7 @@ mod tests {
             for (number, sign) in old.into_iter().zip(&signs) {
                 assert_eq!(pulse.end(number, *sign, Service::None), Verdict::Stay);
             }
-            assert_eq!(pulse.end(current, Sign::Gone, Service::Some), Verdict::Fall(Sign::Gone));
+            assert_eq!(pulse.end(current, Sign::Ill, Service::Some), Verdict::Fall);
             pulse.fell();
             for sign in signs {
                 assert_eq!(pulse.end(current, sign, Service::None), Verdict::Stay);
