@@ -4,12 +4,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic anywhere")]
 
+#[path = "support/format.rs"]
+mod format;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use bench_harness::balance::live::{Live, counts};
-use bench_harness::balance::row::{Cost, Move, Share, Slot, cell, methods, parse};
+use bench_harness::balance::published;
+use bench_harness::balance::row::{Change, Cost, Move, Share, Slot, cell, methods, parse};
 use serde::de::DeserializeOwned;
 
 fn balance(out: &Path, flags: &[&str]) -> Output {
@@ -37,6 +41,17 @@ fn table<T: DeserializeOwned>(run: &Path, name: &str) -> Vec<T> {
 
 /// All but the two that take longest to ask for every id in a program that is not optimised.
 const METHODS: &str = "ring-given,ring-modified,ketama,maglev,rendezvous,jump,anchor,bounded";
+/// Those of them that a balancer goes by, and how many requests each of theirs gets: as many as the
+/// published counts are of, where there are any.
+const AT_WORK: [(&str, u64); 7] = [
+    ("ring-given", 10_000),
+    ("ring-modified", 10_000),
+    ("ketama", 2_000),
+    ("maglev", 2_000),
+    ("rendezvous", 2_000),
+    ("jump", 2_000),
+    ("anchor", 2_000),
+];
 
 #[test]
 fn a_try_leaves_tables_charts_and_a_report() {
@@ -58,18 +73,24 @@ fn a_try_leaves_tables_charts_and_a_report() {
     assert_eq!(table::<Slot>(&run, "slots.csv").len(), 2 * 512);
     balancers_have_answered(&table(&run, "live.csv"));
     figures_are_there(&run, &methods(&shares));
-    assert!(said.contains("Of 40,000 requests to balancers at work none failed"), "{said}");
+    assert!(said.contains("Of 60,000 requests to balancers at work none failed"), "{said}");
+    what_others_published_is_in_the_page(&run);
+    for name in ["shares", "moves", "costs", "slots", "live", "spreads", "fits"] {
+        assert_eq!(format::unexplained(&run.join(name).with_extension("csv")), [""; 0], "{name}");
+    }
 }
 
-/// Two rings, put to work with two and with three replicas: every request has come to one of these.
+/// Methods that `servers balance` takes, put to work with two and with three replicas: every request
+/// has come to one of these.
 fn balancers_have_answered(live: &[Live]) {
-    for method in ["ring-given", "ring-modified"] {
+    for (method, requests) in AT_WORK {
         for nodes in [2, 3] {
             let counts = counts(live, method, nodes);
             assert_eq!(counts.len(), nodes as usize, "{method}");
-            assert_eq!(counts.iter().sum::<u64>(), 10_000, "{method}, {nodes}: {counts:?}");
+            assert_eq!(counts.iter().sum::<u64>(), requests, "{method}, {nodes}: {counts:?}");
         }
     }
+    assert!(!live.iter().any(|row| row.method == "bounded"), "it goes by loads");
     // By chance alone it would be further off once in a million runs.
     let exact = live.iter().find(|row| row.method == "ring-given" && row.nodes == 3).unwrap();
     assert_eq!(exact.expected.map(f64::round), Some(8359.0));
@@ -97,14 +118,44 @@ fn moves_are_whole(moves: &[Move], methods: &[&str]) {
     for row in moves.iter().filter(|row| ["ketama", "anchor"].contains(&row.method.as_str())) {
         assert_eq!(row.moved, row.unavoidable, "{row:?}");
     }
+    for method in methods {
+        let added: Vec<_> =
+            moves.iter().filter(|row| row.method == *method && row.change == Change::Add).collect();
+        assert_eq!(added.iter().map(|row| row.node.as_str()).collect::<Vec<_>>(), NEW, "{method}");
+    }
+}
+
+/// Who comes to two servers, and who to three.
+const NEW: [&str; 2] = ["Server-3", "Server-4"];
+
+/// The counts of others stand beside those from here, as they are.
+fn what_others_published_is_in_the_page(run: &Path) {
+    let spreads = fs::read_to_string(run.join("spreads.csv")).unwrap();
+    for method in ["ring-given", "ring-modified"] {
+        for nodes in [2, 3] {
+            let counts = published::counts(method, nodes);
+            let (least, peak) = (counts.iter().min().unwrap(), counts.iter().max().unwrap());
+            let line = |line: &&str| line.starts_with(&format!("{method},published,{nodes},"));
+            let line = spreads.lines().find(line).unwrap();
+            assert!(line.contains(&format!(",{least}.0,{peak}.0,")), "{line}");
+        }
+    }
+    let page = fs::read_to_string(run.join("README.md")).unwrap();
+    // 9,531 of 10,000 to one of two servers, and 8,341 to one of three.
+    assert!(page.contains("| ring-given | published | 1.906 | 2.502 |"), "{page}");
+    assert!(page.contains("| maglev | 3 | 2,000 |"), "{page}");
+    for heading in ["when one of 3 servers goes", "when one more comes to 3 servers"] {
+        assert!(page.contains(&format!("## Keys that move {heading}\n")), "{page}");
+    }
 }
 
 fn figures_are_there(run: &Path, methods: &[&str]) {
     let page = fs::read_to_string(run.join("README.md")).unwrap();
     let counts = methods.iter().map(|method| format!("counts-{method}"));
-    let live = ["live-ring-given", "live-ring-modified"].map(String::from);
-    let others = ["rings", "peak-to-average", "deviation", "average-load", "moved", "price"];
-    for name in counts.chain(live).chain(others.map(String::from)) {
+    let live = AT_WORK.map(|(method, _)| format!("live-{method}"));
+    let others = ["rings", "peak-to-average", "deviation", "average-load", "price"];
+    let moved = ["moved", "moved-to-new"].map(String::from);
+    for name in counts.chain(live).chain(others.map(String::from)).chain(moved) {
         assert!(page.contains(&format!("plots/{name}.svg")), "{name}");
         let path = run.join("plots").join(&name);
         assert!(fs::read(path.with_extension("png")).unwrap().starts_with(b"\x89PNG"), "{name}");
@@ -113,6 +164,8 @@ fn figures_are_there(run: &Path, methods: &[&str]) {
             "{name}"
         );
     }
+    let comes = fs::read_to_string(run.join("plots/moved-to-new.svg")).unwrap();
+    assert!(comes.contains("When one more comes to 3 servers") && comes.contains("(Server-4)"));
     let rings = fs::read_to_string(run.join("plots/rings.svg")).unwrap();
     assert!(rings.contains("87 of 512 slots are met"), "the picture says why");
     assert!(page.contains("| ring-given | published |"), "{page}");
@@ -121,13 +174,17 @@ fn figures_are_there(run: &Path, methods: &[&str]) {
 #[test]
 fn one_method_alone_is_enough() {
     let out = tempfile::tempdir().unwrap();
-    let flags = ["--quick", "--methods", "jump", "--keys", "1000", "--most", "2"];
+    let flags = ["--quick", "--methods", "multi-probe", "--keys", "1000", "--most", "2"];
     let output = balance(out.path(), &flags);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let page = fs::read_to_string(run_in(out.path()).join("README.md")).unwrap();
-    assert!(page.contains("jump") && !page.contains("ring-given"), "{page}");
+    assert!(page.contains("multi-probe") && !page.contains("ring-given"), "{page}");
     // With one number of servers there is nothing to draw a line through.
-    assert!(page.contains("counts-jump.svg") && !page.contains("peak-to-average.svg"), "{page}");
+    assert!(
+        page.contains("counts-multi-probe.svg") && !page.contains("peak-to-average.svg"),
+        "{page}"
+    );
+    assert!(page.contains("| multi-probe | 2 | 1,000 |"), "no more requests than keys: {page}");
 }
 
 #[test]

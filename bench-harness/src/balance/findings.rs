@@ -7,8 +7,9 @@ use serde::Serialize;
 use super::chi_square::ChiSquare;
 use super::live::{self, Live};
 use super::measure::Run;
+use super::moved::{self, Moved};
 use super::published;
-use super::row::{Move, Share, Slot, cell, methods};
+use super::row::{Change, Share, Slot, cell, methods};
 use super::spread::{Origin, Spread, spreads};
 use crate::report::number::{grouped, three};
 
@@ -46,19 +47,6 @@ impl Fit {
     }
 }
 
-/// Keys that move when the node goes whose going moves the most, in shares of all keys.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Moved {
-    /// The method.
-    pub method: String,
-    /// The node.
-    pub node: String,
-    /// Those that must: its own.
-    pub must: f64,
-    /// Those that need not.
-    pub need_not: f64,
-}
-
 /// A ring in a few numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Anatomy {
@@ -83,7 +71,7 @@ pub struct Findings {
     pub spreads: Vec<Spread>,
     /// Of each method, and of each of its numbers of nodes.
     pub fits: Vec<Fit>,
-    /// With the most nodes.
+    /// Of each method, when a node goes and when one comes, with the most nodes.
     pub moved: Vec<Moved>,
     /// Of the rings.
     pub rings: Vec<Anatomy>,
@@ -99,12 +87,12 @@ impl Findings {
     pub fn of(run: &Run) -> Self {
         let most = run.manifest.extent.most;
         let names = methods(&run.shares);
-        let moved = |method: &&str| moved(&run.moves, method, most);
+        let moved = |method: &&str| moved::of(&run.moves, method, most);
         let ring = |method: &&str| anatomy(&run.slots, method);
         Self {
             spreads: spreads(&run.shares, &run.live),
             fits: fits(&run.shares, &run.live),
-            moved: names.iter().filter_map(moved).collect(),
+            moved: names.iter().flat_map(moved).collect(),
             rings: names.iter().filter_map(ring).collect(),
             most,
             live: live::totals(&run.live),
@@ -191,22 +179,15 @@ impl Findings {
         ))
     }
 
+    /// What such a change moved, under each method.
+    pub fn moved_by(&self, change: Change) -> impl Iterator<Item = &Moved> {
+        self.moved.iter().filter(move |moved| moved.change == change)
+    }
+
     /// Who moves keys that need not move.
     #[must_use]
-    pub fn needless(&self) -> Option<String> {
-        let (few, more): (Vec<_>, Vec<_>) =
-            self.moved.iter().partition(|moved| moved.need_not <= 0.0);
-        let list = |moved: &Moved| format!("{} {} %", moved.method, three(100.0 * moved.need_not));
-        let more = more.into_iter().map(list).collect::<Vec<_>>().join(", ");
-        match (few.len(), more.is_empty()) {
-            (0, true) => None,
-            (_, true) => Some("When a server goes, no method moves more keys than it must".into()),
-            (count, false) => Some(format!(
-                "When one of {} servers goes, {count} methods move its keys only; others also move \
-                 keys that need not, at worst {more} of all",
-                self.most
-            )),
-        }
+    pub fn needless(&self, change: Change) -> Option<String> {
+        moved::needless(self.moved_by(change), change, self.most)
     }
 }
 
@@ -246,20 +227,6 @@ fn test(cell: &[&Share], counts: &[u64]) -> Option<ChiSquare> {
     let total = counts.iter().sum::<u64>() as f64;
     let expected: Vec<_> = shares.iter().map(|share| share * total).collect();
     (!counts.is_empty() && counts.len() == expected.len()).then(|| ChiSquare::of(counts, &expected))
-}
-
-fn moved(moves: &[Move], method: &str, nodes: u32) -> Option<Moved> {
-    let gone = moves
-        .iter()
-        .filter(|row| row.method == method && row.nodes == nodes && row.change == "remove");
-    let worst = gone.max_by_key(|row| row.moved)?;
-    let share = |count: u64| count as f64 / f64::from(worst.keys);
-    Some(Moved {
-        method: method.into(),
-        node: worst.node.clone(),
-        must: share(worst.unavoidable),
-        need_not: share(worst.moved.saturating_sub(worst.unavoidable)),
-    })
 }
 
 fn anatomy(slots: &[Slot], method: &str) -> Option<Anatomy> {
@@ -353,29 +320,6 @@ mod tests {
                 .ends_with("20,000 requests to balancers at work none failed")
         );
         assert!(words((20_000, 3)).unwrap().ends_with("work 3 failed"));
-    }
-
-    #[test]
-    fn what_moves_is_told_of_the_node_whose_going_moves_the_most() {
-        let row = |node: &str, change: &str, moved, unavoidable| Move {
-            method: "jump".into(),
-            nodes: 2,
-            change: change.into(),
-            node: node.into(),
-            keys: 100,
-            moved,
-            unavoidable,
-        };
-        let moves = [
-            row("Server-3", "add", 99, 99),
-            row("Server-1", "remove", 75, 50),
-            row("Server-2", "remove", 50, 50),
-        ];
-        let found = moved(&moves, "jump", 2).unwrap();
-        assert_eq!((found.node.as_str(), found.must, found.need_not), ("Server-1", 0.5, 0.25));
-        let words = Findings { moved: vec![found], ..findings(&[]) }.needless().unwrap();
-        assert!(words.ends_with("at worst jump 25 % of all"), "{words}");
-        assert_eq!(moved(&moves, "jump", 3), None);
     }
 
     #[test]

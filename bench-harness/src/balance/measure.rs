@@ -9,7 +9,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::live::{Live, Trial};
-use super::row::{Cost, Move, Share, Slot, parse};
+use super::published;
+use super::row::{Cost, Move, Share, Slot, methods, parse};
 use crate::fault::usage;
 use crate::interrupt;
 use crate::launch::child::Child;
@@ -36,8 +37,11 @@ pub const SLOTS: &str = "slots.csv";
 /// Who answered whom, in a balancer at work.
 pub const LIVE: &str = "live.csv";
 
-/// Requests to one balancer at work, at most: as many as the published counts are of.
+/// Requests to one balancer at work, at most: as many as the published counts are of, where there
+/// are such counts.
 const REQUESTS: u32 = 10_000;
+/// The same where there are none: enough to see that it asks whom it should.
+const REQUESTS_UNPUBLISHED: u32 = 2_000;
 
 /// How long one table may take before it is taken for hung: a method that hashes every id by
 /// SHA-256 in a program that was not optimised takes a minute.
@@ -180,7 +184,7 @@ impl Run {
         if !rings.is_empty() {
             self.slots = self.table(binaries, "slots", &rings, &most.to_string())?;
         }
-        self.put_to_work(binaries, &rings)?;
+        self.put_to_work(binaries)?;
         self.manifest.status = Status::Complete;
         self.manifest.finished = date::instant(SystemTime::now());
         self.keep()
@@ -212,23 +216,27 @@ impl Run {
         parse(&text)
     }
 
-    /// Asks balancers that go by these methods, and keeps the counts of each as soon as they are
-    /// there.
-    fn put_to_work(&mut self, binaries: &Binaries, methods: &[String]) -> Result<()> {
-        let Extent { fewest, most, keys, .. } = self.manifest.extent;
-        for method in methods {
+    /// Asks balancers that go by each method that places by the key alone.
+    fn put_to_work(&mut self, binaries: &Binaries) -> Result<()> {
+        let Extent { fewest, most, .. } = self.manifest.extent;
+        for method in by_key(&self.shares) {
             eprintln!("requests to balancers of {fewest} to {most} replicas, {method}");
-            for nodes in fewest..=most {
-                let (pinning, requests) = (&self.manifest.pinning, keys.min(REQUESTS));
-                let rows = Trial { binaries, pinning, method, nodes, requests }.rows(&self.shares);
-                if interrupt::requested() {
-                    bail!("interrupted at a balancer; the rest is in {}", self.path.display());
-                }
-                self.live.extend(rows.with_context(|| format!("{nodes} replicas, {method}"))?);
-                write(&self.path.join(LIVE), &csv_of(&self.live)?)?;
-            }
+            (fewest..=most).try_for_each(|nodes| self.ask(binaries, &method, nodes))?;
         }
         Ok(())
+    }
+
+    /// Asks one balancer, and keeps its counts.
+    fn ask(&mut self, binaries: &Binaries, method: &str, nodes: u32) -> Result<()> {
+        let unpublished = published::counts(method, nodes).is_empty();
+        let most = if unpublished { REQUESTS_UNPUBLISHED } else { REQUESTS };
+        let (pinning, requests) = (&self.manifest.pinning, self.manifest.extent.keys.min(most));
+        let rows = Trial { binaries, pinning, method, nodes, requests }.rows(&self.shares);
+        if interrupt::requested() {
+            bail!("interrupted at a balancer; the rest is in {}", self.path.display());
+        }
+        self.live.extend(rows.with_context(|| format!("{nodes} replicas, {method}"))?);
+        write(&self.path.join(LIVE), &csv_of(&self.live)?)
     }
 
     fn keep(&self) -> Result<()> {
@@ -245,6 +253,15 @@ impl Run {
         fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
         Ok(folder)
     }
+}
+
+/// The methods that go by the key alone, in the order of the rows: their shares are exact. Those
+/// that go by loads as well have none, and `servers balance` does not take them.
+fn by_key(shares: &[Share]) -> Vec<String> {
+    let exact = |method: &&str| {
+        shares.iter().any(|share| share.method == *method && share.expected.is_some())
+    };
+    methods(shares).into_iter().filter(exact).map(ToOwned::to_owned).collect()
 }
 
 impl Extent {
@@ -276,6 +293,13 @@ mod tests {
         assert_eq!(chosen(&[], offer()).unwrap(), offer());
         let words = chosen(&["modulo".into()], offer()).unwrap_err().to_string();
         assert!(words.contains("modulo") && words.contains("ketama"), "{words}");
+    }
+
+    #[test]
+    fn balancers_are_put_to_work_by_the_methods_whose_shares_are_exact() {
+        let text = "method,nodes,node,keys,count,expected\nmaglev,2,Server-1,10,4,5\n\
+                    maglev,2,Server-2,10,6,5\nbounded,2,Server-1,10,4,\njump,2,Server-1,10,4,5\n";
+        assert_eq!(by_key(&parse(text).unwrap()), ["maglev", "jump"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! measure ─┬▶ row ──┬── spread       how far counts are from even
+//!          │        ├── moved        what a change moves, and what it need not
 //!          └▶ live ─┤
 //! published ────────┴── chi_square   whether they are what the exact shares say
 //!                           │
@@ -17,6 +18,7 @@ pub mod chi_square;
 pub mod findings;
 pub mod live;
 pub mod measure;
+pub mod moved;
 pub mod page;
 pub mod published;
 pub mod row;

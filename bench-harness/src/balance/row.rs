@@ -21,6 +21,16 @@ pub struct Share {
     pub expected: Option<f64>,
 }
 
+/// What happens to a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// It comes.
+    Add,
+    /// It goes.
+    Remove,
+}
+
 /// `--show moves`: one node that came or went.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Move {
@@ -28,8 +38,8 @@ pub struct Move {
     pub method: String,
     /// How many nodes there were before.
     pub nodes: u32,
-    /// `add` or `remove`.
-    pub change: String,
+    /// What happened to it.
+    pub change: Change,
     /// Which node.
     pub node: String,
     /// How many keys were placed.

@@ -15,6 +15,7 @@ use super::style::register_fonts;
 use crate::balance::findings::Findings;
 use crate::balance::measure::Run;
 use crate::balance::published;
+use crate::balance::row::Change;
 use crate::report::number::grouped;
 
 /// What the figures are made from.
@@ -43,7 +44,8 @@ fn figures(evidence: &Evidence<'_>) -> Vec<Figure> {
     all.extend(sizes::peak(evidence));
     all.extend(sizes::deviation(evidence));
     all.extend(sizes::average(evidence));
-    all.extend(moved::build(evidence));
+    all.extend(moved::build(evidence, Change::Remove));
+    all.extend(moved::build(evidence, Change::Add));
     all.extend(price::build(evidence));
     all
 }

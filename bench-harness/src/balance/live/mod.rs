@@ -1,8 +1,8 @@
 //! The same, live: requests through a real balancer with replicas, counted by who answered.
 //!
 //! What is placed on paper is only what the balancer does if it asks its ring what it should, hands
-//! the request to that replica, and loses none. So each ring is put to work, with each number of
-//! replicas, and asked as many times as there are keys. It draws an id for each request by itself.
+//! the request to that replica, and loses none. So each method that places by the key alone is put
+//! to work, with each number of replicas, and asked. It draws an id for each request by itself.
 
 mod asker;
 mod tester;
