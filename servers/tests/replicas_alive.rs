@@ -6,7 +6,7 @@ mod balancer;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use balancer::{Balancer, change, eventually, lives, names};
 use nix::sys::signal::{Signal, kill};
@@ -15,40 +15,6 @@ use nix::unistd::Pid;
 /// Flags with which a replica may be killed again and again and is not taken for one that fails.
 const FORGIVING: [&str; 4] = ["--well-after", "1ms", "--request-timeout", "30s"];
 const THREE: [&str; 3] = ["Server-1", "Server-2", "Server-3"];
-
-/// Kills the process of a replica, and waits until another one is in service; says after how long.
-fn kill_and_wait(balancer: &Balancer, name: &str) -> Duration {
-    let before = balancer.count("RESPAWN", name);
-    let pid = balancer.pid_of(name);
-    let killed_at = SystemTime::now();
-    kill(pid, Signal::SIGKILL).unwrap();
-    eventually("it is back", || balancer.count("RESPAWN", name) > before);
-    assert_ne!(balancer.pid_of(name), pid);
-    assert!(!lives(pid));
-    latest(balancer, name, "RESPAWN").duration_since(killed_at).unwrap()
-}
-
-/// The same, for measurements: a frozen one is found within 200 ms, which is three heartbeats and
-/// the time to miss the last of them.
-const FAST: [&str; 6] = ["--well-after", "1ms", "--heartbeat-interval", "50ms", "--failures", "3"];
-
-/// Freezes the process of a replica, and waits until another one is in service; says after how long
-/// it was out of service.
-fn freeze_and_wait(balancer: &Balancer, name: &str) -> Duration {
-    let before = balancer.count("RESPAWN", name);
-    let frozen_at = SystemTime::now();
-    kill(balancer.pid_of(name), Signal::SIGSTOP).unwrap();
-    eventually("it is back", || balancer.count("RESPAWN", name) > before);
-    latest(balancer, name, "FLATLINE").duration_since(frozen_at).unwrap()
-}
-
-/// When the latest event of that kind happened to a replica.
-fn latest(balancer: &Balancer, name: &str, tag: &str) -> SystemTime {
-    let events = balancer.events();
-    let mut of_name = events.iter().rev().filter(|event| event["replica"] == name);
-    let event = of_name.find(|event| event["tag"] == tag).unwrap();
-    humantime::parse_rfc3339(event["at"].as_str().unwrap()).unwrap()
-}
 
 /// Asks for /home and /rep until `done`; counts how often, and fails on any answer but 200.
 fn read_until(balancer: &Balancer, done: &AtomicBool) -> u64 {
@@ -73,7 +39,7 @@ fn whoever_is_killed_comes_back_and_no_request_notices() {
             let (victim, others) =
                 (THREE[round % 3], [THREE[(round + 1) % 3], THREE[(round + 2) % 3]]);
             let before = others.map(|name| balancer.pid_of(name));
-            kill_and_wait(&balancer, victim);
+            balancer.kill_and_wait(victim);
             assert_eq!(others.map(|name| balancer.pid_of(name)), before, "nobody else is touched");
         }
         done.store(true, Ordering::Release);
@@ -91,7 +57,7 @@ fn of_several_clients_at_once_none_notices_either() {
         // As many as may be tried again at the same time, whatever happens.
         let readers = [(); 3].map(|()| scope.spawn(|| read_until(&balancer, &done)));
         for round in 0..30 {
-            kill_and_wait(&balancer, THREE[round % 3]);
+            balancer.kill_and_wait(THREE[round % 3]);
         }
         done.store(true, Ordering::Release);
         for reader in readers {
@@ -105,7 +71,7 @@ fn of_several_clients_at_once_none_notices_either() {
 fn a_replica_that_is_back_answers_as_another_process() {
     let balancer = Balancer::start(&["--replicas", "1"]);
     assert_eq!(balancer.get("/home").1["message"], "Hello from Server: 1");
-    kill_and_wait(&balancer, "Server-1");
+    balancer.kill_and_wait("Server-1");
     assert_eq!(balancer.get("/home").1["message"], "Hello from Server: 2");
 }
 
@@ -365,37 +331,6 @@ fn many_come_and_go_at_the_same_time_and_the_lists_agree() {
     });
     assert_eq!(balancer.replicas().len() as u64, 3 + added.into_inner() / 2);
     assert_eq!(balancer.children().len(), balancer.replicas().len());
-}
-
-/// How long it takes until a frozen replica is found: a measurement, for a quiet machine.
-#[test]
-#[ignore = "it says something on a quiet machine only"]
-fn fifty_freezes() {
-    let (interval, failures) = (Duration::from_millis(50), 3);
-    let balancer = Balancer::start(&FAST);
-    let mut times = (0..50).map(|n| freeze_and_wait(&balancer, THREE[n % 3])).collect::<Vec<_>>();
-    times.sort_unstable();
-    println!("found after a freeze: p50 {:.1?}, max {:.1?}", times[25], times[49]);
-    // The last of the heartbeats that are missed takes an interval itself until it counts as
-    // missed.
-    let bound = interval * (failures + 1) + Duration::from_millis(50);
-    assert!(times[49] < bound, "{:?} is beyond {bound:?}", times[49]);
-}
-
-/// How long it takes until a killed replica is back: a measurement, for a quiet machine.
-///
-/// `cargo test --release -p servers --test replicas_alive -- --ignored --nocapture`
-#[test]
-#[ignore = "it takes a minute, and says something on a quiet machine only"]
-fn a_thousand_kills() {
-    let balancer = Balancer::start(&FAST);
-    let mut times = (0..1_000).map(|n| kill_and_wait(&balancer, THREE[n % 3])).collect::<Vec<_>>();
-    times.sort_unstable();
-    let (p50, p99, max) = (times[500], times[990], times[999]);
-    println!("back in service after a kill: p50 {p50:.1?}, p99 {p99:.1?}, max {max:.1?}");
-    assert_eq!(balancer.replicas(), THREE);
-    assert_eq!(balancer.children().len(), 3, "no orphan");
-    assert!(p50 < Duration::from_millis(200) && max < Duration::from_secs(2));
 }
 
 #[test]

@@ -2,13 +2,17 @@
 
 #![allow(dead_code, reason = "each test file is a crate of its own and uses a part of this")]
 
+pub(crate) mod asker;
+pub(crate) mod ring;
+
+use std::collections::HashMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -19,6 +23,15 @@ use tempfile::TempDir;
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 /// The binary under test.
 pub(crate) const SERVERS: &str = env!("CARGO_BIN_EXE_servers");
+
+/// How long a replica was out of service.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outage {
+    /// From what befell it until it was taken out of service.
+    pub(crate) found: Duration,
+    /// From what befell it until another process was in service.
+    pub(crate) back: Duration,
+}
 
 /// A running balancer. When dropped it is killed, and its replicas with it.
 pub(crate) struct Balancer {
@@ -162,6 +175,42 @@ impl Balancer {
         let mut latest = events.iter().rev().filter(|event| event["replica"] == replica);
         let pid = latest.find_map(|event| event["pid"].as_i64()).expect("a process");
         Pid::from_raw(pid as i32)
+    }
+
+    /// Kills the process of a replica, and waits until another one is in service; says after how
+    /// long.
+    pub(crate) fn kill_and_wait(&self, name: &str) -> Duration {
+        self.outage(name, Signal::SIGKILL).back
+    }
+
+    /// Kills or freezes the process of a replica, and waits until another one is in service.
+    pub(crate) fn outage(&self, name: &str, signal: Signal) -> Outage {
+        let before = self.count("RESPAWN", name);
+        let pid = self.pid_of(name);
+        let from = SystemTime::now();
+        kill(pid, signal).unwrap();
+        eventually("it is back", || self.count("RESPAWN", name) > before);
+        assert_ne!(self.pid_of(name), pid);
+        assert!(!lives(pid));
+        let after = |tag| self.latest(name, tag).duration_since(from).unwrap();
+        Outage { found: after("FLATLINE"), back: after("RESPAWN") }
+    }
+
+    /// When the latest event of that kind happened to a replica.
+    fn latest(&self, name: &str, tag: &str) -> SystemTime {
+        let events = self.events();
+        let mut of_name = events.iter().rev().filter(|event| event["replica"] == name);
+        let event = of_name.find(|event| event["tag"] == tag).unwrap();
+        humantime::parse_rfc3339(event["at"].as_str().unwrap()).unwrap()
+    }
+
+    /// The replica of each process that there was, by the process's number.
+    pub(crate) fn processes(&self) -> HashMap<u64, String> {
+        let events = self.events();
+        let process = |event: &Value| {
+            Some((event["server_id"].as_u64()?, event["replica"].as_str()?.to_owned()))
+        };
+        events.iter().filter_map(process).collect()
     }
 
     pub(crate) fn pid(&self) -> Pid {
