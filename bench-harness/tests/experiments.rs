@@ -230,7 +230,7 @@ fn a_filter_keeps_what_it_names() {
 fn every_shipped_experiment_loads_and_expands() {
     let offered: Vec<Model> = serde_json::from_str(
         r#"[{"name":"thread"},{"name":"select"},{"name":"select-wide"},{"name":"select-sharded"},{"name":"poll"},{"name":"epoll-level"},{"name":"epoll-edge"},
-            {"name":"epoll-oneshot"},{"name":"reactors"},{"name":"portable"},{"name":"iterative"},{"name":"pool"}]"#,
+            {"name":"epoll-oneshot"},{"name":"reactors"},{"name":"portable"},{"name":"iterative"},{"name":"pool"},{"name":"uring"}]"#,
     )
     .unwrap();
     let shipped = support::shipped();
