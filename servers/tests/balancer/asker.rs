@@ -139,13 +139,17 @@ pub(crate) fn ask_until(balancer: &Balancer, method: &str, done: &AtomicBool) ->
 /// How many of so many requests each of these replicas answers.
 pub(crate) fn counts(balancer: &Balancer, names: &[&str], requests: u32) -> Vec<u64> {
     let mut asker = Asker::connect(balancer.address);
-    let processes = balancer.processes();
-    let mut counts = vec![0; names.len()];
+    let mut by_process = HashMap::<_, u64>::new();
     for _ in 0..requests {
         let answer = asker.ask("GET").unwrap();
         assert_eq!(answer.status, 200, "{}", answer.content);
-        let name = &processes[&answer.greeter().unwrap()];
-        counts[names.iter().position(|known| known == name).unwrap()] += 1;
+        *by_process.entry(answer.greeter().unwrap()).or_default() += 1;
+    }
+    // Not before: a replica may have had another process meanwhile.
+    let processes = balancer.processes();
+    let mut counts = vec![0; names.len()];
+    for (id, count) in by_process {
+        counts[names.iter().position(|name| *name == processes[&id]).unwrap()] += count;
     }
     counts
 }
