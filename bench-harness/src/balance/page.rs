@@ -138,8 +138,8 @@ fn live(run: &Run) -> String {
          replica it is from. The balancer draws the id of each request by itself. As many \
          requests as the published counts are of go to the methods that have such counts, fewer \
          to the others; `servers balance` does not take a method that goes by loads as well. \
-         What is exact of `anchor` depends on its room for servers: 128 here, 56 in a balancer; \
-         with either it shares evenly within half a percent.\n\n{}\n",
+         What is exact of `anchor` is that of one with room for 128 servers; a balancer's has room \
+         for 56.\n\n{}\n",
         markdown(&lines)
     )
 }
