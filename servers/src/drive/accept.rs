@@ -32,7 +32,8 @@ fn next(control: &Control, listener: &Listener) -> Option<TcpStream> {
         control.acceptor.accepts.count();
         match listener.accept(Blocking::Yes) {
             Ok(client) => return Some(client),
-            Err(Refusal::Nobody) if stopping => return None,
+            // One who finds no room now will not be waited for.
+            Err(Refusal::Nobody | Refusal::NoRoom(_)) if stopping => return None,
             Err(Refusal::Nobody | Refusal::Gone) => {}
             Err(Refusal::NoRoom(error)) => {
                 control.acceptor.accepts_without_room.count();
