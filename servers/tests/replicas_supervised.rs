@@ -34,6 +34,10 @@ fn with_descriptors(count: usize) -> Command {
 
 /// So many descriptors, from now on.
 fn allow(balancer: &Balancer, descriptors: usize) {
+    if descriptors < 10 {
+        // It says where it listens before it has all that it needs to serve.
+        assert_eq!(balancer.replicas(), THREE);
+    }
     let mut by = Command::new("prlimit");
     by.args(["--pid", &balancer.pid().to_string(), &format!("--nofile={descriptors}:")]);
     assert!(by.status().unwrap().success());
