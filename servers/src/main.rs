@@ -79,9 +79,8 @@ fn shape(run: &Run) -> anyhow::Result<Shape> {
     };
     let each = run.app.descriptors(run);
     let shape = |tables| Shape::new(run.model, run.workers, tables);
-    let room = |tables| {
-        Room::new(run.model, limit, tables, shape(tables).workers).where_each_takes(each)
-    };
+    let room =
+        |tables| Room::new(run.model, limit, tables, shape(tables).workers).where_each_takes(each);
     let tables = match (run.tables, clients) {
         // Where no number is enough, the check says so.
         (Some(Tables::Auto), Some(clients)) => room(least).enough(clients).unwrap_or(least),

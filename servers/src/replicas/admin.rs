@@ -125,8 +125,8 @@ fn patience() -> Patience {
     }
 }
 
-/// How long a message may be: longer than the front lets it be, which has the words, and adds fields
-/// of its own.
+/// How long a message may be: longer than the front lets it be, which has the words, and adds
+/// fields of its own.
 fn limits() -> Limits {
     let front = Limits::default();
     Limits { head: BUFFER_OCTETS, fields: 2 * front.fields, ..front }

@@ -6,7 +6,7 @@
 //! |                | counters, as JSON                                                         |
 //! | `GET /metrics` | the same for Prometheus                                                   |
 //!
-//! They are on [an address of their own](crate::proxy::admin), beside the API, which is for clients.
+//! They are on [an address of their own](crate::proxy::admin); the API is for clients.
 //! What a process has been asked is forgotten with it; what has happened to its replica is not.
 //! `servers_replica_info` says which backend is whose.
 

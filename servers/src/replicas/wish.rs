@@ -1,9 +1,9 @@
 //! What a client asks of the API: more replicas, or fewer.
 //!
 //! A wish is checked as a whole, against the replicas that there are, before anything changes. The
-//! checks come in the order in which the [refusals](Refusal) are listed; the first that fails is the
-//! answer. It is the order of the API's specification; checks that this does not have stand where
-//! they do not come before one of those that it has for the same field.
+//! checks come in the order in which the [refusals](Refusal) are listed; the first that fails is
+//! the answer. It is the order of the API's specification; a check that this does not have stands
+//! behind those that it has for the same field.
 
 use std::collections::HashSet;
 use std::fmt;
