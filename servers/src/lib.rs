@@ -3,9 +3,9 @@
 //! | module         | what lives there                                                        |
 //! |----------------|-------------------------------------------------------------------------|
 //! | [`models`]     | one way of waiting a file, and the table [`models::MODELS`] of them all |
-//! | [`drive`]      | how a session is driven: by blocking calls, or by readiness             |
-//! | [`apps`]       | what a server is for: echo, HTTP                                        |
-//! | [`session`]    | what a driver drives: a socket and the conversation over it             |
+//! | [`drive`]      | how a session is driven: by blocking calls, readiness or completion     |
+//! | [`apps`]       | what a server is for: echo, HTTP, a proxy, a relay                      |
+//! | [`session`]    | what a driver drives: one socket or two, and the conversation over them |
 //! | [`connection`] | the life of one connection, with no socket in it                        |
 //! | [`listener`]   | the one place where listening sockets get their options                 |
 //! | [`copies`]     | several copies of a model, each in a descriptor table of its own        |
@@ -19,7 +19,7 @@
 //! | [`placement`]  | which node a key belongs to: consistent hashing, one method a file      |
 //! | [`proxy`]      | which backend a request goes to, and which are fit to be asked          |
 //! | [`replicas`]   | a balancer that keeps its replicas alive                                |
-//! | [`demonstrate`] | what programs do with a descriptor that an `fd_set` has no room for     |
+//! | [`demonstrate`] | descriptors that an `fd_set` has no room for; what triggers tell whom   |
 //!
 //! The protocols themselves are in the crate `wire`, which knows no socket.
 

@@ -1,7 +1,7 @@
 //! Listening sockets, and how clients come in.
 //!
-//! This is the one place where sockets get their options, so that they are the same for every model:
-//! SO_REUSEADDR, TCP_NODELAY (an accepted socket inherits it, tcp(7)), one backlog.
+//! This is the one place where listening sockets get their options, so that they are the same for every
+//! model: SO_REUSEADDR, TCP_NODELAY (an accepted socket inherits it, tcp(7)), one backlog.
 
 use std::io;
 use std::net::{SocketAddr, SocketAddrV6, TcpStream, ToSocketAddrs};
