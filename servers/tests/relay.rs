@@ -125,6 +125,29 @@ fn either_side_may_speak_first_and_end_first() {
 }
 
 #[test]
+fn what_a_backend_says_while_it_is_being_connected_arrives_in_order() {
+    let greeting = pattern(200_000);
+    everywhere(|model, way| {
+        let (listener, address) = backend();
+        let relay = relay(model, way, &[address]);
+        for _ in 0..20 {
+            let mut client = relay.connect();
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    let mut server = accept(&listener);
+                    server.write_all(&greeting).unwrap();
+                    server.shutdown(Shutdown::Write).unwrap();
+                    assert_eq!(server.read(&mut [0]).unwrap(), 0);
+                });
+                expect(&mut client, &greeting);
+                assert_eq!(end_of(&mut client), Ok(0));
+                client.shutdown(Shutdown::Write).unwrap();
+            });
+        }
+    });
+}
+
+#[test]
 fn a_reset_is_passed_on_as_a_reset() {
     everywhere(|model, way| {
         let (listener, address) = backend();

@@ -20,7 +20,6 @@ use std::sync::Arc;
 
 use nix::libc;
 use packet::programs::verdict::SockPairs;
-use rustix::net::{RecvFlags, recv};
 
 use super::Outcome;
 use super::lane::Copying;
@@ -107,24 +106,7 @@ impl Handed {
                 look_again(upstream)?;
             }
         }
-        if self.carrier == Carrier::Kernel && has_octets(self.relay.calling.socket(End::Upstream)) {
-            self.take_back(worker)?;
-        }
         Ok(flow)
-    }
-
-    /// The two sockets go into the map one after the other. What a backend says in between is handed to
-    /// its reader, for the client is not there yet: then this one is done by hand, from its first octet
-    /// on. If the kernel has sent on anything by now, the order is lost, and so is the connection.
-    fn take_back(&mut self, worker: &mut Worker<'_>) -> io::Result<()> {
-        self.relay.read(End::Upstream, worker)?;
-        let [client, upstream] = End::BOTH.map(|end| self.relay.calling.socket(end));
-        self.pairs.remove(&client, &upstream)?;
-        self.carrier = Carrier::Hand;
-        if has_octets(upstream) || count(client)?.out > 0 {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        }
-        Ok(())
     }
 
     /// Passes ends on whose octets are all out.
@@ -172,12 +154,6 @@ impl Handed {
         let patience = &worker.control.patience;
         if self.wait() == Wait::Room { patience.write } else { patience.idle }
     }
-}
-
-/// Whether there is something to read, and not only an end.
-fn has_octets(socket: BorrowedFd<'_>) -> bool {
-    let looked = recv(socket, &mut [0; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT);
-    looked.is_ok_and(|(count, _)| count > 0)
 }
 
 /// Makes the kernel look for what lies in the socket already.

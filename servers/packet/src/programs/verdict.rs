@@ -1,13 +1,16 @@
 //! Relays between pairs of TCP sockets inside the kernel: a sockhash and a verdict on each arrival.
 //!
-//! A socket that is put into the map no longer hands data to its reader. A program is asked where
-//! it shall go, and sends it out by the socket that the map has under the receiver's cookie: the
-//! other one of the pair. User space accepts, connects, closes, and touches no octet between.
+//! A socket that is heard no longer hands data to its reader. A program is asked where it shall go,
+//! and sends it out by the socket that a map has under the receiver's cookie: the other one of the
+//! pair. User space accepts, connects, closes, and touches no octet between.
+//!
+//! There are two maps, for two sockets can't be put into one at once. What came between would find
+//! nobody to go to, and be handed to its reader: out of order, and lost when that takes the socket
+//! out again. So both are put first where they are only found, and then where they are heard.
 //!
 //! What it does not do: it hands on data, not the end of data. User space waits for `EPOLLRDHUP`
 //! and shuts the other side down. And a socket's data that lay in its queue before it was put in
-//! waits until more comes: read and hand on by hand what there is before [`SockPairs::insert`], and
-//! look once more after it.
+//! waits until more comes, or until `SO_RCVLOWAT` is set: then the kernel looks again.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -16,8 +19,10 @@ use crate::asm::Size::{Double, Word};
 use crate::asm::{Assembler, Code, Condition, Helper, Register::*};
 use crate::bpf::{self, Error, Flag, Kind, Map, Program, Type};
 
-/// The name of the map: a socket's other one, by the cookie of the first.
+/// The name of the map of where to send: a socket's other one, by the cookie of the first.
 const OTHERS: &str = "others";
+/// The name of the map of those whose arrivals the program is asked about, by their own cookies.
+const HEARD: &str = "heard";
 
 /// What an `sk_skb` program says: `enum sk_action`.
 const SK_DROP: i32 = 0;
@@ -63,6 +68,7 @@ pub fn code() -> Code {
 #[derive(Debug)]
 pub struct SockPairs {
     others: Map,
+    heard: Map,
     _program: Program,
 }
 
@@ -72,37 +78,48 @@ impl SockPairs {
     /// # Errors
     /// What the kernel says.
     pub fn new(pairs: u32) -> Result<Self, Error> {
-        let others = Map::new(OTHERS, Kind::Sockhash, [8, 8], pairs.saturating_mul(2))?;
+        let map = |name| Map::new(name, Kind::Sockhash, [8, 8], pairs.saturating_mul(2));
+        let (others, heard) = (map(OTHERS)?, map(HEARD)?);
         let program = Program::load(&code(), Type::SkSkb, &[&others])?;
-        bpf::attach_verdict(&program, &others)?;
-        Ok(Self { others, _program: program })
+        bpf::attach_verdict(&program, &heard)?;
+        Ok(Self { others, heard, _program: program })
     }
 
     /// From now on what comes in by one goes out by the other. Both are connected TCP sockets; they
-    /// leave the map by themselves when they are closed.
+    /// leave the maps by themselves when they are closed.
     ///
     /// # Errors
     /// What the kernel says: E2BIG if there is no room, EOPNOTSUPP for a socket that is not
-    /// connected. Then neither is in the map.
+    /// connected. Then neither is in a map.
     pub fn insert(&self, one: &impl AsFd, other: &impl AsFd) -> io::Result<()> {
-        let (first, second) = (cookie(one)?, cookie(other)?);
-        self.put(first, other)?;
-        self.put(second, one).inspect_err(|_| drop(self.others.remove(&first)))
+        let put = || {
+            put(&self.others, one, other)?;
+            put(&self.others, other, one)?;
+            // Nobody is heard before it is known where to send what he says: a program that does not
+            // find the other one hands on to the reader.
+            put(&self.heard, one, one)?;
+            put(&self.heard, other, other)
+        };
+        put().inspect_err(|_| drop(self.remove(one, other)))
     }
 
-    /// Takes both out again.
+    /// Takes both out again, as far as they are in.
     ///
     /// # Errors
     /// What the kernel says.
     pub fn remove(&self, one: &impl AsFd, other: &impl AsFd) -> io::Result<()> {
-        self.others.remove(&cookie(one)?)?;
-        self.others.remove(&cookie(other)?).map(drop)
+        for cookie in [cookie(one)?, cookie(other)?] {
+            self.heard.remove(&cookie)?;
+            self.others.remove(&cookie)?;
+        }
+        Ok(())
     }
+}
 
-    fn put(&self, cookie: u64, socket: &impl AsFd) -> io::Result<()> {
-        let descriptor = socket.as_fd().as_raw_fd() as u64;
-        self.others.update(&cookie, &descriptor, Flag::NoExist)
-    }
+/// Puts `value` into a map, by the cookie of `key`.
+fn put(map: &Map, key: &impl AsFd, value: &impl AsFd) -> io::Result<()> {
+    let descriptor = value.as_fd().as_raw_fd() as u64;
+    map.update(&cookie(key)?, &descriptor, Flag::NoExist)
 }
 
 /// The number by which the kernel knows a socket: `SO_COOKIE`, socket(7).
