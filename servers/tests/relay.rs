@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use process::scripted::Deaf;
+use process::scripted::{Deaf, nobody};
 use process::{LONG, Server, eventually, expect, models, reset};
 use servers::session::End;
 
@@ -75,11 +75,6 @@ fn end_of(stream: &mut TcpStream) -> Result<usize, ErrorKind> {
     std::io::copy(stream, &mut std::io::sink())
         .map(|count| count as usize)
         .map_err(|error| error.kind())
-}
-
-/// The address of nobody: a port that was free a moment ago.
-fn nobody() -> String {
-    backend().1
 }
 
 #[test]

@@ -74,9 +74,13 @@ impl Scripted {
     }
 }
 
-/// The address of nobody: a port that was free a moment ago.
+/// The address of nobody: a port that is taken while the test runs, and at which nobody listens.
 pub(crate) fn nobody() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    std::mem::forget(socket);
+    address.to_string()
 }
 
 /// A backend that neither accepts nor refuses: its queue of connections is full, and the kernel drops
