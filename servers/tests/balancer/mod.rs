@@ -9,7 +9,6 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant, SystemTime};
@@ -250,8 +249,15 @@ impl Drop for Balancer {
 /// Puts an executable shell script into a directory; SERVERS in it is the binary under test.
 pub(crate) fn scripted(directory: &Path, script: &str) -> PathBuf {
     let program = directory.join("program");
-    fs::write(&program, script.replace("SERVERS", SERVERS)).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    // By another process: a child that another test starts meanwhile must not have it open for writing,
+    // or nobody may run it (ETXTBSY, execve(2)).
+    let write = "cat > \"$1\" && chmod 755 \"$1\"";
+    let mut shell = Command::new("sh");
+    shell.args(["-c", write, "sh"]).arg(&program).stdin(Stdio::piped());
+    let mut child = shell.spawn().unwrap();
+    let text = script.replace("SERVERS", SERVERS);
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
     program
 }
 
