@@ -3,6 +3,8 @@
 //! In tables that have parted, one number means two things. So a descriptor that a copy opens is used
 //! and closed by that copy alone: its listeners, its wakers, its clock. What all of them use is opened
 //! before they part (the directory of files), or is no descriptor at all (the counters, the phase).
+//! Whatever else is open by then, such as a connection of somebody beside the copies, is closed in
+//! their tables.
 //! The thread that starts them keeps the table that there was; it hears the signals, and the copies see
 //! at their next tick what it has heard.
 //!
@@ -112,8 +114,8 @@ fn send_off<'scope>(
     let (left, has_left) = channel();
     alive.copies.fetch_add(1, Ordering::AcqRel);
     let copy = Builder::new().spawn_scoped(scope, move || {
-        let (others, mine) = numbers.split_at(numbers.len() - per_copy);
-        let lived = live_apart(model, &site, (mine, others), &left);
+        let mine = &numbers[numbers.len() - per_copy..];
+        let lived = live_apart(model, &site, mine, &left);
         let lived = lived.inspect_err(|_| site.control.enter(Phase::Closing));
         alive.one_less();
         lived
@@ -134,13 +136,8 @@ fn no_thread(whose: &str, error: &io::Error) -> io::Error {
 }
 
 /// Leaves the table for one where only `mine` of the listeners are, and serves there.
-fn live_apart(
-    model: &Model,
-    site: &Site<'_>,
-    (mine, others): (&[RawFd], &[RawFd]),
-    left: &Sender<()>,
-) -> io::Result<()> {
-    let mine = tables::part(mine, others)?;
+fn live_apart(model: &Model, site: &Site<'_>, mine: &[RawFd], left: &Sender<()>) -> io::Result<()> {
+    let mine = tables::part(mine, &site.app.descriptors())?;
     let (control, keeper) = (site.control.copy(), Keeper::of_a_copy()?);
     let _ = left.send(());
     let site = Site { control: &control, keeper: &keeper, ..*site };

@@ -15,6 +15,7 @@ use std::str::FromStr;
 use std::thread::{self, Builder};
 
 use anyhow::bail;
+use nix::libc;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
@@ -67,33 +68,51 @@ pub fn raise_limit() -> u64 {
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_or(soft, |()| hard)
 }
 
-/// Gives the calling thread a descriptor table of its own, a copy of the one that it had (unshare(2)).
+/// Gives the calling thread a descriptor table of its own, with a copy of what it needs (unshare(2)).
 ///
-/// `mine` and `others` are descriptors that one copy of the server needs and no other. Their owners
-/// stay behind, in the table that the thread leaves. In the new one the others are closed, and `mine`
-/// are returned, as the caller's.
+/// `mine` are descriptors that it alone needs: they are returned, as the caller's. `common` are some
+/// that are used in the other table as well, and stay open for good. The owners of both stay behind,
+/// in the table that the thread leaves. But for the standard streams all others are closed in the new
+/// one: a connection that was open by chance would stay open there when its owner closes it, and its
+/// peer would wait for the end.
 ///
 /// # Errors
-/// When the kernel, or a seccomp filter, refuses to part the tables.
-pub fn part(mine: &[RawFd], others: &[RawFd]) -> io::Result<Vec<OwnedFd>> {
-    unshare(CloneFlags::CLONE_FILES).map_err(|errno| {
-        let error = io::Error::from(errno);
+/// When the kernel, or a seccomp filter, refuses to part the tables (close_range(2) takes Linux 5.9).
+pub fn part(mine: &[RawFd], common: &[RawFd]) -> io::Result<Vec<OwnedFd>> {
+    let parted = unshare(CloneFlags::CLONE_FILES).map_err(io::Error::from);
+    parted.and_then(|()| close_all_but(&[mine, common].concat())).map_err(|error| {
         let words = format!("no descriptor table of its own for a copy (unshare(2)): {error}");
         io::Error::new(error.kind(), words)
     })?;
-    for &other in others {
-        // SAFETY: this thread's table is a fresh copy, in which nobody owns the number yet.
-        drop(unsafe { OwnedFd::from_raw_fd(other) });
-    }
-    // SAFETY: as above.
+    // SAFETY: this thread's table is a fresh copy, in which nobody owns the number yet.
     Ok(mine.iter().map(|&fd| unsafe { OwnedFd::from_raw_fd(fd) }).collect())
+}
+
+/// Closes all descriptors of this thread's table but these and the standard streams.
+fn close_all_but(kept: &[RawFd]) -> io::Result<()> {
+    let mut kept: Vec<u32> = kept.iter().filter_map(|&fd| fd.try_into().ok()).collect();
+    kept.push(libc::STDERR_FILENO.unsigned_abs());
+    kept.sort_unstable();
+    let ends = kept.iter().skip(1).map(|&next| next.wrapping_sub(1)).chain([u32::MAX]);
+    for (&before, last) in kept.iter().zip(ends) {
+        if before < last {
+            close_range(before + 1, last)?;
+        }
+    }
+    Ok(())
+}
+
+fn close_range(first: u32, last: u32) -> io::Result<()> {
+    // SAFETY: these are numbers of a table that nobody but this thread has, and which it has not used.
+    let closed = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+    if closed == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Whether a thread may leave for a table of its own here: one tries.
 #[must_use]
 pub fn may_part() -> bool {
     thread::scope(|scope| {
-        let parts = || unshare(CloneFlags::CLONE_FILES).is_ok();
+        let parts = || part(&[], &[]).is_ok();
         let trial = Builder::new().spawn_scoped(scope, parts);
         trial.is_ok_and(|trial| trial.join().unwrap_or(false))
     })
@@ -198,6 +217,11 @@ impl Room {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixStream;
+    use std::sync::mpsc::channel;
+
     use super::*;
     use crate::models::model;
 
@@ -209,6 +233,29 @@ mod tests {
 
     fn check(name: &str, tables: u16, clients: u64) -> Result<(), String> {
         room(name, tables).check(clients).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_connection_that_nobody_named_does_not_stay_open_in_the_new_table() {
+        let (near, mut far) = UnixStream::pair().unwrap();
+        let (kept, mut other_end) = UnixStream::pair().unwrap();
+        let (say, said) = channel();
+        thread::scope(|scope| {
+            let (say, kept) = (say, kept.as_raw_fd());
+            let (end, over) = channel::<()>();
+            scope.spawn(move || {
+                let mine = part(&[kept], &[]).unwrap();
+                let _ = say.send(());
+                let _ = over.recv();
+                drop(mine);
+            });
+            said.recv().unwrap();
+            drop(near);
+            assert_eq!(far.read(&mut [0]).unwrap(), 0, "its owner has closed it");
+            other_end.set_nonblocking(true).unwrap();
+            assert!(other_end.read(&mut [0]).is_err(), "that one is still open");
+            drop(end);
+        });
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::Path;
 
 use anyhow::{Context, ensure};
@@ -27,6 +27,12 @@ pub struct Root(OwnedFd);
 pub(super) struct Outgoing {
     file: File,
     offset: i64,
+}
+
+impl AsRawFd for Root {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
 }
 
 impl Root {

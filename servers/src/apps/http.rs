@@ -14,7 +14,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -52,6 +52,10 @@ pub struct Http {
 }
 
 impl App for Http {
+    fn descriptors(&self) -> Vec<RawFd> {
+        self.root.iter().map(|root| root.as_raw_fd()).collect()
+    }
+
     fn open(&self, stream: TcpStream, worker: &mut Worker<'_>) -> Box<dyn Session> {
         let routes = Routes { site: self.clone(), outgoing: None };
         let server = Server::new(routes, self.limits);

@@ -9,6 +9,7 @@ mod proxy;
 mod relay;
 
 use std::net::TcpStream;
+use std::os::fd::RawFd;
 
 use crate::session::Session;
 use crate::worker::Worker;
@@ -26,6 +27,12 @@ pub use relay::{Carriage, Relay};
 pub trait App: Sync {
     /// Begins to serve the client at the other end of `stream`.
     fn open(&self, stream: TcpStream, worker: &mut Worker<'_>) -> Box<dyn Session>;
+
+    /// What it has open for all copies of a server. In the descriptor table of a copy everything else
+    /// that was there before is closed.
+    fn descriptors(&self) -> Vec<RawFd> {
+        Vec::new()
+    }
 
     /// Ends a connection that the model cannot serve, with an answer if the protocol has one.
     fn turn_away(&self, stream: TcpStream) {

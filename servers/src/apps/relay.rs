@@ -1,6 +1,7 @@
 //! Relay: what a client sends goes to a backend, and what that sends comes back.
 
 use std::net::TcpStream;
+use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -64,6 +65,13 @@ impl Relay {
 }
 
 impl App for Relay {
+    fn descriptors(&self) -> Vec<RawFd> {
+        match &self.by {
+            Way::Copy | Way::Splice => Vec::new(),
+            Way::Sockmap(pairs) => pairs.descriptors().to_vec(),
+        }
+    }
+
     fn open(&self, stream: TcpStream, worker: &mut Worker<'_>) -> Box<dyn Session> {
         let site = Arc::clone(&self.site);
         match &self.by {

@@ -13,7 +13,7 @@
 //! waits until more comes, or until `SO_RCVLOWAT` is set: then the kernel looks again.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 use crate::asm::Size::{Double, Word};
 use crate::asm::{Assembler, Code, Condition, Helper, Register::*};
@@ -101,6 +101,12 @@ impl SockPairs {
             put(&self.heard, other, other)
         };
         put().inspect_err(|_| drop(self.remove(one, other)))
+    }
+
+    /// The descriptors of its maps: nothing else is asked for when sockets come and go.
+    #[must_use]
+    pub fn descriptors(&self) -> [RawFd; 2] {
+        [&self.others, &self.heard].map(|map| map.as_fd().as_raw_fd())
     }
 
     /// Takes both out again, as far as they are in.
