@@ -184,13 +184,16 @@ fn write_counters(path: &Path, control: &Control, tables: u16) -> anyhow::Result
 }
 
 /// Writes a file beside its place, which it takes when it is whole: nobody reads half of it. What
-/// is no file, such as a pipe or /dev/stderr, keeps its place.
+/// is no file, such as a pipe or /dev/stderr, keeps its place, and so does a file that we may write in
+/// a directory that we may not.
 fn put(path: &Path, octets: &[u8]) -> io::Result<()> {
     if path.metadata().is_ok_and(|place| !place.is_file()) {
         return fs::write(path, octets);
     }
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}", process::id()));
-    fs::write(&beside, octets)?;
-    fs::rename(&beside, path)
+    match fs::write(&beside, octets) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => fs::write(path, octets),
+        written => written.and_then(|()| fs::rename(&beside, path)),
+    }
 }

@@ -1,5 +1,7 @@
 //! Real sockets, and a ring that does to the requests what a kernel may do to them.
 
+mod two_sends;
+
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
@@ -12,6 +14,8 @@ use crate::apps::{Carriage, Echo, Relay};
 use crate::cli::{Cli, Command};
 use crate::control::{Control, Patience};
 use crate::listener::{address_of, listen};
+use crate::proxy::Upstreams;
+use crate::proxy::options::Options;
 use crate::proxy::site::{Manners, ProxySite};
 use crate::stats::Totals;
 
@@ -241,13 +245,21 @@ fn a_connection_that_breaks_is_closed_and_the_others_go_on() {
     }
 }
 
-/// A relay to that backend.
-fn relay_to(backend: &str) -> Relay {
+fn options(backend: &str) -> Options {
     let line = "servers run --model uring --app relay --listen 127.0.0.1:0 --backend";
     let words = line.split(' ').chain([backend]);
     let Command::Run(run) = Cli::parse_from(words).command else { panic!("it is to run") };
-    let manners = Manners::new(&run.proxy, LONG);
-    let site = ProxySite::new(Arc::new(run.proxy.upstreams().unwrap()), manners);
+    run.proxy
+}
+
+fn upstreams(backend: &str) -> Upstreams {
+    options(backend).upstreams().unwrap()
+}
+
+/// A relay to that backend.
+fn relay_to(backend: &str) -> Relay {
+    let manners = Manners::new(&options(backend), LONG);
+    let site = ProxySite::new(Arc::new(upstreams(backend)), manners);
     Relay::new(Arc::new(site), Carriage::Copy).unwrap()
 }
 
@@ -296,9 +308,8 @@ fn talks(fault: Fault) -> usize {
     whole
 }
 
-/// A relay sends both ways at once: what comes of one send is not to spoil the other.
 #[test]
-fn a_session_with_two_sends_lives_until_both_are_done() {
+fn a_relay_loses_nothing_on_a_ring_that_fails() {
     for fault in [Fault::None, Fault::Send(Errno::EAGAIN), Fault::ShortSend(1000)] {
         assert_eq!(talks(fault), 40, "{fault:?}");
     }
