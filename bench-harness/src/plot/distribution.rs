@@ -106,8 +106,8 @@ fn finding(
             times(most)
         ),
         false => format!(
-            "{app}: at {place}, the slowest 1 % take over {} the median, and which model it is makes no \
-             difference that trials can tell",
+            "{app}: at {place}, the slowest 1 % take over {} the median, whatever the model, as far as \
+             trials can tell",
             times(least.min(most))
         ),
     })
