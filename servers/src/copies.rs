@@ -137,7 +137,7 @@ fn no_thread(whose: &str, error: &io::Error) -> io::Error {
 
 /// Leaves the table for one where only `mine` of the listeners are, and serves there.
 fn live_apart(model: &Model, site: &Site<'_>, mine: &[RawFd], left: &Sender<()>) -> io::Result<()> {
-    let mine = tables::part(mine, &site.app.descriptors())?;
+    let mine = tables::part_with_only(mine, &site.app.descriptors())?;
     let (control, keeper) = (site.control.copy(), Keeper::of_a_copy()?);
     let _ = left.send(());
     let site = Site { control: &control, keeper: &keeper, ..*site };

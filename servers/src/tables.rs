@@ -68,24 +68,33 @@ pub fn raise_limit() -> u64 {
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_or(soft, |()| hard)
 }
 
-/// Gives the calling thread a descriptor table of its own, with a copy of what it needs (unshare(2)).
-///
-/// `mine` are descriptors that it alone needs: they are returned, as the caller's. `common` are some
-/// that are used in the other table as well, and stay open for good. The owners of both stay behind,
-/// in the table that the thread leaves. But for the standard streams all others are closed in the new
-/// one: a connection that was open by chance would stay open there when its owner closes it, and its
-/// peer would wait for the end.
+/// Gives the calling thread a descriptor table of its own, a copy of the one that it had (unshare(2)).
+/// `mine` are descriptors that it alone needs: they are returned, as the caller's. Their owners stay
+/// behind, in the table that the thread leaves.
 ///
 /// # Errors
-/// When the kernel, or a seccomp filter, refuses to part the tables (close_range(2) takes Linux 5.9).
-pub fn part(mine: &[RawFd], common: &[RawFd]) -> io::Result<Vec<OwnedFd>> {
-    let parted = unshare(CloneFlags::CLONE_FILES).map_err(io::Error::from);
-    parted.and_then(|()| close_all_but(&[mine, common].concat())).map_err(|error| {
-        let words = format!("no descriptor table of its own for a copy (unshare(2)): {error}");
-        io::Error::new(error.kind(), words)
-    })?;
+/// When the kernel, or a seccomp filter, refuses to part the tables.
+pub fn part(mine: &[RawFd]) -> io::Result<Vec<OwnedFd>> {
+    unshare(CloneFlags::CLONE_FILES).map_err(|errno| refused(&errno.into()))?;
     // SAFETY: this thread's table is a fresh copy, in which nobody owns the number yet.
     Ok(mine.iter().map(|&fd| unsafe { OwnedFd::from_raw_fd(fd) }).collect())
+}
+
+/// The same, with nothing else in the new table but the standard streams and `common`, which is used in
+/// the other table as well. A connection that was open by chance would stay open here when its owner
+/// closes it there, and its peer would wait for the end.
+///
+/// # Errors
+/// As above; close_range(2) takes Linux 5.9.
+pub fn part_with_only(mine: &[RawFd], common: &[RawFd]) -> io::Result<Vec<OwnedFd>> {
+    let own = part(mine)?;
+    close_all_but(&[mine, common].concat()).map_err(|error| refused(&error))?;
+    Ok(own)
+}
+
+fn refused(error: &io::Error) -> io::Error {
+    let words = format!("no descriptor table of its own for a copy (unshare(2)): {error}");
+    io::Error::new(error.kind(), words)
 }
 
 /// Closes all descriptors of this thread's table but these and the standard streams.
@@ -112,7 +121,7 @@ fn close_range(first: u32, last: u32) -> io::Result<()> {
 #[must_use]
 pub fn may_part() -> bool {
     thread::scope(|scope| {
-        let parts = || part(&[], &[]).is_ok();
+        let parts = || part_with_only(&[], &[]).is_ok();
         let trial = Builder::new().spawn_scoped(scope, parts);
         trial.is_ok_and(|trial| trial.join().unwrap_or(false))
     })
@@ -244,7 +253,7 @@ mod tests {
             let (say, kept) = (say, kept.as_raw_fd());
             let (end, over) = channel::<()>();
             scope.spawn(move || {
-                let mine = part(&[kept], &[]).unwrap();
+                let mine = part_with_only(&[kept], &[]).unwrap();
                 let _ = say.send(());
                 let _ = over.recv();
                 drop(mine);

@@ -34,7 +34,7 @@ impl<S: 'static> Annex<S> {
         let (jobs, queue) = mpsc::channel();
         let (says, said) = mpsc::channel();
         let thread = thread::Builder::new().name("annex".into()).spawn(move || {
-            match part(&mine, &[]).and_then(furnish) {
+            match part(&mine).and_then(furnish) {
                 Ok(state) => {
                     // Nobody hears it when the owner is gone; then no job comes either.
                     let _ = says.send(Ok(()));
