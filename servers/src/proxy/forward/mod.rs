@@ -21,6 +21,7 @@ mod octets;
 mod parting;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 use std::io;
 use std::net::{Shutdown, TcpStream};
@@ -153,29 +154,6 @@ impl Forward {
         }
     }
 
-    fn waits_for(&self) -> Wait {
-        let octets = &self.octets;
-        if self.is_lingering() {
-            Wait::Linger
-        } else if holds_any(&octets.client_out) {
-            Wait::Room
-        } else if self.gateway.listens() {
-            if holds_any(&octets.client_in) { Wait::Head } else { Wait::Idle }
-        } else if !self.attempt.sent {
-            Wait::Connect
-        } else if self.owes_content() && !holds_any(&octets.upstream_out) {
-            Wait::Body
-        } else {
-            Wait::Reply
-        }
-    }
-
-    /// Whether it is the client's turn to send content: one that waits for a word from the backend, or
-    /// that nobody listens to any more, is not late.
-    fn owes_content(&self) -> bool {
-        self.gateway.wants_content() && !self.gateway.awaits_word() && !self.attempt.deaf
-    }
-
     const fn is_lingering(&self) -> bool {
         matches!(self.life, Life::Lingering { .. })
     }
@@ -190,25 +168,6 @@ impl Forward {
         if *dropped > LINGER_OCTETS_MAX || self.client_ended {
             self.life = Life::Over;
         }
-    }
-
-    /// What it wants while an exchange is under way.
-    fn wants_in_exchange(&self) -> Wants {
-        let octets = &self.octets;
-        let answering = holds_any(&octets.client_out);
-        let sending = holds_any(&octets.upstream_out);
-        let content = self.gateway.wants_content() && !self.attempt.deaf;
-        let more = content && !sending && !self.client_ended;
-        Wants {
-            client: Interest::of(more, answering),
-            upstream: Interest::of((!sending || self.may_be_early()) && !answering, sending),
-        }
-    }
-
-    /// Whether an answer may come before all of the request is out: a backend need not read content
-    /// that it has no use for, not even the last of it.
-    fn may_be_early(&self) -> bool {
-        !self.gateway.holds() && self.gateway.asked().is_some_and(Asked::has_content)
     }
 
     fn client_said(&mut self, count: usize, worker: &mut Worker<'_>) {
