@@ -6,7 +6,7 @@ pub(crate) mod admin;
 pub(crate) mod scripted;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -67,11 +67,17 @@ impl Server {
 
     /// A connection that does not wait for ever.
     pub(crate) fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect_timeout(&self.address, LONG).unwrap();
-        stream.set_read_timeout(Some(LONG)).unwrap();
-        stream.set_write_timeout(Some(LONG)).unwrap();
-        stream.set_nodelay(true).unwrap();
-        stream
+        self.try_connect().unwrap()
+    }
+
+    /// The same with a server that may reset it at once: connect(2) itself fails with ECONNRESET when
+    /// the reset is there before the caller has its turn again.
+    pub(crate) fn try_connect(&self) -> io::Result<TcpStream> {
+        let stream = TcpStream::connect_timeout(&self.address, LONG)?;
+        stream.set_read_timeout(Some(LONG))?;
+        stream.set_write_timeout(Some(LONG))?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
     }
 
     /// Sends `request` on a connection of its own, and reads what comes until the server closes.
