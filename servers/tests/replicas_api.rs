@@ -32,7 +32,7 @@ fn a_registered_path_is_answered_by_replicas_and_each_says_who_it_is() {
     let mut seen = HashSet::new();
     for _ in 0..200 {
         let (status, answer) = balancer.get("/home");
-        assert_eq!((status, &answer["status"]), (200, &"successful".into()));
+        assert_eq!((status, &answer["status"]), (200, &"successful".into()), "{answer}");
         seen.insert(answer["message"].as_str().unwrap().to_owned());
     }
     let expected = (1..=3).map(|id| format!("Hello from Server: {id}")).collect::<HashSet<_>>();

@@ -82,10 +82,13 @@ impl Balancer {
     }
 
     fn launch(mut by: Command, directory: TempDir, flags: &[&str]) -> Self {
+        // A busy machine is no reason to give a replica up, unless the test is about that.
+        let patience = (!flags.contains(&"--request-timeout")).then_some("--request-timeout=30s");
         let mut child = by
             .args(["balance", "--listen", "127.0.0.1:0", "--events-file"])
             .arg(directory.path().join("events"))
             .args(flags)
+            .args(patience)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
