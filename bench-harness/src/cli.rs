@@ -14,7 +14,8 @@ use crate::experiment::span;
 
 /// Runs experiments over I/O models: trials, records, charts, reports.
 ///
-/// Exit status: 0 fine, 1 the tool failed, 2 wrong usage, 4 the host or the run is not fit.
+/// Exit status: 0 fine, 1 the tool failed, 2 wrong usage, 3 the result is not settled (as a
+/// prediction that was off), 4 the host or the run is not fit.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 pub struct Cli {

@@ -9,6 +9,7 @@ mod format;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use bench_harness::experiment::Experiment;
 use bench_harness::limits::report::Row as Limits;
 use bench_harness::packets::jobs::Jobs;
 use bench_harness::packets::rate::Rate;
@@ -64,4 +65,36 @@ fn a_column_that_is_not_explained_is_found() {
     let columns = ["way", "colour"].map(str::to_owned);
     assert_eq!(missing("stalls.csv", columns.into_iter()), ["colour"]);
     assert_eq!(missing("no-such.csv", ["way".to_owned()].into_iter()), ["way"]);
+}
+
+#[test]
+fn each_key_of_an_experiment_is_explained() {
+    let format = include_str!("../FORMAT.md");
+    let (_, page) = format.split_once("## experiment.toml").unwrap();
+    let page = page.split("\n## ").next().unwrap();
+    let tables = [
+        "",
+        "[matrix]",
+        "[load]",
+        "[[load.fewer]]",
+        "[[skip]]",
+        "[proxy]",
+        "[published]",
+        "[[published.series]]",
+        "[[published.latency]]",
+    ];
+    for table in tables {
+        // What is refused as unknown is told what there is.
+        let refusal = toml::from_str::<Experiment>(&format!("{table}\nno-such-key = 1\n"));
+        let refusal = refusal.unwrap_err().to_string();
+        let (_, known) = refusal.split_once("expected ").expect(&refusal);
+        let known = known.split('`').skip(1).step_by(2).collect::<Vec<_>>();
+        assert!(!known.is_empty(), "{refusal}");
+        for key in known {
+            // A table has its own row, under its name in brackets.
+            let forms = ["`KEY`", "`[KEY]`", "`[[KEY]]`", ".KEY]]`"];
+            let is_there = |form: &&str| page.contains(&form.replace("KEY", key));
+            assert!(forms.iter().any(is_there), "{table}: {key} is missing");
+        }
+    }
 }

@@ -121,8 +121,9 @@ pub struct RunArguments {
 
 pub(super) const AFTER_HELP: &str = "\
 Times are given as 10s, 500ms, 250us, 1.5s or 2m.
-Exit status: 0 fine; 1 it failed, as when no connection could be made; 2 wrong usage; 4 this host \
-can't do it.";
+Exit status: 0 there is a result; 1 it failed, as when no connection could be made; 2 wrong usage; \
+3 it does not settle the matter: interrupted, agents that deviate, --strict and SUSPECT; 4 this host \
+can't do it, or --strict and INVALID.";
 
 /// The form of the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
