@@ -23,7 +23,7 @@ use crate::control::{Patience, Span, Ticks};
 use crate::worker::Worker;
 
 /// How much of a peer's further sending is dropped before the connection is closed all the same.
-pub(crate) const LINGER_OCTETS_MAX: usize = 256 * 1024;
+const LINGER_OCTETS_MAX: usize = 256 * 1024;
 
 /// What is wanted of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

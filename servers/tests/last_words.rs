@@ -1,4 +1,4 @@
-//! What a server says last arrives, also where more has come at once than its buffer holds.
+//! What a server says last arrives, whatever its client sends before it has read that.
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 
@@ -9,8 +9,8 @@ use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use process::scripted::{everywhere, nobody, proxy};
-use process::{Server, read_to_close};
+use process::scripted::{GET, Scripted, everywhere, nobody, proxy, read_head};
+use process::{LONG, Server, read_to_close};
 
 /// More than a connection holds, in one piece.
 const BURST: usize = 40_000;
@@ -66,5 +66,71 @@ fn so_is_one_that_a_proxy_refuses() {
         let length = accepted.windows(6).position(|octets| octets == b"100000").unwrap();
         accepted[length..length + 6].copy_from_slice(b"050000");
         is_told(&proxy, &accepted, "503");
+    });
+}
+
+/// More than a client that does not read is sent: the rest waits in the kernel of who has written it.
+const LONG_ANSWER: usize = 256 << 10;
+/// More than all that lies between a client and a backend holds while the backend does not read.
+const LONG_UPLOAD: usize = 8_000_000;
+
+fn answer(status: &str, length: usize) -> Vec<u8> {
+    let mut answer = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n").into_bytes();
+    answer.extend_from_slice(b"Connection: close\r\n\r\n");
+    answer.resize(answer.len() + length, b'x');
+    answer
+}
+
+/// Reads to the end: that must be an end, and come after so many octets of content.
+fn reads_all(stream: &mut TcpStream, status: &str, length: usize) {
+    let answer = read_to_close(stream);
+    let (head, content) = answer.split_once("\r\n\r\n").expect("a head");
+    assert!(head.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{head}");
+    assert_eq!(content.len(), length, "the whole of it comes");
+}
+
+#[test]
+fn an_answer_arrives_although_its_client_has_asked_for_more() {
+    let backend = Scripted::new(|mut stream, _| {
+        read_head(&mut stream);
+        stream.write_all(&answer("200 OK", LONG_ANSWER)).unwrap();
+    });
+    let closing = &b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"[..];
+    let old = &b"GET / HTTP/1.0\r\n\r\n"[..];
+    everywhere(|model| {
+        let proxy = proxy(model, &[&backend.address], &[]);
+        for last in [closing, old] {
+            // In one piece with it, more than a connection holds; and when the answer has been written.
+            for (at_once, later) in [(2_000, 0), (0, 1)] {
+                let mut stream = proxy.connect();
+                stream.write_all(&[last, &GET.repeat(at_once)].concat()).unwrap();
+                thread::sleep(Duration::from_millis(100));
+                stream.write_all(&GET.repeat(later)).unwrap();
+                reads_all(&mut stream, "200 OK", LONG_ANSWER);
+            }
+        }
+    });
+}
+
+#[test]
+fn so_does_one_that_comes_while_the_content_of_its_request_is_stuck() {
+    everywhere(|model| {
+        for (status, length) in [("413 Content Too Large", 2), ("200 OK", LONG_ANSWER)] {
+            let backend = Scripted::new(move |mut stream, _| {
+                read_head(&mut stream);
+                thread::sleep(Duration::from_millis(100));
+                stream.write_all(&answer(status, length)).unwrap();
+                stream.shutdown(Shutdown::Write).unwrap();
+                // Who closes before he has read all resets: that would be his own doing.
+                thread::sleep(LONG);
+            });
+            let proxy = proxy(model, &[&backend.address], &[]);
+            let mut stream = proxy.connect();
+            let head =
+                format!("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {LONG_UPLOAD}\r\n\r\n");
+            stream.write_all(head.as_bytes()).unwrap();
+            stream.write_all(&vec![b'x'; LONG_UPLOAD]).unwrap();
+            reads_all(&mut stream, status, length);
+        }
     });
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use process::scripted::{GET, OK, Scripted, ask, everywhere, proxy, read_answer, read_head};
-use process::{LONG, Server, eventually, models};
+use process::{LONG, Server, admin, eventually, models, read_to_close};
 use servers::models::Workers;
 
 #[test]
@@ -108,7 +108,7 @@ fn an_answer_that_comes_before_the_request_is_over_is_passed_on() {
         let mut stream = proxy.connect();
         let head = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 8000000\r\n\r\n";
         stream.write_all(head).unwrap();
-        // Not more than the proxy drops after its answer: a reset could overtake that.
+        // The rest is still to come.
         stream.write_all(&[b'x'; 100_000]).unwrap();
         assert_eq!(read_answer(&mut stream), (413, "no".into()));
     });
@@ -235,6 +235,22 @@ fn what_was_asked_before_the_stop_is_answered() {
         assert_eq!(read_answer(&mut stream), (200, "ok".into()));
         assert!(matches!(stream.read(&mut [0]), Ok(0)));
         assert!(proxy.wait().success());
+    });
+}
+
+#[test]
+fn a_client_that_has_got_its_last_answer_has_no_backend_any_more() {
+    let backend = Scripted::answering(OK);
+    everywhere(|model| {
+        let flags = ["--backend", &backend.address, "--affinity", "connection"];
+        let proxy = admin::Proxy::start(model, "proxy", &flags);
+        let mut stream = proxy.connect();
+        stream.write_all(GET).unwrap();
+        assert_eq!(read_answer(&mut stream), (200, "ok".into()));
+        assert_eq!(proxy.backend(0)["open"], 1, "it stays");
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
+        assert!(read_to_close(&mut stream).starts_with("HTTP/1.1 200 OK\r\n"));
+        assert_eq!(proxy.backend(0)["open"], 0, "it has been told that this was all");
     });
 }
 

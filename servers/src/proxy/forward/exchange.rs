@@ -22,11 +22,10 @@ impl Forward {
         let input = lent(&mut self.octets.client_in, &mut worker.buffers);
         match self.gateway.hear(input) {
             Ok(Heard::Nothing) => {
-                self.life = match self.client_ended {
-                    true => Life::Over,
-                    false if self.gateway.is_finished() => Life::Finishing,
-                    false => Life::Open,
-                };
+                // Nobody has asked for anything: who closes now owes nothing.
+                if self.client_ended || self.gateway.is_finished() {
+                    self.life = Life::Over;
+                }
                 false
             }
             Ok(Heard::Request) => {

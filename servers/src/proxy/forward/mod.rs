@@ -38,7 +38,7 @@ use self::parting::Parting;
 use super::link::Link;
 use super::site::{ProxySite, Reached, Routes, client_of, outcome_of};
 use super::{Client, Outcome};
-use crate::connection::{Flow, Interest, LINGER_OCTETS_MAX, Wait, calm};
+use crate::connection::{Flow, Interest, Wait, calm};
 use crate::control::Ticks;
 use crate::session::{End, Session, Wants};
 use crate::worker::Worker;
@@ -48,10 +48,8 @@ enum Life {
     Open,
     /// What is in the output is the last.
     Finishing,
-    /// The client may still be sending something that nobody will read: see [`crate::connection`].
-    Lingering {
-        dropped: usize,
-    },
+    /// All of that is out. The client may still be sending something that nobody will read.
+    Lingering,
     Over,
 }
 
@@ -113,6 +111,10 @@ impl Forward {
     /// Takes everything as far as it goes with what has come and been sent.
     fn pump(&mut self, worker: &mut Worker<'_>) {
         while self.life == Life::Open && self.step(worker) {}
+        if self.life != Life::Open {
+            // It needs no backend any more, however long its client takes.
+            self.release(worker);
+        }
         self.settle(worker.control.now());
         self.octets.give_back(&mut worker.buffers);
     }
@@ -135,16 +137,8 @@ impl Forward {
     /// Goes on to the next part of its life, if it is time, and says what it waits for now.
     fn settle(&mut self, now: Ticks) {
         if self.life == Life::Finishing && !holds_any(&self.octets.client_out) {
-            self.parting.set(Parting::End, &self.stream);
-            self.life = if self.gateway.is_abandoned() && !self.client_ended {
-                // If the client has gone meanwhile, the next read says so.
-                let _ = self.stream.shutdown(Shutdown::Write);
-                Life::Lingering { dropped: 0 }
-            } else {
-                Life::Over
-            };
-            self.linger();
-        } else if self.gateway.ends_by_closing() && !self.is_lingering() {
+            self.part();
+        } else if self.may_be_cut() && self.gateway.ends_by_closing() {
             self.parting.set(Parting::Reset, &self.stream);
         }
         let wait = self.waits_for();
@@ -154,18 +148,34 @@ impl Forward {
         }
     }
 
-    const fn is_lingering(&self) -> bool {
-        matches!(self.life, Life::Lingering { .. })
+    /// Whether something of an answer may still be on its way here.
+    const fn may_be_cut(&self) -> bool {
+        matches!(self.life, Life::Open | Life::Finishing)
     }
 
-    /// Drops what has come and nobody will read, if it is lingering.
+    /// Tells the client that nothing more will come, and lingers until it has closed as well. If the
+    /// connection were closed at once, whatever the client sends next would be answered by a reset, and
+    /// that takes away what it has not read yet (RFC 9112, 9.6).
+    fn part(&mut self) {
+        self.parting.set(Parting::End, &self.stream);
+        if !self.client_ended {
+            // If the client has gone meanwhile, the next read says so.
+            let _ = self.stream.shutdown(Shutdown::Write);
+        }
+        self.life = Life::Lingering;
+        self.linger();
+    }
+
+    /// Drops what has come and nobody will read, if it is lingering. However much that is, it goes on
+    /// for as long as [`Wait::Linger`] may take, and no longer.
     fn linger(&mut self) {
-        let Life::Lingering { dropped } = &mut self.life else { return };
+        if self.life != Life::Lingering {
+            return;
+        }
         if let Some(input) = &mut self.octets.client_in {
-            *dropped += input.len();
             input.clear();
         }
-        if *dropped > LINGER_OCTETS_MAX || self.client_ended {
+        if self.client_ended {
             self.life = Life::Over;
         }
     }
@@ -199,7 +209,7 @@ impl Session for Forward {
         match self.life {
             Life::Over => Wants::default(),
             Life::Finishing => client(Interest::Write),
-            Life::Lingering { .. } => client(Interest::Read),
+            Life::Lingering => client(Interest::Read),
             Life::Open if !self.gateway.listens() => self.wants_in_exchange(),
             Life::Open if holds_any(&self.octets.client_out) => client(Interest::Write),
             Life::Open => client(Interest::Read),

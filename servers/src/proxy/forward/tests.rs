@@ -1,6 +1,6 @@
 //! A session whose two peers are sockets of the test.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 
 use clap::Parser;
@@ -34,15 +34,22 @@ fn forward(client: TcpStream, address: SocketAddr, control: &Control) -> Forward
     Forward::new(site.into(), client, Limits::default(), control.now())
 }
 
-#[test]
-fn an_answer_may_come_before_the_last_of_the_content_is_out() {
+/// A listener that is the backend, a client, and the session between them.
+fn meet(control: &Control) -> (TcpListener, TcpStream, Forward) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let mut client = TcpStream::connect(address).unwrap();
+    let client = TcpStream::connect(address).unwrap();
+    client.set_read_timeout(Some(SPAN)).unwrap();
     let (served, _) = listener.accept().unwrap();
+    let session = forward(served, address, control);
+    (listener, client, session)
+}
+
+#[test]
+fn an_answer_may_come_before_the_last_of_the_content_is_out() {
     let control = control();
     let mut worker = Worker::new(&control, Blocking::Yes);
-    let mut session = forward(served, address, &control);
+    let (_backend, mut client, mut session) = meet(&control);
 
     client.write_all(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nonce").unwrap();
     session.read(End::Client, &mut worker).unwrap();
@@ -55,4 +62,29 @@ fn an_answer_may_come_before_the_last_of_the_content_is_out() {
     session.write(End::Upstream, &mut worker).unwrap();
     let only_read = Wants { client: None, upstream: Some(Interest::Read) };
     assert_eq!(session.wants(), only_read, "all of it is out");
+}
+
+#[test]
+fn a_client_that_does_not_close_has_got_its_answer_and_an_end() {
+    let control = control();
+    let mut worker = Worker::new(&control, Blocking::Yes);
+    let (listener, mut client, mut session) = meet(&control);
+    // It knows no chunks: its answer is over where the connection is, and a cut would be a reset.
+    client.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+    session.read(End::Client, &mut worker).unwrap();
+    session.write(End::Upstream, &mut worker).unwrap();
+    let (mut backend, _) = listener.accept().unwrap();
+    assert!(backend.read(&mut [0; 512]).unwrap() > 0);
+    backend.write_all(b"HTTP/1.1 200 OK\r\n\r\nall").unwrap();
+    drop(backend);
+    session.read(End::Upstream, &mut worker).unwrap();
+    session.write(End::Client, &mut worker).unwrap();
+    session.read(End::Upstream, &mut worker).unwrap();
+    assert_eq!(session.wait(), Wait::Linger);
+    session.expire(&mut worker);
+    assert!(session.wants().is_over());
+    drop(session);
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("\r\n\r\nall"), "{answer}");
 }

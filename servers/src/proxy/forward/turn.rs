@@ -2,15 +2,15 @@
 
 use wire::http1::gateway::Asked;
 
-use super::Forward;
 use super::octets::holds_any;
+use super::{Forward, Life};
 use crate::connection::{Interest, Wait};
 use crate::session::Wants;
 
 impl Forward {
     pub(super) fn waits_for(&self) -> Wait {
         let octets = &self.octets;
-        if self.is_lingering() {
+        if self.life == Life::Lingering {
             Wait::Linger
         } else if holds_any(&octets.client_out) {
             Wait::Room

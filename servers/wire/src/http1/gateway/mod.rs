@@ -73,10 +73,8 @@ enum Inbound {
     Content(Asked, Carrier),
     /// All of it has gone.
     Sent(Asked),
-    /// There will be no further one.
+    /// There will be no further one, however much the client may still be sending.
     Finished,
-    /// There will be no further one, and the client may still be sending this one.
-    Abandoned,
 }
 
 /// What is known of the reply.
@@ -145,13 +143,7 @@ impl Gateway {
     /// Whether nothing more will be read from the client.
     #[must_use]
     pub const fn is_finished(&self) -> bool {
-        matches!(self.inbound, Inbound::Finished | Inbound::Abandoned)
-    }
-
-    /// Whether the client may still be sending a request that nobody reads any more.
-    #[must_use]
-    pub const fn is_abandoned(&self) -> bool {
-        matches!(self.inbound, Inbound::Abandoned)
+        matches!(self.inbound, Inbound::Finished)
     }
 
     /// Whether a request is waited for, or its head is coming in.
@@ -286,15 +278,8 @@ impl Gateway {
         if self.holds() {
             self.commit(input);
         }
-        self.answered += 1;
-        self.empty_lines = 0;
         self.outbound = Outbound::Head(ReplyHead::default());
-        let persists = self.persists();
-        self.inbound = match self.take_inbound() {
-            Inbound::Sent(_) if persists => Inbound::Head(RequestHead::default()),
-            Inbound::Content(..) => Inbound::Abandoned,
-            _ => Inbound::Finished,
-        };
+        self.go_on();
     }
 
     /// Answers without a backend, by an answer whose content is there and so short that `output`,
@@ -327,29 +312,32 @@ impl Gateway {
     }
 
     fn write_own(&mut self, answer: Answer, by: &Forwarder<'_>, output: &mut Buffer) {
-        let sent = matches!(self.inbound, Inbound::Sent(_));
         let head_only = match &self.inbound {
             Inbound::Head(head) => head.asks_for_head(),
             _ => self.asked().is_some_and(|asked| asked.head_only),
         };
-        let persists = sent && self.asked().is_some_and(|asked| asked.persists) && !self.closing;
         let version = self.asked().map_or(Version::Http11, |asked| asked.version);
-        let framing = answer.framing(Framing::None);
+        let persistence = persistence(version, self.persists());
         // An output that is empty has room for it: see `LEAST_OUTPUT`.
         if output.reserve(answer.head_room()) {
-            answer.write_head(framing, persistence(version, persists), Some((by.date)()), output);
+            let framing = answer.framing(Framing::None);
+            answer.write_head(framing, persistence, Some((by.date)()), output);
             match &answer.content {
                 Content::Static(octets) if !head_only => _ = output.push(octets),
                 Content::Owned(octets) if !head_only => _ = output.push(octets),
                 _ => {}
             }
         }
+        self.go_on();
+    }
+
+    /// The request is answered: waits for the next one, if the client's connection stays.
+    fn go_on(&mut self) {
         self.answered += 1;
         self.empty_lines = 0;
-        self.inbound = match persists {
+        self.inbound = match self.persists() {
             true => Inbound::Head(RequestHead::default()),
-            false if sent => Inbound::Finished,
-            false => Inbound::Abandoned,
+            false => Inbound::Finished,
         };
     }
 
@@ -361,10 +349,6 @@ impl Gateway {
             _ => false,
         };
         whole && !self.closing && self.asked().is_some_and(|asked| asked.persists)
-    }
-
-    fn take_inbound(&mut self) -> Inbound {
-        std::mem::replace(&mut self.inbound, Inbound::Finished)
     }
 }
 
