@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use process::scripted::{GET, OK, Scripted, everywhere, proxy, read_answer, read_head};
+use process::scripted::{GET, OK, Scripted, everywhere, proxy, read_answer, read_final, read_head};
 use process::{LONG, read_to_close};
 
 /// A client that knows no chunks: an answer without a length ends where its connection ends.
@@ -23,16 +23,6 @@ const EXPECTING: &[u8] =
 /// How a connection ends, after whatever comes before that.
 fn end_of(stream: &mut TcpStream) -> Result<usize, ErrorKind> {
     stream.read_to_end(&mut Vec::new()).map_err(|error| error.kind())
-}
-
-/// The status of the final answer.
-fn final_status(stream: &mut TcpStream) -> u16 {
-    loop {
-        let (status, _) = read_answer(stream);
-        if !(100..200).contains(&status) {
-            return status;
-        }
-    }
 }
 
 #[test]
@@ -124,7 +114,7 @@ fn a_backend_that_never_gives_the_word_is_late_and_a_client_that_has_it_may_be()
             let proxy = proxy(model, &[&backend.address], &flags);
             let mut stream = proxy.connect();
             stream.write_all(EXPECTING).unwrap();
-            assert_eq!(final_status(&mut stream), status);
+            assert_eq!(read_final(&mut stream).0, status);
         }
     });
 }
@@ -165,7 +155,7 @@ fn bit_by_bit_a_backend_gets_no_more_time_for_its_answer() {
             let proxy = proxy(model, &[&backend.address], &["--response-timeout", "300ms"]);
             let mut stream = proxy.connect();
             stream.write_all(GET).unwrap();
-            assert_eq!(final_status(&mut stream), 504);
+            assert_eq!(read_final(&mut stream).0, 504);
         }
     });
 }

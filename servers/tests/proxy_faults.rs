@@ -5,15 +5,17 @@
 mod process;
 
 use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use process::scripted::{
-    Deaf, GET, OK, Scripted, ask, everywhere, nobody, proxy, read_answer, read_head, start,
+    Deaf, GET, OK, Scripted, ask, everywhere, nobody, proxy, read_answer, read_final, read_head,
+    start,
 };
-use process::{LONG, Server, eventually, read_to_close, reset};
+use process::{LONG, Server, admin, eventually, read_to_close, reset};
 
 #[test]
 fn who_refuses_is_passed_over_and_where_nobody_is_left_it_says_503() {
@@ -171,6 +173,33 @@ fn what_makes_no_sense_is_502_and_silence_is_504() {
 }
 
 #[test]
+fn an_interim_answer_takes_no_room_from_what_follows_it() {
+    // All of it comes in one read, and beside the first head a buffer has no room for another.
+    let hints = format!("HTTP/1.1 103 Early Hints\r\nX: {}\r\n\r\n", "x".repeat(900));
+    let more = hints.repeat(20);
+    let ok = String::from_utf8_lossy(OK);
+    for (then, status) in [(&*ok, 200), ("nonsense\r\n\r\n", 502), ("", 502), (&*more, 502)] {
+        let said = format!("{hints}{then}");
+        let backend = Scripted::new(move |mut stream, _| {
+            while !read_head(&mut stream).is_empty() {
+                let _ = stream.write_all(said.as_bytes());
+                if status == 502 {
+                    return;
+                }
+            }
+        });
+        everywhere(|model| {
+            let proxy = proxy(model, &[&backend.address], &["--buffer", "1024"]);
+            let mut stream = proxy.connect();
+            for _ in 0..2 {
+                stream.write_all(GET).unwrap();
+                assert_eq!(read_final(&mut stream).0, status);
+            }
+        });
+    }
+}
+
+#[test]
 fn what_nobody_asked_for_reaches_nobody() {
     const BAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad";
     everywhere(|model| {
@@ -242,6 +271,53 @@ fn when_the_client_goes_the_backend_is_told() {
         reset(stream);
         let end = gone.recv_timeout(LONG).unwrap();
         assert!(matches!(end, Ok(0) | Err(ErrorKind::ConnectionReset)), "{end:?}");
+    });
+}
+
+/// What a backend says once it is asked: nothing, a part of an answer, nonsense, and an answer.
+const SAID: [&[u8]; 5] = [
+    b"",
+    b"HTTP/1.1 2",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf",
+    b"nonsense\r\n\r\n",
+    OK,
+];
+/// What a client asks: all of a request, and a part of one.
+const ASKED: [&[u8]; 2] = [
+    b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 9\r\n\r\nhalf",
+];
+
+#[test]
+fn whatever_becomes_of_a_request_its_backend_is_rid_of_it() {
+    let backend = Scripted::new(|mut stream, number| {
+        read_head(&mut stream);
+        let _ = stream.write_all(SAID[number % SAID.len()]);
+        match number % 3 {
+            0 => reset(stream),
+            1 => _ = stream.read_to_end(&mut Vec::new()),
+            _ => {}
+        }
+    });
+    let spans = ["--response-timeout", "200ms", "--body-timeout", "200ms", "--fall", "1000"];
+    everywhere(|model| {
+        let flags = [&["--backend", &backend.address][..], &spans].concat();
+        let proxy = admin::Proxy::start(model, "proxy", &flags);
+        let ask = &|number: usize| {
+            let mut stream = proxy.connect();
+            stream.write_all(ASKED[number % 2]).unwrap();
+            match number / 2 % 3 {
+                0 => return reset(stream),
+                1 => _ = stream.shutdown(Shutdown::Write),
+                _ => {}
+            }
+            let _ = stream.read_to_end(&mut Vec::new());
+        };
+        thread::scope(|scope| {
+            (0..30).for_each(|number| _ = scope.spawn(move || ask(number)));
+        });
+        assert!(proxy.backend(0)["leased"].as_u64() >= Some(15), "{}", proxy.backend(0));
+        eventually("nothing is left", || proxy.backend(0)["open"] == 0);
     });
 }
 

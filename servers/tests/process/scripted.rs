@@ -128,6 +128,16 @@ pub(crate) fn read_answer(stream: &mut TcpStream) -> (u16, String) {
     (status, String::from_utf8(body).unwrap())
 }
 
+/// The final answer, after whatever interim ones.
+pub(crate) fn read_final(stream: &mut TcpStream) -> (u16, String) {
+    loop {
+        let answer = read_answer(stream);
+        if !(100..200).contains(&answer.0) {
+            return answer;
+        }
+    }
+}
+
 pub(crate) fn ask(proxy: &Server, request: &[u8]) -> (u16, String) {
     let mut stream = proxy.connect();
     stream.write_all(request).unwrap();

@@ -200,6 +200,32 @@ fn content_goes_through_a_small_output_as_it_is() {
 }
 
 #[test]
+fn each_head_has_the_output_for_itself() {
+    let hints = format!("HTTP/1.1 103 Early Hints\r\nA: {}\r\n\r\n", "x".repeat(300));
+    let reply = format!("{hints}{hints}{OK}");
+    let wide = whole(GET, &reply, Then::Waits);
+    assert_eq!(wide.end, Ok(Progress::Done(Reuse::Yes)));
+    assert_eq!(exchange(GET, &reply, Then::Waits, 4096, 400), wide);
+}
+
+#[test]
+fn interim_replies_without_end_are_an_error() {
+    let hint = "HTTP/1.1 103 Early Hints\r\n\r\n";
+    let outcome = whole(GET, &hint.repeat(17), Then::Waits);
+    assert_eq!((outcome.end, outcome.to_client), (Err(Error::TooManyInterim), hint.repeat(16)));
+}
+
+#[test]
+fn an_answer_of_its_own_that_has_no_room_is_an_end_in_its_place() {
+    let (mut gateway, _, mut output) = asked(GET, "");
+    output.push(&[b'x'; 400]);
+    let answer = Answer::text(StatusCode::BAD_GATEWAY, "No.\n");
+    gateway.answer_by_self(answer, &BY, &mut Buffer::new(512), &mut output);
+    assert!(gateway.is_finished(), "the next answer would be taken for this one");
+    assert_eq!(output.len(), 400);
+}
+
+#[test]
 fn a_head_that_never_fits_is_an_error() {
     let long = "x".repeat(900);
     let reply = format!("HTTP/1.1 200 OK\r\nA: {long}\r\n\r\n");

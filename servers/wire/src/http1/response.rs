@@ -104,6 +104,20 @@ impl Answer {
             + fields.sum::<usize>()
     }
 
+    /// The content, where it is there.
+    pub(crate) fn octets(&self) -> &[u8] {
+        match &self.content {
+            Content::Static(octets) => octets,
+            Content::Owned(octets) => octets,
+            _ => &[],
+        }
+    }
+
+    /// Room that is enough for the head and for [`octets`](Self::octets).
+    pub(crate) fn room(&self) -> usize {
+        self.head_room() + self.octets().len()
+    }
+
     /// Writes the head; `output` must have [`head_room`](Self::head_room).
     pub(crate) fn write_head(
         &self,

@@ -35,7 +35,7 @@ use super::body::Body;
 use super::reply::ReplyHead;
 use super::request::{RequestHead, path_of};
 use super::response::Persistence;
-use super::{Answer, Content, Error, Framing, Limits, StatusCode, Version};
+use super::{Answer, Error, Framing, Limits, StatusCode, Version};
 use crate::{Buffer, Stage};
 
 pub use asked::{Asked, Repeat};
@@ -283,8 +283,8 @@ impl Gateway {
     }
 
     /// Answers without a backend, by an answer whose content is there and so short that `output`,
-    /// which should be empty, has room for it. Must not be called after a part of a reply
-    /// [has been passed on](Self::has_answered).
+    /// which should be empty, has room for it; if it has none all the same, the connection ends. Must
+    /// not be called after a part of a reply [has been passed on](Self::has_answered).
     pub fn answer_by_self(
         &mut self,
         answer: Answer,
@@ -312,20 +312,20 @@ impl Gateway {
     }
 
     fn write_own(&mut self, answer: Answer, by: &Forwarder<'_>, output: &mut Buffer) {
+        let fits = output.reserve(answer.room());
+        // Whoever does not get this answer would take the next one for it.
+        self.closing |= !fits;
         let head_only = match &self.inbound {
             Inbound::Head(head) => head.asks_for_head(),
             _ => self.asked().is_some_and(|asked| asked.head_only),
         };
         let version = self.asked().map_or(Version::Http11, |asked| asked.version);
         let persistence = persistence(version, self.persists());
-        // An output that is empty has room for it: see `LEAST_OUTPUT`.
-        if output.reserve(answer.head_room()) {
+        if fits {
             let framing = answer.framing(Framing::None);
             answer.write_head(framing, persistence, Some((by.date)()), output);
-            match &answer.content {
-                Content::Static(octets) if !head_only => _ = output.push(octets),
-                Content::Owned(octets) if !head_only => _ = output.push(octets),
-                _ => {}
+            if !head_only {
+                output.push(answer.octets());
             }
         }
         self.go_on();

@@ -24,13 +24,16 @@ impl Gateway {
         output: &mut Buffer,
     ) -> Result<Progress, Error> {
         while let Outbound::Head(head) = &mut self.outbound {
+            // What came before goes out first. Then there is room for any head that comes, and for what
+            // this gateway says in its place.
+            if !output.is_empty() {
+                return Ok(Progress::Waits);
+            }
             let capacity = input.capacity();
             let Some(whole) = head.read(input.filled(), capacity, &self.limits)? else {
                 return Ok(Progress::Waits);
             };
-            if !self.pass_head(whole, input, by, output)? {
-                return Ok(Progress::Waits);
-            }
+            self.pass_head(whole, input, by, output)?;
         }
         if let Outbound::Content(carrier, reuse) = &mut self.outbound
             && carrier.carry(input, output)? == Carried::All
@@ -46,6 +49,7 @@ impl Gateway {
     /// [`Error::NoReply`] or [`Error::CutShort`] when it is not.
     pub fn answer_ends(&mut self, output: &mut Buffer) -> Result<Progress, Error> {
         match &mut self.outbound {
+            Outbound::Head(_) if !output.is_empty() => Ok(Progress::Waits),
             Outbound::Head(head) if head.begun() => Err(Error::CutShort),
             Outbound::Head(_) => Err(Error::NoReply),
             Outbound::Content(carrier, _) if carrier.ends_with_input() => {
@@ -60,14 +64,14 @@ impl Gateway {
         }
     }
 
-    /// Passes the head of a reply on; `false` says that there is no room for it now.
+    /// Passes the head of a reply on, to an output that is empty: a head that does not fit never will.
     fn pass_head(
         &mut self,
         whole: Whole,
         input: &mut Buffer,
         by: &Forwarder<'_>,
         output: &mut Buffer,
-    ) -> Result<bool, Error> {
+    ) -> Result<(), Error> {
         let Some(&asked) = self.asked() else { return Err(Error::Unasked) };
         match whole.status {
             101 => return Err(Error::UnaskedUpgrade),
@@ -87,7 +91,7 @@ impl Gateway {
             by,
             output,
         ) {
-            return no_room(output);
+            return Err(Error::HeadTooLarge);
         }
         input.consume(whole.length);
         self.closing |= !persists;
@@ -96,7 +100,7 @@ impl Gateway {
             Some(carrier) => Outbound::Content(carrier, reuse),
             None => Outbound::Done(reuse),
         };
-        Ok(true)
+        Ok(())
     }
 
     /// What carries the content of the reply, if it has any, and whether the backend stays.
@@ -126,18 +130,21 @@ impl Gateway {
         asked: Asked,
         input: &mut Buffer,
         output: &mut Buffer,
-    ) -> Result<bool, Error> {
+    ) -> Result<(), Error> {
+        if self.interim == INTERIM_REPLIES {
+            return Err(Error::TooManyInterim);
+        }
         let head = &input.filled()[..whole.length];
         if asked.version == Version::Http11
             && !heads::write_interim(head, Named::when(whole.connection_names), output)
         {
-            return no_room(output);
+            return Err(Error::HeadTooLarge);
         }
         input.consume(whole.length);
         self.awaits_word &= whole.status != 100;
         self.interim += 1;
         self.outbound = Outbound::Head(ReplyHead::default());
-        if self.interim > INTERIM_REPLIES { Err(Error::TooManyInterim) } else { Ok(true) }
+        Ok(())
     }
 
     /// A backend that says more than was asked for is not used again.
@@ -150,9 +157,4 @@ impl Gateway {
             _ => Progress::Waits,
         }
     }
-}
-
-/// A head that does not fit into an empty output never will.
-fn no_room(output: &Buffer) -> Result<bool, Error> {
-    if output.is_empty() { Err(Error::HeadTooLarge) } else { Ok(false) }
 }
