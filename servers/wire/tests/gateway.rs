@@ -47,7 +47,7 @@ fn fields_about_this_connection_end_here() {
 #[test]
 fn those_who_have_forwarded_it_before_stand_before_the_client() {
     let request = "GET / HTTP/1.1\r\nX-Forwarded-For: 1.1.1.1 \r\nHost: h\r\n\
-                   x-forwarded-for: 2.2.2.2, 3.3.3.3\r\n\r\n";
+                   x-forwarded-for: 2.2.2.2, 3.3.3.3\r\nX-Forwarded-For:\r\n\r\n";
     let outcome = whole(request, OK, Then::Waits);
     let last = "X-Forwarded-For: 1.1.1.1, 2.2.2.2, 3.3.3.3, 192.0.2.7";
     assert_eq!(fields(&outcome.to_backend), ["Host: h", "Via: 1.1 servers", last]);

@@ -222,8 +222,8 @@ fn write_forwarded_for(fields: &[u8], seen: bool, client: &[u8], out: &mut Head<
     if seen {
         let fields =
             Lines(fields).filter(|field| fate(field, Named::None, b"") == Fate::ForwardedFor);
-        for field in fields {
-            out.put(value_of(field));
+        for others in fields.map(value_of).filter(|others| !others.is_empty()) {
+            out.put(others);
             out.put(b", ");
         }
     }
