@@ -234,6 +234,7 @@ fn what_was_asked_before_the_stop_is_answered() {
         proxy.signal(Signal::SIGTERM);
         assert_eq!(read_answer(&mut stream), (200, "ok".into()));
         assert!(matches!(stream.read(&mut [0]), Ok(0)));
+        drop(stream);
         assert!(proxy.wait().success());
     });
 }
