@@ -138,11 +138,17 @@ impl Lease {
     }
 
     /// Uses it for the next request of the same client, if the backend may still be asked `now`. If
-    /// not (it has been replaced, or is out of service), the client needs another one.
+    /// not (it has been replaced, or is out of service while others serve), the client needs
+    /// another one.
     #[must_use]
     pub fn renew(mut self, now: Moment) -> Option<Self> {
         self.taken = now;
-        (!self.backend.has_left() && self.backend.in_service(now)).then_some(self)
+        (!self.backend.has_left() && self.may_be_asked(now)).then_some(self)
+    }
+
+    fn may_be_asked(&self, now: Moment) -> bool {
+        let others_serve = || self.backend.fleet.upgrade().is_some_and(|fleet| fleet.serves(now));
+        self.backend.in_service(now) || !others_serve()
     }
 
     /// Says how a request ended. A lease for a whole connection says so for each request; one that
@@ -238,6 +244,9 @@ mod tests {
         let lease = lease.renew(bed.now).unwrap();
         backend.serve_from(bed.now.after(std::time::Duration::from_secs(1)));
         assert!(lease.renew(bed.now).is_none() && backend.open() == 0, "it is ejected");
+        let lease = Lease::new(Arc::clone(&backend), bed.now, Attempt::First);
+        (0..2).for_each(|place| bed.backend(place).serve_from(Moment::NEVER));
+        assert!(lease.renew(bed.now).is_some(), "the other one is no better");
         backend.serve_from(bed.now);
         let lease = bed.lease_for(0, &Tried::default()).unwrap();
         bed.upstreams.replace(vec!["127.0.0.1:9".parse().unwrap()]).unwrap();

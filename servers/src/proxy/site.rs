@@ -92,7 +92,7 @@ pub(super) struct Reached {
 /// Why there is no backend to be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unreached {
-    /// All are out of service, or as many as may be have been tried.
+    /// All that may be asked have been tried, or as many as may be.
     Nobody,
     /// One has been asked, and has failed like that.
     Failed(Outcome),

@@ -23,8 +23,8 @@ const RETRY_SHARE: u64 = 5;
 /// So many second attempts are allowed in any case: of few requests under way, a fifth is none.
 const RETRIES_LEAST: u64 = 3;
 
-/// The number of the next backend, of whichever fleet: a worker keeps its idle connections by number,
-/// and it may serve more than one fleet.
+/// The number of the next backend, of whichever fleet: a worker keeps its idle connections by
+/// number, and it may serve more than one fleet.
 static ID_NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// How backends are chosen and judged.
@@ -128,8 +128,8 @@ impl Upstreams {
         Ok(Self { fleet: Fleet::new(settings)? })
     }
 
-    /// A backend for a request of `client`, other than those it was `tried` on. `None` when nobody
-    /// is left to ask.
+    /// A backend for a request of `client`, other than those it was `tried` on: one in service, or
+    /// any where none is. `None` when nobody is left to ask.
     #[must_use]
     pub fn lease(&self, client: &Client, tried: &Tried) -> Option<Lease> {
         self.fleet.lease(client, tried, Moment::now())
@@ -214,6 +214,11 @@ impl Fleet {
 
     pub(super) fn set(&self) -> RwLockReadGuard<'_, Arc<Set>> {
         self.set.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether any of the backends is in service.
+    pub(super) fn serves(&self, now: Moment) -> bool {
+        self.set().backends.iter().any(|backend| backend.in_service(now))
     }
 
     /// One at a time changes who is in service.

@@ -14,11 +14,17 @@
 //! | requests without a connection       | a while           | one                  |
 //! | probes                              | until probes rise | one                  |
 //!
-//! So the last one is never taken out, whatever is said of it. Probes that get no answer in time may
-//! mean a backend, or all of them, under more load than they can bear: they still serve somebody, and
-//! without them nobody would be served. If it really is dead, to ask it costs nothing: its host
-//! refuses, and the client is told 503 as if nobody had been asked. One that does not even refuse costs
-//! that client the time-out of a connection.
+//! So the last one is never taken out, whatever is said of it. Probes that get no answer in time
+//! may mean a backend, or all of them, under more load than they can bear: they still serve
+//! somebody, and without them nobody would be served. If it really is dead, to ask it costs
+//! nothing: its host refuses, and the client is told 503 as if nobody had been asked. One that does
+//! not even refuse costs that client the time-out of a connection.
+//!
+//! A change of the set may all the same leave only such as are out. For the same reasons they are
+//! asked then: as long as none is in service, [`Candidates`] shows all of them. They stay out by
+//! name until their time has come or a probe finds one well; from then on that one is asked alone.
+//!
+//! [`Candidates`]: super::policy::Candidates
 
 pub mod ejection;
 mod probe;
@@ -52,8 +58,8 @@ pub struct Checks {
 pub enum Question {
     /// Answer a GET for this path with 2xx.
     Get(String),
-    /// Accept a connection. The kernel does that for a process that hangs, too; but it is all that can
-    /// be asked of a backend of which nothing is known but its address.
+    /// Accept a connection. The kernel does that for a process that hangs, too; but it is all that
+    /// can be asked of a backend of which nothing is known but its address.
     Connect,
 }
 

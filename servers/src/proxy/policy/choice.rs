@@ -42,8 +42,8 @@ impl<'a> Choice<'a> {
     }
 
     fn takes(&self, place: usize) -> bool {
-        let backend = &self.candidates.backends[place];
-        let share = self.candidates.ramp(backend.since());
-        mix(self.key ^ mix(u64::from(backend.id.0))) % Candidates::FULL < share
+        let share = self.candidates.ramp(self.candidates.since(place));
+        let id = u64::from(self.candidates.backends[place].id.0);
+        mix(self.key ^ mix(id)) % Candidates::FULL < share
     }
 }

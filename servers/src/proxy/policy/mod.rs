@@ -99,12 +99,16 @@ pub fn help() -> String {
 }
 
 /// The backends as a policy sees them at one moment, for one request.
+///
+/// Where none of them is in service, all are seen as if they were: see [`health`](super::health).
 #[derive(Clone, Copy, Debug)]
 pub struct Candidates<'a> {
     backends: &'a [Arc<Backend>],
     tried: &'a Tried,
     now: Moment,
     slow_start: Duration,
+    /// Whether any of them is in service.
+    any_serves: bool,
 }
 
 impl<'a> Candidates<'a> {
@@ -112,13 +116,15 @@ impl<'a> Candidates<'a> {
     /// that are on their way to full service.
     pub const FULL: u64 = 256;
 
-    pub(super) const fn new(
+    pub(super) fn new(
         backends: &'a [Arc<Backend>],
         tried: &'a Tried,
         now: Moment,
         slow_start: Duration,
     ) -> Self {
-        Self { backends, tried, now, slow_start }
+        // Mostly the first one is, and no other is looked at.
+        let any_serves = backends.iter().any(|backend| backend.in_service(now));
+        Self { backends, tried, now, slow_start, any_serves }
     }
 
     /// How many there are, fit or not.
@@ -137,12 +143,16 @@ impl<'a> Candidates<'a> {
     /// not be asked.
     #[must_use]
     pub fn weight(&self, place: usize) -> u64 {
-        let backend = &self.backends[place];
-        let since = backend.since();
+        let (backend, since) = (&self.backends[place], self.since(place));
         if since > self.now || self.tried.excludes(backend.id) {
             return 0;
         }
         u64::from(backend.weight()) * self.ramp(since)
+    }
+
+    /// Since when the backend at `place` is in service, or seen as if it were.
+    fn since(&self, place: usize) -> Moment {
+        if self.any_serves { self.backends[place].since() } else { Moment::ALWAYS }
     }
 
     /// The weights of all, in order.

@@ -47,13 +47,34 @@ fn a_request_is_never_tried_on_the_same_backend_twice() {
 }
 
 #[test]
-fn there_is_no_lease_when_all_are_out() {
+fn when_all_are_out_each_is_asked_all_the_same_and_one_that_is_back_is_asked_alone() {
+    for entry in POLICIES {
+        let bed = Bed::starting_slowly(entry.name, &[1, 1], Duration::from_secs(10));
+        let in_service = (0..100).map(|client| bed.place_for(client)).collect::<Vec<_>>();
+        bed.backend(0).serve_from(Moment::NEVER);
+        bed.backend(1).serve_from(bed.now.after(Duration::from_secs(1)));
+        if BY_ADDRESS.contains(&entry.name) {
+            let out = (0..100).map(|client| bed.place_for(client));
+            assert!(out.eq(in_service), "{}: each client has its own", entry.name);
+        }
+        let mut tried = Tried::default();
+        while let Some(lease) = bed.lease_for(7, &tried) {
+            tried.add(lease.backend().id);
+        }
+        assert!((0..2).all(|place| tried.excludes(bed.backend(place).id)), "{}", entry.name);
+        bed.backend(1).serve_from(bed.now);
+        assert_eq!(bed.counts(100), [0, 100], "{}", entry.name);
+    }
+}
+
+#[test]
+fn one_that_is_out_is_not_asked_when_those_in_service_have_been_tried() {
     for entry in POLICIES {
         let bed = Bed::new(entry.name, &[1, 1]);
-        (0..2).for_each(|place| bed.backend(place).serve_from(Moment::NEVER));
-        assert!(bed.lease_for(0, &Tried::default()).is_none(), "{}", entry.name);
-        bed.backend(1).serve_from(bed.now);
-        assert_eq!(bed.place(), 1, "{}", entry.name);
+        bed.backend(0).serve_from(Moment::NEVER);
+        let mut tried = Tried::default();
+        tried.add(bed.backend(1).id);
+        assert!(bed.lease_for(0, &tried).is_none(), "{}", entry.name);
     }
 }
 
