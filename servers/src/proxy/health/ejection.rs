@@ -198,6 +198,19 @@ mod tests {
         assert_eq!(health(&bed), [Health::InService; 2]);
     }
 
+    /// Each worker that has seen the last failure works out a time of its own, longer or shorter.
+    #[test]
+    fn failures_that_two_workers_have_seen_at_once_eject_once() {
+        let bed = Bed::new("round-robin", &[1, 1]);
+        let (fleet, backend) = (bed.upstreams.fleet(), bed.backend(0));
+        let eject = |millis| {
+            let until = bed.now.after(Duration::from_millis(millis));
+            fleet.take_out(&backend, until, Spare::One, bed.now)
+        };
+        assert_eq!((eject(900), eject(1_100)), (Removal::Done, Removal::Before));
+        assert_eq!((time_out(&bed, 0), backend.removals()), (900, 1));
+    }
+
     #[test]
     fn failures_do_not_bring_one_back_that_probes_found_down() {
         let bed = Bed::new("round-robin", &[1, 1]);

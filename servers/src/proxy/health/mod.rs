@@ -36,7 +36,7 @@ use std::time::Duration;
 pub use prober::Prober;
 use pulse::Thresholds;
 
-use super::backend::Backend;
+use super::backend::{Backend, Health};
 use super::moment::Moment;
 use super::upstreams::Fleet;
 
@@ -105,9 +105,14 @@ impl Fleet {
         let set = self.set();
         let others = set.backends().iter().filter(|other| other.id != backend.id);
         let left = others.filter(|other| other.in_service(now)).count();
-        // One that is ejected for a while may yet be found down for good; never the other way
-        // round.
-        if until <= backend.since() {
+        let may_go = match backend.health(now) {
+            Health::InService => true,
+            // It may yet be found down for good. But it is not ejected a second time for failures
+            // that another worker has seen as well.
+            Health::Ejected => until == Moment::NEVER,
+            Health::Down => false,
+        };
+        if !may_go {
             return Removal::Before;
         }
         if left < spare.least(set.backends().len()) {
