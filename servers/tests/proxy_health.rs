@@ -4,15 +4,17 @@
 
 mod process;
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
 use process::admin::{Proxy, get};
-use process::scripted::{OK, Scripted, nobody, read_head};
-use process::{SERVERS, Server, eventually, expect};
-use serde_json::json;
+use process::scripted::{OK, Scripted, everywhere, nobody, read_head};
+use process::{LONG, SERVERS, Server, eventually, expect, reset};
+use serde_json::{Value, json};
+use servers::tables;
 
 /// An HTTP proxy; how a backend is judged does not depend on the model.
 fn proxy(flags: &[&str]) -> Proxy {
@@ -140,6 +142,23 @@ fn backends_that_serve_but_are_too_busy_for_probes_are_not_all_taken_out() {
 }
 
 #[test]
+fn probes_leave_nothing_open_however_they_end() {
+    let backends = [too_busy_for_probes(), failing(), Scripted::new(|stream, _| reset(stream))];
+    let nobody = nobody();
+    let mut flags = vec!["--health-path", "/heartbeat", "--health-interval", "2ms"];
+    flags.extend(["--health-timeout", "20ms"]);
+    backends.iter().map(|backend| &backend.address).chain([&nobody]).for_each(|address| {
+        flags.extend(["--backend", address]);
+    });
+    let proxy = proxy(&flags);
+    eventually("each has been probed often", || {
+        backends.iter().all(|backend| backend.connections() > 50)
+    });
+    let open = fs::read_dir(format!("/proc/{}/fd", proxy.pid())).unwrap().count();
+    assert!(open < 50, "{open}: one each at most, beside those of the server");
+}
+
+#[test]
 fn backends_that_do_not_speak_http_are_healthy_when_they_can_be_connected_to() {
     let echo = Server::start("epoll-level", "echo", &[]);
     let flags = ["--health-connect", "--health-interval", "50ms"];
@@ -153,4 +172,122 @@ fn backends_that_do_not_speak_http_are_healthy_when_they_can_be_connected_to() {
     }
     let echo = relay.backend(0);
     assert_eq!((&echo["health"], &echo["spared"]), (&json!("in-service"), &json!(0)), "{echo:#}");
+}
+
+/// A backend that fails as the path says.
+fn failing() -> Scripted {
+    Scripted::new(|mut stream, _| {
+        let head = read_head(&mut stream);
+        // The proxy, or its client, may have gone.
+        let _ = match head.split(' ').nth(1) {
+            Some("/reset") => return reset(stream),
+            Some("/silent") => stream.read(&mut [0]).map(drop),
+            Some("/cut") => stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ncut"),
+            Some("/garbage") => stream.write_all(b"220 ready when you are\r\n\r\n"),
+            Some("/endless") => endless(&mut stream),
+            _ => stream.write_all(OK),
+        };
+    })
+}
+
+fn endless(stream: &mut TcpStream) -> io::Result<()> {
+    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999\r\n\r\n")?;
+    loop {
+        stream.write_all(&[0; 10_000])?;
+    }
+}
+
+/// How requests to a backend ended, but for those that were answered.
+fn failures(backend: &Value) -> [u64; 4] {
+    ["refused", "timed_out", "broken", "garbled"]
+        .map(|outcome| backend["outcomes"][outcome].as_u64().unwrap())
+}
+
+#[test]
+fn whatever_a_request_to_a_backend_ends_in_its_load_comes_down_again() {
+    everywhere(|model| {
+        let (backends, nobody) = ([failing(), failing()], nobody());
+        let mut flags = vec!["--response-timeout", "100ms", "--fall", "1000", "--retries", "3"];
+        for address in [&backends[0].address, &backends[1].address, &nobody] {
+            flags.extend(["--backend", address]);
+        }
+        let proxy = Proxy::start(model, "proxy", &flags);
+        for path in ["/reset", "/silent", "/cut", "/garbage", "/"].repeat(3) {
+            get(proxy.address, path);
+        }
+        let all = || [0, 1, 2].map(|place| proxy.backend(place));
+        eventually("nothing is open", || all().iter().all(|backend| backend["open"] == 0));
+        assert!(get(proxy.admin, "/metrics").contains("\nservers_retries_open 0\n"), "{model}");
+        let of_each = all().each_ref().map(failures);
+        let seen = [0, 1, 2, 3].map(|kind| of_each.iter().map(|of_one| of_one[kind]).sum::<u64>());
+        assert!(seen.iter().all(|&count| count >= 3), "{model}: {seen:?}");
+    });
+}
+
+/// What a client sends before it goes, and how much of an answer it waits for.
+const ABANDONED: [(&str, usize); 4] = [
+    ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nnot all", 0),
+    ("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n", 12),
+    ("GET /endless HTTP/1.1\r\nHost: h\r\n\r\n", 100_000),
+    ("GET /silent HTTP/1.1\r\nHost: h\r\n\r\n", 0),
+];
+
+fn abandon(address: SocketAddr, (request, octets): (&str, usize)) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(LONG)).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    stream.read_exact(&mut vec![0; octets]).unwrap();
+    reset(stream);
+}
+
+#[test]
+fn a_backend_is_not_blamed_for_clients_that_go_or_talk_nonsense() {
+    everywhere(|model| {
+        let backend = failing();
+        let proxy = Proxy::start(model, "proxy", &["--backend", &backend.address, "--fall", "1"]);
+        for way in ABANDONED.repeat(2) {
+            abandon(proxy.address, way);
+        }
+        eventually("all are over", || proxy.stats()["server"]["closed"] == 8);
+        let backend = proxy.backend(0);
+        assert_eq!(backend["open"], 0, "{model}");
+        assert_eq!(failures(&backend), [0; 4], "{model}: {backend:#}");
+        assert_eq!(backend["spared"], 0, "{model}: {backend:#}");
+    });
+}
+
+/// A proxy with room for 40 descriptors in a table, and its backend.
+fn narrow() -> (Proxy, Scripted) {
+    let backend = Scripted::answering(OK);
+    let by = ["prlimit", "--nofile=40:40", "--", SERVERS];
+    let proxy = Proxy::start_by(&by, "epoll-level", "proxy", &["--backend", &backend.address]);
+    (proxy, backend)
+}
+
+fn hold(address: SocketAddr, connections: usize) -> Vec<TcpStream> {
+    (0..connections).map(|_| TcpStream::connect(address).unwrap()).collect()
+}
+
+#[test]
+fn the_admin_server_answers_when_clients_have_taken_all_descriptors() {
+    if !tables::may_part() {
+        return eprintln!("SKIPPED: no descriptor table of its own here");
+    }
+    let (mut proxy, _backend) = narrow();
+    let clients = hold(proxy.address, 60);
+    proxy.says("cannot accept");
+    assert!(proxy.stats()["server"]["accepts_without_room"].as_u64() > Some(0));
+    drop(clients);
+    assert!(get(proxy.address, "/").starts_with("HTTP/1.1 200 "));
+}
+
+#[test]
+fn who_holds_connections_to_the_admin_server_takes_no_descriptor_from_the_proxy() {
+    if !tables::may_part() {
+        return eprintln!("SKIPPED: no descriptor table of its own here");
+    }
+    let (mut proxy, _backend) = narrow();
+    let _readers = hold(proxy.admin, 60);
+    proxy.says("cannot accept");
+    assert!(get(proxy.address, "/").starts_with("HTTP/1.1 200 "));
 }

@@ -9,6 +9,10 @@
 //! It is a server like the one beside it: the same protocol, the same deadlines and buffers, in one
 //! thread with level-triggered epoll(7). So a client that hangs, or sends an octet a second, delays
 //! nobody and is let go after a while.
+//!
+//! It has a descriptor table of its own, where the kernel lets it. So whoever wants to know why the
+//! proxy has no descriptor left gets an answer, and whoever holds connections open here takes no
+//! descriptor from the proxy. A second thread stays in the table that there was, to keep the time.
 
 use std::fmt::Debug;
 use std::net::{SocketAddr, TcpStream};
@@ -27,11 +31,13 @@ use super::moment::Moment;
 use super::upstreams::Upstreams;
 use crate::apps::App;
 use crate::control::{Control, Patience, Phase};
+use crate::copies;
 use crate::keeper::Keeper;
 use crate::listener::{self, Listener};
 use crate::models::{Model, Site, model};
 use crate::session::{Served, Serves, Session};
 use crate::stats::Stats;
+use crate::tables;
 use crate::worker::Worker;
 
 /// The model that serves it.
@@ -109,7 +115,8 @@ impl Drop for Admin {
 
 fn serve(model: &Model, listeners: Vec<Listener>, app: Pages, control: &Control, keeper: &Keeper) {
     let site = Site { app: &app, control, keeper, workers: 1, threads_max: 0, stack_octets: 0 };
-    if let Err(error) = (model.serve)(&site, listeners) {
+    let serve = if tables::may_part() { copies::serve_apart } else { copies::serve };
+    if let Err(error) = serve(model, &site, listeners, 1) {
         control.complain("the admin server gave up", &error);
     }
 }

@@ -22,7 +22,13 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// Starts `model` with `app`, which is one that forwards.
     pub(crate) fn start(model: &str, app: &str, flags: &[&str]) -> Self {
-        let mut child = Command::new(SERVERS)
+        Self::start_by(&[SERVERS], model, app, flags)
+    }
+
+    /// Starts it through another command, such as `prlimit`.
+    pub(crate) fn start_by(by: &[&str], model: &str, app: &str, flags: &[&str]) -> Self {
+        let mut child = Command::new(by[0])
+            .args(&by[1..])
             .args(["run", "--model", model, "--app", app, "--listen", "127.0.0.1:0"])
             .args(["--admin", "127.0.0.1:0"])
             .args(flags)
@@ -47,20 +53,39 @@ impl Proxy {
         stream
     }
 
-    /// Has the backends read again; what it says of that.
-    pub(crate) fn reload(&mut self) -> String {
-        kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGHUP).unwrap();
-        let about_backends = |line: &String| line.contains("backends");
-        self.words.find_map(|line| line.ok().filter(about_backends)).unwrap()
+    /// Asks it to read the backends again.
+    pub(crate) fn hang_up(&self) {
+        kill(self.pid(), Signal::SIGHUP).unwrap();
     }
 
-    /// What `/stats` says of the backend at `place`.
-    pub(crate) fn backend(&self, place: usize) -> Value {
+    /// Has the backends read again; what it says of that.
+    pub(crate) fn reload(&mut self) -> String {
+        self.hang_up();
+        self.says("backends")
+    }
+
+    /// Waits until it says something with that word in it on standard error.
+    pub(crate) fn says(&mut self, word: &str) -> String {
+        let has_word = |line: &String| line.contains(word);
+        self.words.find_map(|line| line.ok().filter(has_word)).unwrap()
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().cast_signed())
+    }
+
+    /// What `/stats` says.
+    pub(crate) fn stats(&self) -> Value {
         let mut stream = TcpStream::connect(self.admin).unwrap();
         stream.set_read_timeout(Some(LONG)).unwrap();
         stream.write_all(b"GET /stats HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
         let (_, content) = read_answer(&mut stream);
-        serde_json::from_str::<Value>(&content).unwrap()["backends"][place].take()
+        serde_json::from_str(&content).unwrap()
+    }
+
+    /// What it says there of the backend at `place`.
+    pub(crate) fn backend(&self, place: usize) -> Value {
+        self.stats()["backends"][place].take()
     }
 }
 
