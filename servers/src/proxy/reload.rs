@@ -13,6 +13,8 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{AcqRel, Release};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Builder;
 
@@ -26,6 +28,9 @@ pub struct Reload {
     file: Option<PathBuf>,
     /// One at a time reads and replaces: or the older of two readings might come last.
     turn: Mutex<()>,
+    /// Whether somebody waits for his turn. He will read what there is by then, so nobody else need
+    /// wait for the same.
+    awaited: AtomicBool,
 }
 
 /// What is wrong with a file of backends.
@@ -50,24 +55,29 @@ impl Reload {
     /// Those `named` on the command line, and after them those in the `file`.
     #[must_use]
     pub const fn new(named: Vec<BackendSpec>, file: Option<PathBuf>) -> Self {
-        Self { named, file, turn: Mutex::new(()) }
+        Self { named, file, turn: Mutex::new(()), awaited: AtomicBool::new(false) }
     }
 
     /// Puts the backends that are named now in place of those there are, and says on standard error
     /// what came of it. This is what SIGHUP asks for.
     ///
     /// It is done in a thread of its own: the name of a host may take seconds to resolve, and the
-    /// table of a policy a while to fill. Requests go on meanwhile.
+    /// table of a policy a while to fill. Requests go on meanwhile. However often this is asked for
+    /// by then, there is one thread more at most, which reads what there is at last.
     ///
     /// # Errors
     /// When there is no thread to be had.
     pub fn begin(self: &Arc<Self>, upstreams: &Arc<Upstreams>) -> io::Result<()> {
+        if self.awaited.swap(true, AcqRel) {
+            return Ok(());
+        }
         let (reload, upstreams) = (Arc::clone(self), Arc::clone(upstreams));
         let work = move || match reload.apply(&upstreams) {
             Ok(count) => eprintln!("servers: {count} backends from now on"),
             Err(error) => eprintln!("servers: the backends stay as they were: {error:#}"),
         };
-        Builder::new().name("reload".into()).spawn(work).map(drop)
+        let begun = Builder::new().name("reload".into()).spawn(work).map(drop);
+        begun.inspect_err(|_| self.awaited.store(false, Release))
     }
 
     /// Puts the backends that are named now in place of those there are; says how many they are.
@@ -76,13 +86,14 @@ impl Reload {
     /// When they can't be read, or can't be used. Then nothing changes.
     pub fn apply(&self, upstreams: &Upstreams) -> anyhow::Result<usize> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.awaited.store(false, Release);
         let specs = self.read()?;
         let count = specs.len();
         upstreams.replace(specs)?;
         Ok(count)
     }
 
-    /// All backends, as they are named now. Names of hosts are resolved again.
+    /// All backends, as they are named now. Names of hosts are resolved again if the file has them.
     ///
     /// # Errors
     /// When the file can't be read, or a line of it makes no sense.
@@ -125,7 +136,7 @@ fn add_lines(all: &mut Vec<BackendSpec>, text: &str, file: &Path) -> Result<(), 
 impl fmt::Display for Misread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unread(file, error) => write!(f, "{}: {error}", file.display()),
+            Self::Unread(file, _) => write!(f, "{}: it can't be read", file.display()),
             Self::Nonsense { file, line, column, words } => {
                 write!(f, "{}:{line}:{column}: {words}", file.display())
             }
