@@ -203,7 +203,12 @@ impl Run {
         if self.tables == Some(Tables::Auto) && self.clients.is_none() {
             return Err("--tables auto takes as many as --clients needs: how many clients?".into());
         }
-        Ok(())
+        match self.proxy.any_given() {
+            Some(flag) if !self.app.forwards() => {
+                Err(format!("{flag} is for --app proxy or --app relay: no other app has backends"))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -26,6 +26,19 @@ fn failure(status: i32, arguments: &[&str]) -> String {
 }
 
 #[test]
+fn flags_of_a_proxy_are_refused_where_there_is_none() {
+    for (flags, word) in [
+        (["--backend", "127.0.0.1:1"], "--backend is for --app proxy"),
+        (["--admin", "127.0.0.1:0"], "--admin is for --app proxy"),
+        (["--health-path", "/"], "--health-path is for --app proxy"),
+    ] {
+        let line = ["run", "--model", "poll", "--app", "http", "--listen", "127.0.0.1:0"];
+        let words = failure(2, &[line.as_slice(), &flags].concat());
+        assert!(words.contains(word), "{words}");
+    }
+}
+
+#[test]
 fn lists_every_policy_in_every_format() {
     let list = |format| servers(&["list", "--policies", "--format", format]).stdout;
     let rows = serde_json::from_slice::<serde_json::Value>(&list("json")).unwrap();

@@ -41,8 +41,8 @@ pub struct Options {
     /// How long a backend may take to accept a connection (then the next one is asked)
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_time)]
     pub connect_timeout: Duration,
-    /// How long a backend may take for the whole head of its answer, an interim one not counted (then
-    /// 504); and then between two pieces of the content
+    /// How long a backend may take for the whole head of its answer, an interim one not counted
+    /// (then 504); and then between two pieces of the content
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_time)]
     pub response_timeout: Duration,
     /// How often a request that may safely be sent again is tried on another backend; those that
@@ -50,8 +50,8 @@ pub struct Options {
     #[arg(long, value_name = "N", default_value = "1",
           value_parser = clap::value_parser!(u8).range(..TRIED_MAX as i64))]
     pub retries: u8,
-    /// Idle connections that are kept to each backend: by each worker, or by all of them together in
-    /// the models whose calls wait
+    /// Idle connections that are kept to each backend: by each worker, or by all of them together
+    /// in the models whose calls wait
     #[arg(long, value_name = "N", default_value = "64")]
     pub links_max: u16,
     /// How long an idle one is kept; it should be less than what backends allow
@@ -66,7 +66,7 @@ pub struct Options {
           value_parser = clap::value_parser!(u32).range(1..))]
     pub fall: u32,
     /// Take it in again after so many good probes in a row
-    #[arg(long, value_name = "N", default_value = "2",
+    #[arg(long, value_name = "N", default_value = "2", requires = "question",
           value_parser = clap::value_parser!(u32).range(1..))]
     pub rise: u32,
     /// How long failed requests take a backend out for the first time; twice as long the next time
@@ -76,16 +76,19 @@ pub struct Options {
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub slow_start: Option<Duration>,
     /// Ask each backend for this path (2xx is healthy) [default: do not ask]
-    #[arg(long, value_name = "PATH", value_parser = parse_path)]
+    #[arg(long, value_name = "PATH", value_parser = parse_path, group = "question")]
     pub health_path: Option<String>,
-    /// Try to connect to each backend (a connection is healthy), whatever it speaks [default: do not]
-    #[arg(long, conflicts_with = "health_path")]
+    /// Try to connect to each backend (a connection is healthy), whatever it speaks
+    /// [default: do not]
+    #[arg(long, group = "question")]
     pub health_connect: bool,
     /// How often that is done
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = parse_time)]
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = parse_time,
+          requires = "question")]
     pub health_interval: Duration,
     /// How long the answer, or the connection, may take
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_time)]
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_time,
+          requires = "question")]
     pub health_timeout: Duration,
     /// Serve /stats (JSON) and /metrics (Prometheus) there
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = parse_address)]
@@ -114,6 +117,20 @@ impl Options {
     /// When their file can't be read or makes no sense, when there is none, or one of them twice.
     pub fn upstreams(&self) -> anyhow::Result<Upstreams> {
         Ok(Upstreams::new(self.settings(), self.reload().read()?)?)
+    }
+
+    /// One of the flags that are given and mean something to a server that forwards only.
+    pub(crate) fn any_given(&self) -> Option<&'static str> {
+        let given = [
+            ("--backend", !self.backend.is_empty()),
+            ("--backends", self.backends.is_some()),
+            ("--policy-seed", self.policy_seed.is_some()),
+            ("--slow-start", self.slow_start.is_some()),
+            ("--health-path", self.health_path.is_some()),
+            ("--health-connect", self.health_connect),
+            ("--admin", self.admin.is_some()),
+        ];
+        given.into_iter().find(|(_, is_given)| *is_given).map(|(flag, _)| flag)
     }
 
     /// How probes are made, if there are any.
@@ -191,6 +208,9 @@ mod tests {
             ("--retries 9", "retries"),
             ("--health-connect --health-path /heartbeat", "--health-path"),
             ("--connect-timeout 0s", "connect-timeout"),
+            ("--health-interval 1s", "--health-path"),
+            ("--health-timeout 1s", "--health-connect"),
+            ("--rise 3", "--health-path"),
         ] {
             let error = parse(line).unwrap_err();
             assert!(error.contains(word), "{line}: {error}");

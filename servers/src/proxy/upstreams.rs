@@ -60,7 +60,10 @@ impl From<Refused> for Unusable {
 impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Empty => f.write_str("there is no backend: name one with --backend HOST:PORT"),
+            Self::Empty => f.write_str(
+                "there is no backend: name one with --backend HOST:PORT, or in the file that \
+                 --backends names",
+            ),
             Self::Twice(address) => {
                 write!(f, "{address} is there twice: for a larger share write {address},weight=2")
             }
