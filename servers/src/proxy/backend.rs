@@ -60,6 +60,15 @@ impl fmt::Display for BackendSpec {
     }
 }
 
+/// What the Host field of a request says that is for the backend at `address`. The interface that a
+/// link-local one belongs to means something on this host only, and is left out (RFC 6874, 4).
+pub(super) fn host_of(mut address: SocketAddr) -> String {
+    if let SocketAddr::V6(address) = &mut address {
+        address.set_scope_id(0);
+    }
+    address.to_string()
+}
+
 /// The number of a backend. A backend that leaves and comes back gets a new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
@@ -198,8 +207,8 @@ impl Backend {
         self.removals.fetch_add(1, Relaxed);
     }
 
-    /// How often requests or probes spoke for taking it out, and it stayed in service, because too few
-    /// others were.
+    /// How often requests or probes spoke for taking it out, and it stayed in service, because too
+    /// few others were.
     #[must_use]
     pub fn spared(&self) -> u64 {
         self.spared.load(Relaxed)
@@ -238,6 +247,19 @@ mod tests {
         let heavy: BackendSpec = "[::1]:8081,weight=3".parse().unwrap();
         assert_eq!((heavy.address.to_string().as_str(), heavy.weight), ("[::1]:8081", 3));
         assert_eq!(heavy.to_string().parse(), Ok(heavy));
+    }
+
+    #[test]
+    fn a_backend_is_named_by_the_address_that_it_has_for_everybody() {
+        for (address, host) in [
+            ("127.0.0.1:80", "127.0.0.1:80"),
+            ("[2001:db8::1]:80", "[2001:db8::1]:80"),
+            ("[fe80::1%2]:80", "[fe80::1]:80"),
+        ] {
+            let spec: BackendSpec = address.parse().unwrap();
+            assert_eq!(spec.address.to_string(), address);
+            assert_eq!(host_of(spec.address), host);
+        }
     }
 
     #[test]

@@ -32,6 +32,7 @@ use crate::control::Ticks;
 use crate::drive::blocking::{limit_reads, limit_writes};
 use crate::drive::poller::Token;
 use crate::listener::Blocking;
+use crate::proxy::backend::host_of;
 use crate::proxy::{Backend, BackendId};
 use crate::worker::Worker;
 
@@ -56,7 +57,7 @@ pub struct Link {
     pub used: bool,
     /// Whether octets have come from it that its driver keeps, for nobody has wanted them yet.
     pub kept_octets: bool,
-    /// The backend's address in words.
+    /// The backend's address as its Host.
     pub host: Box<str>,
 }
 
@@ -103,7 +104,7 @@ impl Link {
         if worker.blocking == Blocking::Yes {
             limit_writes(stream.as_fd(), waits.write)?;
         }
-        let (backend, host) = (Arc::clone(backend), address.to_string().into());
+        let (backend, host) = (Arc::clone(backend), host_of(address).into());
         let until = Ticks::NEVER;
         Ok(Self { stream, backend, until, ticket: None, used: false, kept_octets: false, host })
     }

@@ -1,6 +1,7 @@
 //! One question to one backend, over a connection of its own, without waiting.
 //!
-//! The least that can be asked is the connection itself. Then nothing is sent, and it is closed at once.
+//! The least that can be asked is the connection itself. Then nothing is sent, and it is closed at
+//! once.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -14,6 +15,7 @@ use wire::http1::{Client, Error, Limits, Reply, RequestMethod};
 
 use super::Question;
 use super::pulse::Sign;
+use crate::proxy::backend::host_of;
 
 /// Octets that are read at once, and the longest head of an answer.
 const INPUT_OCTETS: usize = 8 << 10;
@@ -46,7 +48,8 @@ impl Probe {
     /// Begins to ask the backend at `address`.
     ///
     /// # Errors
-    /// When there is no connection to be had: [`shortage`](crate::shortage) tells whose fault that is.
+    /// When there is no connection to be had: [`shortage`](crate::shortage) tells whose fault that
+    /// is.
     pub(super) fn begin(address: SocketAddr, question: &Question) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
@@ -125,7 +128,8 @@ impl AsFd for Probe {
     }
 }
 
-/// Says that it would block as long as the connection is not there; if there will be none, it says why.
+/// Says that it would block as long as the connection is not there; if there will be none, it says
+/// why.
 fn is_connected(stream: &TcpStream) -> io::Result<Option<Sign>> {
     if let Some(error) = stream.take_error()? {
         return Err(error);
@@ -147,8 +151,9 @@ fn sign(reply: Result<Option<Reply>, Error>) -> Option<Sign> {
 }
 
 fn request(address: SocketAddr, path: &str) -> String {
+    let host = host_of(address);
     format!(
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: servers-health\r\n\
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: servers-health\r\n\
          Connection: close\r\n\r\n"
     )
 }
