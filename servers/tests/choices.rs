@@ -38,7 +38,7 @@ struct Proxy {
 }
 
 impl Proxy {
-    fn start(model: &Model, policy: &str, listen: IpAddr, backends: &[SocketAddr]) -> Self {
+    fn start(model: &Model, policy: &str, listen: IpAddr, backends: &[impl ToString]) -> Self {
         let mut command = Command::new(SERVERS);
         let listen = SocketAddr::new(listen, 0).to_string();
         command.args(["run", "--app", "proxy", "--listen", &listen]);
@@ -168,6 +168,38 @@ fn thirty_requests_in_turn_are_fifteen_for_each() {
     for model in offered() {
         let proxy = Proxy::start(model, "round-robin", Ipv4Addr::LOCALHOST.into(), &backends);
         assert_eq!(proxy.shares(30), [15, 15], "{}", model.name);
+    }
+}
+
+/// The first of them takes three times as much as the second.
+fn three_to_one([one, two]: [SocketAddr; 2]) -> [String; 2] {
+    [format!("{one},weight=3"), two.to_string()]
+}
+
+#[test]
+fn a_backend_of_three_times_the_weight_is_asked_three_times_as_often() {
+    let (backends, _held) = two_backends();
+    let weighted = three_to_one(backends);
+    for model in offered() {
+        let proxy = Proxy::start(model, "round-robin", Ipv4Addr::LOCALHOST.into(), &weighted);
+        assert_eq!(proxy.shares(40), [30, 10], "{}", model.name);
+    }
+}
+
+#[test]
+fn a_backend_of_three_times_the_weight_has_three_times_as_much_under_way() {
+    let (backends, held) = two_backends();
+    let weighted = three_to_one(backends);
+    for model in offered().filter(|model| model.at_once != AtOnce::One) {
+        let proxy = Proxy::start(model, "least-connections", Ipv4Addr::LOCALHOST.into(), &weighted);
+        let slow = (0..8).map(|_| {
+            let client = proxy.send(proxy.address.ip(), "/slow");
+            (held.recv_timeout(LONG).unwrap(), client)
+        });
+        let slow = slow.collect::<Vec<_>>();
+        let at_one = slow.iter().filter(|(request, _)| request.backend == ONE).count();
+        assert_eq!(at_one, 6, "{}: of 8", model.name);
+        finish(slow);
     }
 }
 
