@@ -159,6 +159,9 @@ pub struct Run {
     /// Which of several servers this is: /home says it (HTTP) [default: the variable SERVER_ID, or 0]
     #[arg(long, value_name = "ID")]
     pub server_id: Option<String>,
+    /// What ps(1) and top(1) call the process, in up to 15 octets [default: as its file]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
     /// Show connections and rates on standard error, once a second
     #[arg(long)]
     pub progress: bool,

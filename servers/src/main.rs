@@ -1,5 +1,6 @@
 //! `servers`: see `servers --help`.
 
+use std::ffi::CString;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -7,6 +8,7 @@ use std::process::{self, ExitCode};
 use std::sync::Arc;
 
 use anyhow::Context;
+use nix::sys::prctl;
 use servers::apps::{App, Echo, Fixed, Http, Proxy, Relay, Root};
 use servers::cli::{AppName, Cli, Command, Run};
 use servers::control::{Control, Patience};
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
 
 fn serve(run: &Run) -> anyhow::Result<()> {
     run.model.check()?;
+    run.name.as_deref().map_or(Ok(()), go_by)?;
     let progress = run.progress.then(Progress::start);
     let hangups = if run.app.forwards() { Hangups::Heard } else { Hangups::End };
     let keeper = Keeper::new(progress, hangups).context("cannot watch for signals")?;
@@ -67,6 +70,13 @@ fn serve(run: &Run) -> anyhow::Result<()> {
         write_counters(path, &control, shape.tables)?;
     }
     served.with_context(|| format!("the model {} gave up", run.model.name))
+}
+
+/// Goes by another name than that of its file, in all threads that are still to come (PR_SET_NAME,
+/// prctl(2)).
+fn go_by(name: &str) -> anyhow::Result<()> {
+    let name = CString::new(name).context("--name has an octet of zero in it")?;
+    prctl::set_name(&name).context("the process keeps its name")
 }
 
 /// What the flags ask for, if there is room for that.

@@ -178,6 +178,23 @@ wait $server
     assert_eq!(words(&balancer, "Server-1", "stopped: exit status: 7"), 1);
 }
 
+/// What ps(1) calls a process (proc_pid_comm(5)).
+fn called(pid: Pid) -> String {
+    fs::read_to_string(format!("/proc/{pid}/comm")).unwrap().trim_end().to_owned()
+}
+
+#[test]
+fn a_process_is_called_like_its_replica() {
+    let balancer = Balancer::start(&["--replicas", "1"]);
+    let long = "--a-name-of-many-octets";
+    let payload = format!(r#"{{"n": 1, "hostnames": ["{long}"]}}"#);
+    assert_eq!(balancer.add(&payload).0, 200);
+    assert_eq!(called(balancer.pid_of("Server-1")), "Server-1");
+    assert_eq!(called(balancer.pid_of(long)), long[..15], "the kernel keeps no more of it");
+    balancer.kill_and_wait("Server-1");
+    assert_eq!(called(balancer.pid_of("Server-1")), "Server-1");
+}
+
 #[test]
 fn replicas_come_back_when_the_file_of_the_program_has_gone() {
     let directory = tempfile::tempdir().unwrap();

@@ -188,7 +188,7 @@ impl Shift {
             return Err(End::Asked);
         }
         let begun = Instant::now();
-        let started = routine.program.start(self.id).map_err(End::of_start);
+        let started = routine.program.start(self.id, &self.seat.name).map_err(End::of_start);
         if !matches!(started, Err(End::Shortage(_))) {
             self.restarts.started(begun);
         }

@@ -25,6 +25,7 @@ use nix::unistd::{getpid, getppid};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::leash::ready_by;
+use super::name::Name;
 
 /// The longest first line.
 const LINE_MAX: usize = 256;
@@ -36,7 +37,7 @@ pub(crate) struct Program {
     pub(crate) path: PathBuf,
     /// What it is told that it is called (argv[0]).
     pub(crate) name: OsString,
-    /// Its arguments; another one follows that says whose process it is.
+    /// Its arguments; others follow that say whose process it is.
     pub(crate) arguments: Vec<String>,
 }
 
@@ -60,12 +61,12 @@ pub(crate) enum Said {
 }
 
 impl Program {
-    /// Starts it, as the server of that number.
+    /// Starts it, as the server of that number, for the replica of that name.
     ///
     /// # Errors
     /// When there is no such file, or no room for another process or another descriptor.
-    pub(crate) fn start(&self, id: u64) -> io::Result<Process> {
-        let mut child = self.command(id).spawn()?;
+    pub(crate) fn start(&self, id: u64, replica: &Name) -> io::Result<Process> {
+        let mut child = self.command(id, replica).spawn()?;
         let out = child.stdout.take();
         // As long as nobody has waited for it, its pid is its own, even when it has ended.
         match pidfd_open(Pid::from_child(&child), PidfdFlags::empty()) {
@@ -78,10 +79,12 @@ impl Program {
         }
     }
 
-    fn command(&self, id: u64) -> Command {
+    fn command(&self, id: u64, replica: &Name) -> Command {
         let mut command = Command::new(&self.path);
         command.arg0(&self.name);
         command.args(&self.arguments).args(["--server-id", &id.to_string()]);
+        // In one word: a name may begin with a hyphen.
+        command.arg(format!("--name={replica}"));
         // In a group of its own, so that a Ctrl-C on the terminal is for us, who drain first.
         command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0);
         let parent = getpid();
@@ -189,19 +192,20 @@ mod tests {
         assert!(matches!(understood(&[b'x'; LINE_MAX]), Said::Nonsense(_)));
     }
 
-    /// A shell does in place of a server: it gets the last two arguments as positional ones.
+    /// A shell does in place of a server: it gets the last arguments as positional ones.
     fn shell(script: &str) -> Process {
         let arguments = ["-c", script].map(String::from).to_vec();
-        Program { path: "/bin/sh".into(), name: "sh".into(), arguments }.start(7).unwrap()
+        let program = Program { path: "/bin/sh".into(), name: "sh".into(), arguments };
+        program.start(7, &Name::numbered(3)).unwrap()
     }
 
     #[test]
     fn a_process_is_told_its_number_and_heard() {
-        let mut process = shell("echo \"$1 says $0\"");
+        let mut process = shell("echo \"$1 says $0 $2\"");
         let mut line = Vec::new();
         assert_eq!(
             process.listen(&mut line).unwrap(),
-            Said::Nonsense(r"7 says --server-id\n".into())
+            Said::Nonsense(r"7 says --server-id --name=Server-3\n".into())
         );
         assert!(process.ends_by(Instant::now() + Duration::from_secs(60)));
     }
@@ -225,6 +229,7 @@ mod tests {
     fn a_file_that_is_not_there_is_an_error() {
         let program =
             Program { path: "/no/such/file".into(), name: "file".into(), arguments: vec![] };
-        assert_eq!(program.start(1).unwrap_err().kind(), io::ErrorKind::NotFound);
+        let started = program.start(1, &Name::numbered(1));
+        assert_eq!(started.unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }
