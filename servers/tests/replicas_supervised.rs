@@ -178,6 +178,17 @@ wait $server
     assert_eq!(words(&balancer, "Server-1", "stopped: exit status: 7"), 1);
 }
 
+#[test]
+fn a_program_that_listens_elsewhere_is_not_taken_in() {
+    // In place of the words `run --app http --listen 127.0.0.1:0`.
+    let elsewhere = "#!/bin/sh\nshift 5\nexec SERVERS run --app http --listen 127.0.0.2:0 \"$@\"\n";
+    let balancer = Balancer::start_scripted(elsewhere, &["--replicas", "0"]);
+    let (status, answer) = balancer.add(r#"{"n": 1}"#);
+    let words = answer["message"].as_str().unwrap();
+    assert_eq!(status, 503, "{words}");
+    assert!(words.contains("where on 127.0.0.1 it listens, but `listening 127.0.0.2:"), "{words}");
+}
+
 /// What ps(1) calls a process (proc_pid_comm(5)).
 fn called(pid: Pid) -> String {
     fs::read_to_string(format!("/proc/{pid}/comm")).unwrap().trim_end().to_owned()

@@ -17,7 +17,7 @@ pub(crate) enum End {
     Shortage(io::Error),
     /// It has ended.
     Ended,
-    /// It said something else than where it listens.
+    /// It said something else than where on the loopback interface it listens.
     Nonsense(String),
     /// It did not get as far as its first heartbeat.
     Late(Duration),
@@ -40,7 +40,9 @@ impl fmt::Display for End {
                 write!(f, "cannot be started: {error}")
             }
             Self::Ended => f.write_str("has ended"),
-            Self::Nonsense(line) => write!(f, "does not say where it listens, but `{line}`"),
+            Self::Nonsense(line) => {
+                write!(f, "does not say where on 127.0.0.1 it listens, but `{line}`")
+            }
             Self::Late(time) => write!(f, "has not answered within {time:?} after its start"),
             Self::Silent(misses) => write!(f, "has missed {misses} heartbeats"),
         }

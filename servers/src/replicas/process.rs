@@ -11,7 +11,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Read};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -52,7 +52,7 @@ pub(crate) struct Process {
 /// What its standard output has said so far.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Said {
-    /// Where it listens.
+    /// Where it listens: on the loopback interface, as it was told to.
     Address(SocketAddr),
     /// Not yet a whole line.
     More,
@@ -172,7 +172,9 @@ fn understood(line: &[u8]) -> Said {
     };
     let text = String::from_utf8_lossy(&line[..end]);
     let address = text.trim_end().strip_prefix("listening ").and_then(|text| text.parse().ok());
-    address.map_or_else(|| Said::Nonsense(shown(line)), Said::Address)
+    // Requests are sent nowhere else, so heartbeats from another place would mean nothing.
+    let here = address.filter(|address: &SocketAddr| address.ip() == Ipv4Addr::LOCALHOST);
+    here.map_or_else(|| Said::Nonsense(shown(line)), Said::Address)
 }
 
 fn shown(line: &[u8]) -> String {
@@ -189,6 +191,8 @@ mod tests {
         assert_eq!(understood(b"listening 127.0.0.1:4711\n"), Said::Address(address));
         assert_eq!(understood(b"listening 127.0.0.1:47"), Said::More);
         assert!(matches!(understood(b"hello\n"), Said::Nonsense(_)));
+        let elsewhere = Said::Nonsense(r"listening 127.0.0.2:4711\n".into());
+        assert_eq!(understood(b"listening 127.0.0.2:4711\n"), elsewhere);
         assert!(matches!(understood(&[b'x'; LINE_MAX]), Said::Nonsense(_)));
     }
 
