@@ -189,6 +189,24 @@ fn a_program_that_listens_elsewhere_is_not_taken_in() {
     assert!(words.contains("where on 127.0.0.1 it listens, but `listening 127.0.0.2:"), "{words}");
 }
 
+#[test]
+fn what_a_wrapper_leaves_behind_goes_with_it() {
+    let pids = tempfile::NamedTempFile::new().unwrap();
+    // It starts the server as another process, which it does not stop.
+    let server = format!("echo $$ >> {}; exec SERVERS \"$@\"", pids.path().display());
+    let wrapper = format!("#!/bin/sh\nsh -c '{server}' sh \"$@\" &\nwait\n");
+    let balancer = Balancer::start_scripted(&wrapper, &["--replicas", "1"]);
+    balancer.kill_and_wait("Server-1");
+    let servers = fs::read_to_string(pids.path()).unwrap();
+    let servers = servers.lines().map(|line| Pid::from_raw(line.parse().unwrap()));
+    let servers = servers.collect::<Vec<_>>();
+    assert_eq!(servers.len(), 2);
+    eventually("the first one has gone", || !lives(servers[0]));
+    assert!(lives(servers[1]));
+    assert_eq!(balancer.remove(r#"{"n": 1}"#).0, 200);
+    eventually("so has the second one", || !lives(servers[1]));
+}
+
 /// What ps(1) calls a process (proc_pid_comm(5)).
 fn called(pid: Pid) -> String {
     fs::read_to_string(format!("/proc/{pid}/comm")).unwrap().trim_end().to_owned()

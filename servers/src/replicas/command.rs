@@ -160,8 +160,8 @@ pub struct Health {
 #[command(next_help_heading = "Replicas")]
 pub struct Start {
     /// The program, which is given the arguments of `servers run` [default: this one]. A wrapper
-    /// should `exec` it: SIGTERM and SIGKILL are for the process that was started, and what that
-    /// leaves behind is nobody's
+    /// should `exec` it: SIGTERM is for the process that was started. What this leaves behind in
+    /// its group is killed, but not when the balancer itself is
     #[arg(long, value_name = "FILE")]
     pub program: Option<PathBuf>,
     /// The I/O model of the replicas: a name that `servers list` shows

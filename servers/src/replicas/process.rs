@@ -4,10 +4,13 @@
 //! process ends, and that means this process for ever. A pid would mean another one after a while,
 //! and a signal sent to it would hit that.
 //!
+//! It leads a process group (setpgid(2)): a wrapper may have started the server in its turn, and
+//! what it leaves behind when it ends is killed, too.
+//!
 //! Who is started here dies with us even when we are killed by SIGKILL: PR_SET_PDEATHSIG
 //! (prctl(2)). *Us* is the **thread** that starts it; so that thread must not end before its
-//! process has. Only the process itself: what it has started in its turn is on its own, so a
-//! wrapper should become the server (`exec`) and not start one.
+//! process has. That holds for the process itself only; so a wrapper should rather become the
+//! server (`exec`) than start one.
 
 use std::ffi::OsString;
 use std::io::{self, Read};
@@ -22,7 +25,7 @@ use nix::poll::{PollFd, PollFlags};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{self, SigSet};
 use nix::unistd::{getpid, getppid};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
 
 use super::leash::ready_by;
 use super::name::Name;
@@ -41,7 +44,7 @@ pub(crate) struct Program {
     pub(crate) arguments: Vec<String>,
 }
 
-/// A running process, killed when dropped.
+/// A running process, killed with its group when dropped.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
@@ -85,7 +88,7 @@ impl Program {
         command.args(&self.arguments).args(["--server-id", &id.to_string()]);
         // In one word: a name may begin with a hyphen.
         command.arg(format!("--name={replica}"));
-        // In a group of its own, so that a Ctrl-C on the terminal is for us, who drain first.
+        // In a group of its own; so a Ctrl-C on the terminal is for us, who drain first.
         command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0);
         let parent = getpid();
         let prepare = move || -> io::Result<()> {
@@ -137,24 +140,24 @@ impl Process {
 
     /// Ends it in order: SIGTERM, so that it may finish what it has been asked, and SIGKILL after
     /// `patience`.
-    pub(crate) fn stop(mut self, patience: Duration) -> io::Result<ExitStatus> {
+    pub(crate) fn stop(self, patience: Duration) -> io::Result<ExitStatus> {
         // A failure can only mean that it has ended already.
         let _ = pidfd_send_signal(&self.pidfd, Signal::TERM);
-        if !self.ends_by(Instant::now() + patience) {
-            self.kill();
-        }
-        self.child.wait()
+        self.ends_by(Instant::now() + patience);
+        self.finish()
     }
 
-    /// Ends it at once, even if it is stopped.
+    /// Ends it and all of its group at once, even if they are stopped.
     pub(crate) fn finish(mut self) -> io::Result<ExitStatus> {
         self.kill();
         self.child.wait()
     }
 
     fn kill(&self) {
-        // As above.
+        // As above. It may have gone to another group.
         let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);
+        // As long as nobody has waited for it, no other group has its number.
+        let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
     }
 }
 
