@@ -190,6 +190,24 @@ fn a_program_that_listens_elsewhere_is_not_taken_in() {
 }
 
 #[test]
+fn a_program_that_says_more_than_where_it_listens_does_not_wait_for_a_reader() {
+    let said = tempfile::NamedTempFile::new().unwrap();
+    // After the first line comes more than a pipe has room for (pipe(7)).
+    let script = format!(
+        "#!/bin/sh
+cd \"$(dirname \"$0\")\" && mkfifo out || exit
+{{ read -r line; echo \"$line\"; head -c 1000000 /dev/zero; echo all > {}; cat; }} < out &
+exec SERVERS \"$@\" > out
+",
+        said.path().display()
+    );
+    let balancer = Balancer::start_scripted(&script, &["--replicas", "1"]);
+    eventually("all is said", || fs::read_to_string(said.path()).unwrap() == "all\n");
+    assert_eq!(balancer.get("/home").0, 200);
+    assert_eq!(balancer.count("FLATLINE", "Server-1"), 0);
+}
+
+#[test]
 fn what_a_wrapper_leaves_behind_goes_with_it() {
     let pids = tempfile::NamedTempFile::new().unwrap();
     // It starts the server as another process, which it does not stop.

@@ -198,7 +198,7 @@ impl Shift {
         self.note(tag, Some(process.pid()), format!("process {} started", process.pid()));
         let until = begun + routine.care.start;
         let address = self.address(&mut process, until)?;
-        self.first_beat(&process, address, until)?;
+        self.first_beat(&mut process, address, until)?;
         Ok((process, address))
     }
 
@@ -215,9 +215,13 @@ impl Shift {
         }
     }
 
-    fn first_beat(&mut self, process: &Process, at: SocketAddr, until: Instant) -> Result<(), End> {
+    fn first_beat(
+        &mut self,
+        process: &mut Process,
+        at: SocketAddr,
+        mut until: Instant,
+    ) -> Result<(), End> {
         let Care { request, start, .. } = self.routine.care;
-        let mut until = until;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             match self.beat(at, left.min(request)) {
@@ -230,11 +234,25 @@ impl Shift {
                 Err(_) => {}
             }
             let next = until.min(Instant::now() + FIRST_BEATS);
-            match self.leash.watch(&[process.end()], next) {
+            match self.await_end(process, next) {
                 Waited::Late if next < until => {}
                 Waited::Late => return Err(End::Late(start)),
                 Waited::Ready(_) => return Err(End::Ended),
                 Waited::Pulled => return Err(End::Asked),
+            }
+        }
+    }
+
+    /// Waits for the end of a process, whatever it says meanwhile.
+    fn await_end(&self, process: &mut Process, until: Instant) -> Waited {
+        loop {
+            match self.leash.watch(&[process.end(), process.output()], until) {
+                Waited::Ready(1) => process.overhear(),
+                waited => return waited,
+            }
+            // There may be no end of what it says.
+            if Instant::now() >= until {
+                return Waited::Late;
             }
         }
     }
@@ -249,13 +267,13 @@ impl Shift {
     }
 
     /// Keeps a process in service as long as it is well; says how long that was.
-    fn attend(&mut self, process: Process, address: SocketAddr) -> Duration {
+    fn attend(&mut self, mut process: Process, address: SocketAddr) -> Duration {
         let seat = Arc::clone(&self.seat);
         let service = seat.serve(address);
         self.routine.lineup.refresh();
         let mut pulse = Pulse::new(Instant::now());
         self.tell_of_service(process.pid());
-        let end = self.watch(&process, address, &mut pulse);
+        let end = self.watch(&mut process, address, &mut pulse);
         // Before anything else: from now on nobody is sent there.
         drop(service);
         self.routine.lineup.refresh();
@@ -279,12 +297,12 @@ impl Shift {
     }
 
     /// Asks for heartbeats until it is told to stop, the process ends, or too many are missed.
-    fn watch(&mut self, process: &Process, address: SocketAddr, pulse: &mut Pulse) -> End {
+    fn watch(&mut self, process: &mut Process, address: SocketAddr, pulse: &mut Pulse) -> End {
         let Care { interval, request, .. } = self.routine.care;
         // Not all replicas at the same moment.
         let mut next = Instant::now() + interval.mul_f64(rand::random());
         loop {
-            match self.leash.watch(&[process.end()], next) {
+            match self.await_end(process, next) {
                 Waited::Pulled => return End::Asked,
                 Waited::Ready(_) => return End::Ended,
                 Waited::Late => {}

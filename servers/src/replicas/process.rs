@@ -124,7 +124,7 @@ impl Process {
         ready_by(PollFd::new(self.end(), PollFlags::POLLIN), until)
     }
 
-    /// Readable when it has said something.
+    /// Readable when it has said something, or will say no more.
     pub(crate) fn output(&self) -> BorrowedFd<'_> {
         self.out.as_ref().map_or_else(|| self.end(), AsFd::as_fd)
     }
@@ -136,6 +136,15 @@ impl Process {
         line.extend_from_slice(&octets[..count]);
         let closed = count == 0;
         Ok(if closed { Said::Nonsense(shown(line)) } else { understood(line) })
+    }
+
+    /// Lets go what it has said since. One who writes to a pipe that is full waits, and serves
+    /// nobody meanwhile (pipe(7)).
+    pub(crate) fn overhear(&mut self) {
+        let mut octets = [0; 4096];
+        if self.out.as_mut().is_some_and(|out| matches!(out.read(&mut octets), Ok(0))) {
+            self.out = None;
+        }
     }
 
     /// Ends it in order: SIGTERM, so that it may finish what it has been asked, and SIGKILL after
