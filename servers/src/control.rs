@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::drive::crowd::Crowd;
+use crate::notice;
 use crate::proxy::link::Links;
 use crate::stats::{Counters, Stats};
 use crate::waker::Waker;
@@ -240,7 +241,7 @@ impl Control {
     pub fn complain(&self, what: &str, error: &io::Error) {
         let second = self.now().0 / 10 + 1;
         if self.common.complained.swap(second, Ordering::Relaxed) != second {
-            eprintln!("servers: {what}: {error}");
+            notice::write(format_args!("{what}: {error}"));
         }
     }
 

@@ -14,6 +14,7 @@
 //! | [`control`]    | what all workers share: whether to go on, the time, the counters        |
 //! | [`cost`]       | what one wait of each poller takes, by idle and active connections      |
 //! | [`shape`]      | how large a server is, and how it says where it listens                 |
+//! | [`notice`]     | what is said on standard error, and that nobody may be there to read it |
 //! | `shortage`     | whether a call has failed for want of something of ours                 |
 //! | [`stats`]      | counters: connections, answers, system calls, for each worker           |
 //! | [`placement`]  | which node a key belongs to: consistent hashing, one method a file      |
@@ -37,6 +38,7 @@ pub mod keeper;
 pub mod listener;
 pub mod listing;
 pub mod models;
+pub mod notice;
 pub mod pipes;
 pub mod placement;
 pub mod progress;

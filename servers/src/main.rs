@@ -21,7 +21,7 @@ use servers::proxy::site::{Manners, ProxySite};
 use servers::shape::{Shape, announce};
 use servers::tables::{Room, Tables};
 use servers::threads::Mappings;
-use servers::{copies, cost, demonstrate, listing, placement, replicas, tables, threads};
+use servers::{copies, cost, demonstrate, listing, notice, placement, replicas, tables, threads};
 
 fn main() -> ExitCode {
     let done = match Cli::read().command {
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("servers: {error:#}");
+            notice::write(format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -181,7 +181,7 @@ fn attend(
     let reader = Arc::clone(&attendants);
     keeper.at_hangup(move || {
         if let Err(error) = reader.reload() {
-            eprintln!("servers: the backends stay as they were: {error}");
+            notice::write(format_args!("the backends stay as they were: {error}"));
         }
     });
     Ok(attendants)

@@ -4,7 +4,9 @@
 
 mod balancer;
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::process::{Child, Command, Output, Stdio};
 
 use balancer::{Balancer, SERVERS};
@@ -47,13 +49,28 @@ fn control_by_lines(balancer: &Balancer) -> Child {
 fn the_client_asks_line_by_line_and_goes_on_after_a_wrong_one() {
     let balancer = Balancer::start(&[]);
     let mut child = control_by_lines(&balancer);
-    child.stdin.take().unwrap().write_all(b"add 1 S4\n\nadd x\nrm 9\nhome\nrep\n").unwrap();
+    let lines = b"add 1 S4\n\nadd x\nrm 9\nhome\n\xff\xfe\nrep";
+    child.stdin.take().unwrap().write_all(lines).unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "Ctrl-D is a good end");
     let text = String::from_utf8(output.stdout).unwrap();
     let statuses = text.lines().map(|line| &line[..3]).collect::<Vec<_>>();
     assert_eq!(statuses, ["200", "400", "200", "200"]);
-    assert!(String::from_utf8(output.stderr).unwrap().contains("`x` is no number"));
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert!(words.contains("`x` is no number") && words.contains("can't be a path"), "{words}");
+}
+
+#[test]
+fn the_client_does_not_panic_where_nobody_can_be_told() {
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    for (words, lines, status) in [(&["rep"][..], "", 1), (&[], "rep\n", 0)] {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let mut control = Command::new(SERVERS);
+        control.args(["control", "--at", &gone]).args(words).stdin(Stdio::piped()).stderr(full);
+        let mut child = control.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(status), "{words:?}");
+    }
 }
 
 #[test]
@@ -90,7 +107,7 @@ fn the_client_ends_with_a_word_at_ctrl_c() {
 
 #[test]
 fn a_client_without_a_balancer_says_whom_it_has_not_reached() {
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let output = Command::new(SERVERS).args(["control", "--at", &gone.to_string(), "rep"]).output();
     let output = output.unwrap();
     assert_eq!(output.status.code(), Some(1));

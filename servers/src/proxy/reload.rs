@@ -20,6 +20,7 @@ use std::thread::Builder;
 
 use super::backend::BackendSpec;
 use super::upstreams::Upstreams;
+use crate::notice;
 
 /// Where backends are named. It can be read again at any time.
 #[derive(Debug)]
@@ -73,8 +74,8 @@ impl Reload {
         }
         let (reload, upstreams) = (Arc::clone(self), Arc::clone(upstreams));
         let work = move || match reload.apply(&upstreams) {
-            Ok(count) => eprintln!("servers: {count} backends from now on"),
-            Err(error) => eprintln!("servers: the backends stay as they were: {error:#}"),
+            Ok(count) => notice::write(format_args!("{count} backends from now on")),
+            Err(error) => notice::write(format_args!("the backends stay as they were: {error:#}")),
         };
         let begun = Builder::new().name("reload".into()).spawn(work).map(drop);
         begun.inspect_err(|_| self.awaited.store(false, Release))

@@ -22,6 +22,7 @@ use serde_json::json;
 use super::exchange::{Question, Reply};
 use crate::cli::parse_time;
 use crate::listener::parse_address;
+use crate::notice;
 
 /// Whom to ask, and what.
 #[derive(Debug, clap::Args)]
@@ -83,13 +84,17 @@ pub fn run(options: &Control, out: &mut impl Write) -> anyhow::Result<()> {
 /// What goes wrong with one line is told, and the next one is read.
 fn ask_line_by_line(options: &Control, out: &mut impl Write) -> anyhow::Result<()> {
     end_at_interrupt()?;
-    let input = io::stdin().lock();
+    let mut input = io::stdin().lock();
     let prompt = if input.is_terminal() { "> " } else { "" };
-    let mut lines = input.lines();
     loop {
         write!(out, "{prompt}")?;
         out.flush()?;
-        let Some(line) = lines.next().transpose()? else { return Ok(()) };
+        let mut line = Vec::new();
+        if input.read_until(b'\n', &mut line)? == 0 {
+            return Ok(());
+        }
+        // What is no text is no word either, and is told like any other wrong one.
+        let line = String::from_utf8_lossy(&line);
         let words = line.split_whitespace().collect::<Vec<_>>();
         if words.is_empty() {
             continue;
@@ -97,7 +102,7 @@ fn ask_line_by_line(options: &Control, out: &mut impl Write) -> anyhow::Result<(
         match Said::read(&words).and_then(|said| said.answer(options)) {
             Ok(Some(text)) => writeln!(out, "{text}")?,
             Ok(None) => return Ok(()),
-            Err(error) => eprintln!("servers: {error:#}"),
+            Err(error) => notice::write(format_args!("{error:#}")),
         }
     }
 }
@@ -111,7 +116,7 @@ fn end_at_interrupt() -> anyhow::Result<()> {
     let hear = move || {
         if interrupts.wait().is_ok() {
             // Standard output is locked by whoever writes answers.
-            eprintln!("\n{LAST_WORD}");
+            let _ = writeln!(io::stderr(), "\n{LAST_WORD}");
             process::exit(0);
         }
     };
