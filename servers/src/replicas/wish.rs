@@ -200,15 +200,15 @@ impl Wish {
 
 /// None at all counts as zero.
 fn count(change: Change, field: Option<&Value>) -> Result<usize, Refusal> {
-    let number = match field {
-        None => 0,
-        Some(Value::Number(number)) if number.is_i64() || number.is_u64() => {
-            // One that is too large for the machine is too large for any ring.
-            number.as_i64().map_or(usize::MAX, |number| usize::try_from(number).unwrap_or(0))
-        }
-        Some(_) => return Err(Refusal::Misshapen("Number of servers is not a whole number")),
+    let number = field.map_or(Some(0.0), Value::as_f64).filter(|number| number.fract() == 0.0);
+    let Some(number) = number else {
+        return Err(Refusal::Misshapen("Number of servers is not a whole number"));
     };
-    if number == 0 { Err(Refusal::TooFew(change)) } else { Ok(number) }
+    // Below 0 it is 0, and one that is too large for the machine is too large for any ring.
+    match number as usize {
+        0 => Err(Refusal::TooFew(change)),
+        count => Ok(count),
+    }
 }
 
 fn names(field: Option<&Value>) -> Result<Vec<String>, Refusal> {
@@ -268,6 +268,9 @@ mod tests {
             (r#"{"n": 2, "hostnames": ["a", "a"]}"#, "Hostname list contains duplicates"),
             (r#"{"n": 54}"#, "Insufficient slots. Only 53 slots left"),
             (r#"{"n": 18446744073709551615}"#, "Insufficient slots. Only 53 slots left"),
+            (r#"{"n": 54.0}"#, "Insufficient slots. Only 53 slots left"),
+            (r#"{"n": 1e100}"#, "Insufficient slots. Only 53 slots left"),
+            (r#"{"n": -99999999999999999999}"#, "Number of servers to add must be greater than 0"),
             (
                 r#"{"n": 2, "hostnames": ["Server-3", "Server-1"]}"#,
                 "Hostnames `Server-3, Server-1` are already in replicas",
