@@ -11,13 +11,14 @@
 
 use std::ops::ControlFlow;
 
+use super::circle::Circle;
 use super::ketama::Ketama;
 use super::{Choice, Method, NodeIndex, Placement, Shape};
 
 pub(super) const METHOD: Method = Method {
     name: "bounded",
     summary: "ketama, but no node gets more than 1.25 times the mean",
-    new: |_: &Shape| Box::new(Ketama::default()),
+    new: |_: &Shape| Box::new(Circle::new(Ketama)),
     choice: Choice::Load(Bound::DEFAULT),
 };
 

@@ -13,6 +13,7 @@
 
 mod anchor;
 pub mod bounded;
+mod circle;
 pub mod command;
 mod jump;
 mod ketama;
