@@ -17,6 +17,7 @@
 //! | [`notice`]     | what is said on standard error, and that nobody may be there to read it |
 //! | `shortage`     | whether a call has failed for want of something of ours                 |
 //! | [`stats`]      | counters: connections, answers, system calls, for each worker           |
+//! | `dice`         | random numbers, the same ones for the same seed                         |
 //! | [`placement`]  | which node a key belongs to: consistent hashing, one method a file      |
 //! | [`proxy`]      | which backend a request goes to, and which are fit to be asked          |
 //! | [`replicas`]   | a balancer that keeps its replicas alive                                |
@@ -33,6 +34,7 @@ pub mod control;
 pub mod copies;
 pub mod cost;
 pub mod demonstrate;
+pub(crate) mod dice;
 pub mod drive;
 pub mod keeper;
 pub mod listener;

@@ -107,7 +107,7 @@ fn measure<P: Poller + Send + 'static>(
     let watched = most(&options.idle) + most(&options.active);
     let mut bed = Bed::<P>::new(watched, waiter.reach)?;
     let mut conditions = possible(&bed, waiter, options, take)?;
-    let mut shuffler = Shuffler::new(options.seed);
+    let shuffler = Shuffler::new(options.seed);
     for pass in 1..=options.passes {
         shuffler.shuffle(&mut conditions);
         let clock_ns = clock_ns();

@@ -8,8 +8,8 @@
 //!
 //! It is no defence against somebody who picks keys to meet on one node: that takes a keyed hash.
 
-/// The golden ratio as a fraction of 2⁶⁴: what SplitMix64 steps by.
-const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+/// What SplitMix64 steps by: an odd number next to 2⁶⁴ divided by the golden ratio.
+pub(crate) const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A number that looks random, the same each time.
 #[must_use]

@@ -15,7 +15,8 @@ use super::backend::{Backend, BackendId, BackendSpec};
 use super::health::ejection::Ejection;
 use super::lease::{Attempt, Client, Lease, Tried};
 use super::moment::Moment;
-use super::policy::{Candidates, Dice, Entry, Policy, Refused};
+use super::policy::{Candidates, Entry, Policy, Refused};
+use crate::dice::Dice;
 
 /// Of the requests under way, one in so many may be a second attempt: more would be a second load
 /// on backends that are failing under the first.

@@ -5,13 +5,8 @@ use std::io::{self, Read};
 /// One request in so many is a POST.
 const POSTS: u64 = 4;
 
-/// A number that says nothing about the one before (splitmix64).
-pub(crate) fn mixed(number: u64) -> u64 {
-    let mut word = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    word ^ (word >> 31)
-}
+/// A number that says nothing about the one before.
+pub(crate) use servers::placement::mix::mix as mixed;
 
 pub(crate) fn is_post(id: u64) -> bool {
     mixed(id).is_multiple_of(POSTS)

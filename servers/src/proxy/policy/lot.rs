@@ -1,7 +1,7 @@
 //! Drawing lots in proportion to weights that change from draw to draw.
 
-use super::dice::Dice;
 use super::{BackendSpec, Candidates};
+use crate::dice::Dice;
 
 /// So often a place is drawn before everybody's weight is looked at.
 const ATTEMPTS: u32 = 8;

@@ -7,7 +7,6 @@
 pub(super) mod bed;
 mod bounded;
 mod choice;
-mod dice;
 mod ip_hash;
 mod least_connections;
 mod load;
@@ -31,7 +30,6 @@ use super::lease::{Client, Tried};
 use super::moment::Moment;
 
 pub(super) use choice::Choice;
-pub(super) use dice::Dice;
 pub use load::Load;
 
 /// One way of choosing.

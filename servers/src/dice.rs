@@ -1,11 +1,8 @@
-//! Chances that all workers share and no one waits for.
+//! Chances that workers share and no one waits for.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::placement::mix::mix;
-
-/// The step of SplitMix64: an odd number near 2^64 divided by the golden ratio.
-const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+use crate::placement::mix::{STEP, mix};
 
 /// A generator of random numbers: SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom
 /// number generators", OOPSLA 2014).
