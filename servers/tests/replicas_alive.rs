@@ -281,6 +281,7 @@ fn one_that_fails_again_and_again_is_said_to_have_failed_and_no_storm() {
         assert_eq!(balancer.get("/home").0, 200, "and the others have its requests");
     }
     assert_eq!(balancer.remove(r#"{"n": 1, "hostnames": ["Server-1"]}"#).0, 200);
+    assert_eq!(balancer.count("REMOVE", "Server-1"), 1, "although it had no process");
     balancer.clear_mood("broken");
     assert_eq!(balancer.add(r#"{"n": 1, "hostnames": ["Server-1"]}"#).0, 200);
 }

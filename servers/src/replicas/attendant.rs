@@ -153,7 +153,7 @@ impl Shift {
                     }
                     self.pause_after(served)
                 }
-                Err(End::Asked) => return,
+                Err(End::Asked) => return self.leave(),
                 Err(end) if self.first.is_some() => return self.give_up(&end),
                 Err(End::Shortage(error)) => {
                     self.tell_of_shortage(&error);
@@ -166,9 +166,14 @@ impl Shift {
                 }
             };
             if self.leash.pause(pause) == Waited::Pulled {
-                return;
+                return self.leave();
             }
         }
+    }
+
+    /// Leaves without a process.
+    fn leave(&self) {
+        self.note(Tag::Remove, None, "let go while out of service".into());
     }
 
     /// Leaves after a first start that has come to nothing.
