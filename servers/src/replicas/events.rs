@@ -114,7 +114,7 @@ impl Form {
 
     fn gap(self) -> Gap {
         Box::new(move |lost| {
-            let words = format!("{lost} events are missing here: nobody has read them in time");
+            let words = format!("{lost} events are missing here: they could not be written");
             let (tag, replica, server_id, pid) = (Tag::Error, "events", 0, None);
             self.line(&Event { tag, replica, server_id, pid, words })
         })

@@ -2,8 +2,8 @@
 //!
 //! A terminal that is held by Ctrl-S, or a pipe that nobody empties, holds up every write to it for
 //! as long as it likes. So a thread of its own writes, and the lines wait for it in a queue that
-//! has an end: what finds no room there is counted, and the count is written as soon as lines are
-//! again.
+//! has an end: what finds no room there is counted, and so is what cannot be written, as on a disk
+//! that is full; the count is written as soon as lines are again.
 //!
 //! As long as all is well, a line is written when [`Scribe::write`] returns: whoever has seen what
 //! an event is about can read of it. Once a line has got stuck nobody waits any more.
@@ -62,7 +62,7 @@ impl Scribe {
     pub(crate) fn new(out: impl Write + Send + 'static, gap: Gap) -> io::Result<Self> {
         let desk = Arc::<Desk>::default();
         let own = Arc::clone(&desk);
-        Builder::new().name("scribe".into()).spawn(move || own.work(out, &gap))?;
+        Builder::new().name("scribe".into()).spawn(move || own.work(Pen::new(out, gap)))?;
         Ok(Self(desk))
     }
 
@@ -105,13 +105,9 @@ impl Desk {
         papers.stuck |= result.timed_out();
     }
 
-    fn work(&self, mut out: impl Write, gap: &Gap) {
-        while let Some(Line { lost, octets }) = self.next() {
-            // A line that nobody can be told of is no reason to stop.
-            if lost > 0 {
-                let _ = out.write_all(&gap(lost));
-            }
-            let _ = out.write_all(&octets);
+    fn work(&self, mut pen: Pen<impl Write>) {
+        while let Some(line) = self.next() {
+            pen.write(&line);
             let mut papers = self.papers();
             papers.done += 1;
             papers.stuck &= !papers.waiting.is_empty();
@@ -130,6 +126,40 @@ impl Desk {
             papers.take(Vec::new());
         }
         papers.waiting.pop_front()
+    }
+}
+
+/// What a scribe writes with.
+struct Pen<W> {
+    out: W,
+    gap: Gap,
+    /// Lines that are missing since the last one that was written.
+    missing: u64,
+    /// Whether the last one may have been cut off in its middle.
+    torn: bool,
+}
+
+impl<W: Write> Pen<W> {
+    const fn new(out: W, gap: Gap) -> Self {
+        Self { out, gap, missing: 0, torn: false }
+    }
+
+    fn write(&mut self, line: &Line) {
+        self.missing += line.lost;
+        // A line that nobody can be told of is no reason to stop.
+        self.torn = self.put(&line.octets).is_err();
+        self.missing += u64::from(self.torn && !line.octets.is_empty());
+    }
+
+    fn put(&mut self, octets: &[u8]) -> io::Result<()> {
+        if self.torn {
+            self.out.write_all(b"\n")?;
+        }
+        if self.missing > 0 {
+            self.out.write_all(&(self.gap)(self.missing))?;
+            self.missing = 0;
+        }
+        self.out.write_all(octets)
     }
 }
 
@@ -186,6 +216,35 @@ mod tests {
         let (lost, gaps) = lost.fold((0, 0), |(sum, count), lost| (sum + lost, count + 1));
         assert!(lost > SAID / 2 && gaps > 0, "{lost} in {gaps} gaps");
         assert_eq!(lost + lines.len() as u64, SAID + 1 + gaps);
+    }
+
+    /// A disk with room for so many octets.
+    struct Disk(usize, Vec<u8>);
+
+    impl Write for Disk {
+        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+            let count = octets.len().min(self.0);
+            self.0 -= count;
+            self.1.extend_from_slice(&octets[..count]);
+            if count > 0 { Ok(count) } else { Err(io::ErrorKind::StorageFull.into()) }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_a_full_disk_has_no_room_for_is_counted() {
+        let mut pen = Pen::new(Disk(8, Vec::new()), gap());
+        for number in 1..=5 {
+            if number == 5 {
+                pen.out.0 = 100;
+            }
+            pen.write(&Line { lost: 0, octets: format!("line {number}\n").into() });
+        }
+        let text = String::from_utf8(pen.out.1).unwrap();
+        assert_eq!(text, "line 1\nl\n3 lost\nline 5\n");
     }
 
     #[test]
