@@ -184,9 +184,12 @@ impl Cli {
     #[must_use]
     pub fn read() -> Self {
         let cli = Self::parse();
-        if let Command::Run(run) = &cli.command
-            && let Err(words) = run.check()
-        {
+        let checked = match &cli.command {
+            Command::Run(run) => run.check(),
+            Command::Control(control) => control.check(),
+            _ => Ok(()),
+        };
+        if let Err(words) = checked {
             Self::command().error(ErrorKind::ArgumentConflict, words).exit();
         }
         cli

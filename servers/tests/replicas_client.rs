@@ -32,7 +32,8 @@ fn the_client_asks_once_and_its_status_is_the_answers() {
     assert!(said(&["home"], 0).contains("Hello from Server: "));
     assert!(said(&["rm", "99"], 1).starts_with("400 {\"message\":\"<Error> Number of"));
     assert!(said(&["nonsense"], 1).contains("`/nonsense` endpoint"));
-    assert!(said(&["add"], 1).is_empty());
+    assert!(said(&["add"], 2).is_empty());
+    assert!(said(&["rep", "now"], 2).is_empty());
 }
 
 fn control_by_lines(balancer: &Balancer) -> Child {

@@ -61,6 +61,20 @@ Exit status: 0 the balancer has done it, 1 it has not, 2 wrong usage.";
 /// What is said at Ctrl-C.
 const LAST_WORD: &str = "Exiting.";
 
+impl Control {
+    /// Whether its words mean something.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        if self.words.is_empty() {
+            return Ok(());
+        }
+        self.said().map(drop).map_err(|error| format!("{error:#}"))
+    }
+
+    fn said(&self) -> anyhow::Result<Said> {
+        Said::read(&self.words.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+}
+
 /// Asks.
 ///
 /// # Errors
@@ -69,8 +83,7 @@ pub fn run(options: &Control, out: &mut impl Write) -> anyhow::Result<()> {
     if options.words.is_empty() {
         return ask_line_by_line(options, out);
     }
-    let words = options.words.iter().map(String::as_str).collect::<Vec<_>>();
-    match Said::read(&words)? {
+    match options.said()? {
         Said::Quit => Ok(()),
         Said::Help => Ok(writeln!(out, "{WORDS}")?),
         Said::Ask(call) => {
