@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
+use super::mix::mix_pair;
 use super::{METHODS, Method, NodeIndex, Placement, Refused, Rejected, Shape, WEIGHT_MAX};
 
 const KEYS: std::ops::RangeInclusive<u64> = 100_000..=109_999;
@@ -149,6 +150,40 @@ fn where_names_decide_the_order_of_arrivals_does_not() {
             assert_eq!(names(&*one), names(&*two), "{}", method.name);
         }
     }
+}
+
+/// What the orders of succession of all keys come to, among nodes of some weights.
+const DIGESTS: [(&str, u64); 10] = [
+    ("ring-given", 0xc10a_701c_7eed_7ac6),
+    ("ring-modified", 0x7d0d_352c_4140_2c32),
+    ("ring-sha256", 0x3940_444e_598f_20a0),
+    ("ketama", 0x9fba_3324_13a3_239d),
+    ("multi-probe", 0xfd86_6db5_ca07_0b85),
+    ("maglev", 0xf9cc_13a3_9170_ee4a),
+    ("rendezvous", 0x2af8_5aa3_55ba_2e93),
+    ("jump", 0xf9af_77cf_45f0_8260),
+    ("anchor", 0x6f85_1bee_3387_bdda),
+    ("bounded", 0x9fba_3324_13a3_239d),
+];
+
+fn digest(method: &Method) -> u64 {
+    let mut placement = (method.new)(&Shape::default());
+    for (name, weight) in NAMES.iter().zip([1, 2, 1, 3, 1, 2]) {
+        placement.add(name, weight).unwrap();
+    }
+    let owners = KEYS.step_by(7).flat_map(|key| placement.order(key));
+    owners.fold(0, |digest, node| mix_pair(digest, node.0.into()))
+}
+
+/// Balancers of different versions must agree, or each takes the other's keys away from the nodes
+/// that know them. Whoever means to place them otherwise changes this, too.
+#[test]
+fn keys_are_where_earlier_versions_have_placed_them() {
+    for (name, expected) in DIGESTS {
+        let digest = digest(super::method(name).unwrap());
+        assert_eq!(digest, expected, "{name}: {digest:#x}");
+    }
+    assert!(super::names().eq(DIGESTS.iter().map(|(name, _)| *name)));
 }
 
 /// How far a share may be from that of its weight, in per cent of this: five standard deviations of
