@@ -64,11 +64,8 @@ impl fmt::Display for Rejected {
     }
 }
 
-impl Error for Rejected {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.why)
-    }
-}
+/// Its words have those of why in them; as a source, that would be told a second time.
+impl Error for Rejected {}
 
 /// One node.
 #[derive(Clone, Debug, PartialEq, Eq)]
