@@ -298,8 +298,8 @@ fn policies_are_compared_with_each_other_and_so_are_the_shares_of_backends() {
          and 2.0 × as much with hash, on fast",
         "proxy: at 100 connections, the 99th percentile of response time is the same with all \
          policies, as far as trials can tell",
-        "proxy: the busiest of 2 backends has an even share with turns, 1.80 times an even one with \
-         hash",
+        "proxy: the busiest of 2 backends has an even share with turns, and 1.80 times an even one \
+         with hash",
     ];
     assert_eq!(findings, expected);
 }
@@ -332,7 +332,7 @@ fn a_published_open_loop_is_laid_beside_what_came_out_at_the_same_rate() {
     assert!(page.contains("| fast | 2,000/s | 40,000/s | "), "{page}");
     let figures = plot::draw_all(&run).unwrap();
     let svg = fs::read_to_string(&figures[0].path).unwrap();
-    assert!(svg.contains("theirs, as published: 1552/s answered"), "no line of theirs");
+    assert!(svg.contains("theirs, as published: 1,552/s answered"), "no line of theirs");
 }
 
 #[test]

@@ -62,6 +62,8 @@ pub struct Anatomy {
     pub copies: usize,
     /// Those that stand on another slot than they would have liked.
     pub collisions: usize,
+    /// The longest run of slots without a copy, which has one answer for all of its ids.
+    pub gap: usize,
 }
 
 /// What a run says.
@@ -242,7 +244,16 @@ fn anatomy(slots: &[Slot], method: &str) -> Option<Anatomy> {
             .iter()
             .filter(|slot| slot.home.is_some_and(|home| home != slot.slot))
             .count(),
+        gap: gap(&slots),
     })
+}
+
+/// The longest run of slots without a copy, all the way round.
+fn gap(slots: &[&Slot]) -> usize {
+    let taken: Vec<_> = slots.iter().filter(|slot| slot.node.is_some()).map(|s| s.slot).collect();
+    let (Some(first), Some(last)) = (taken.first(), taken.last()) else { return slots.len() };
+    let round = first + slots.len() - last - 1;
+    taken.windows(2).map(|two| two[1] - two[0] - 1).fold(round, usize::max)
 }
 
 #[cfg(test)]
@@ -323,6 +334,27 @@ mod tests {
     }
 
     #[test]
+    fn a_gap_goes_on_behind_the_last_slot() {
+        let slots = |taken: [bool; 6]| {
+            let slot = |(slot, taken): (usize, bool)| Slot {
+                method: "ring-given".into(),
+                nodes: 1,
+                slot,
+                ids: 1,
+                node: taken.then(|| "Server-1".into()),
+                copy: taken.then_some(1),
+                home: taken.then_some(slot),
+                answers: None,
+            };
+            let slots: Vec<_> = taken.into_iter().enumerate().map(slot).collect();
+            gap(&slots.iter().collect::<Vec<_>>())
+        };
+        assert_eq!(slots([false, true, false, true, false, false]), 3);
+        assert_eq!(slots([true, false, false, true, false, true]), 2);
+        assert_eq!(slots([false; 6]), 6);
+    }
+
+    #[test]
     fn a_ring_is_told_by_the_slots_that_are_met() {
         let slot = |slot, ids, home: Option<usize>| Slot {
             method: "ring-given".into(),
@@ -338,6 +370,7 @@ mod tests {
         let ring = anatomy(&slots, "ring-given").unwrap();
         assert_eq!((ring.slots, ring.met, ring.copies, ring.collisions), (3, 2, 2, 1));
         assert_eq!(ring.most, 0.75);
+        assert_eq!(ring.gap, 1, "the first slot");
         assert_eq!(anatomy(&slots, "ketama"), None);
     }
 }

@@ -19,12 +19,16 @@ pub const SPREADS: &str = "spreads.csv";
 /// The name of the table of tests.
 pub const FITS: &str = "fits.csv";
 
+/// The method with the functions of the published system.
+const GIVEN: &str = "ring-given";
+
 /// The page, with figures by relative paths.
 #[must_use]
 pub fn page(run: &Run, findings: &Findings, figures: &[Drawn]) -> String {
     let mut text = String::from("# How evenly keys are placed\n\n");
     text += &list(sentences(findings));
     text += &charts(figures);
+    text += &why(findings);
     text += &spreads(run, findings);
     text += &fits(findings);
     text += &live(run);
@@ -64,6 +68,32 @@ fn charts(figures: &[Drawn]) -> String {
         let _ = writeln!(text, "![{}]({}/{name})\n", figure.finding, file::PLOTS);
     }
     text
+}
+
+/// What the functions of the published system do to its ring, in numbers of this run's.
+fn why(findings: &Findings) -> String {
+    let Some(ring) = findings.rings.iter().find(|ring| ring.method == GIVEN) else {
+        return String::new();
+    };
+    let share = findings.spread(GIVEN, Origin::Exact, findings.most);
+    let share = share.map_or(0.0, |share| 100.0 * share.peak_to_average / f64::from(share.nodes));
+    format!(
+        "## Why {GIVEN} is poor\n\n\
+         It hashes the id i to i² + 2i + 17 = (i + 1)² + 16, modulo {slots}. That less 16 is \
+         a square, and only {met} of {slots} remainders are squares: no id ever meets the other \
+         {} slots, and the one that is met most has {} % of all ids. It puts the j-th copy of the \
+         i-th server on i² + j² + 2j + 25. For few servers and few copies these are small numbers, \
+         so all {} copies stand close together, with a gap of {} slots between two of them. The \
+         one server behind that gap answers for all of it, and has {} % of the ids in the \
+         end.\n\n",
+        ring.slots - ring.met,
+        three(100.0 * ring.most),
+        ring.copies,
+        ring.gap,
+        three(share),
+        slots = ring.slots,
+        met = ring.met,
+    )
 }
 
 /// A table with a line a method and origin, and a column a number of servers.

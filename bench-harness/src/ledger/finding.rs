@@ -7,6 +7,9 @@ use super::switches::Switches;
 use super::trial::{Found, Held, Overflow};
 use crate::report::number::{grouped, octets, three, times};
 
+/// Below this ratio two models take the same.
+const ALIKE: f64 = 1.01;
+
 /// A trial that was held, with what was found.
 pub type Row<'a> = (&'a Held, &'a Found);
 
@@ -68,14 +71,18 @@ pub fn of_step(ledger: &[Held], connections: u64) -> String {
 
 fn contrast(clients: &str, cheap: Row<'_>, dear: Row<'_>) -> String {
     let (less, more) = (server_each(cheap), server_each(dear));
+    let ratio = more / less.max(1.0);
+    let apart = match ratio < ALIKE {
+        true => "the same within 1 %".into(),
+        false => format!("{} as much", times(ratio)),
+    };
     format!(
-        "With {clients} idle connections, each costs the server {} with {} and {} with {}, {} as \
-         much; most of that is {}",
+        "With {clients} idle connections, each costs the server {} with {} and {} with {}, \
+         {apart}; most of that is {}",
         octets(less),
         cheap.0.hold.model,
         octets(more),
         dear.0.hold.model,
-        times(more / less.max(1.0)),
         largest(dear),
     )
 }

@@ -23,6 +23,20 @@ pub struct Taken {
     pub limit: Option<Limit>,
 }
 
+impl Taken {
+    /// Whether it might take in more than this: something else was the limit.
+    #[must_use]
+    pub fn at_least(&self) -> bool {
+        self.limit != Some(Limit::Receiver)
+    }
+
+    /// The median rate in words.
+    fn amount(&self) -> String {
+        let bound = if self.at_least() { "at least " } else { "" };
+        format!("{bound}{}", short(self.per_s.median))
+    }
+}
+
 /// The ways that were measured, in the order of [`WAYS`].
 #[must_use]
 pub fn taken(rates: &[Rate], generator: Generator) -> Vec<Taken> {
@@ -68,21 +82,33 @@ fn best(taken: &[Taken], kind: Kind) -> Option<Taken> {
     own.max_by(|one, other| one.per_s.median.total_cmp(&other.per_s.median))
 }
 
-/// One sentence about the rates under a generator, with the ratios to a UDP socket.
+/// One sentence about the rates under a generator, with the ratios to a UDP socket. A ratio to a
+/// rate that may be higher says nothing, and is not told.
 #[must_use]
 pub fn of_rates(rates: &[Rate], generator: Generator) -> Option<String> {
     let taken = taken(rates, generator);
-    let socket = best(&taken, Kind::Socket)?.per_s.median;
+    let socket = best(&taken, Kind::Socket)?;
     let (hook, xsk) = (best(&taken, Kind::Hook)?, best(&taken, Kind::Xsk)?);
-    let against = |taken: Taken| times(taken.per_s.median / socket);
+    if socket.at_least() {
+        return Some(format!(
+            "What is sent is the limit, so the ways can't be ranked: {} takes in {} packets/s, {} \
+             {}, and a UDP socket {}",
+            hook.way.name,
+            hook.amount(),
+            xsk.way.name,
+            xsk.amount(),
+            socket.amount()
+        ));
+    }
+    let against = |taken: Taken| times(taken.per_s.median / socket.per_s.median);
     Some(format!(
         "{} takes in {} packets/s, {} a UDP socket's {}; {} takes in {}, {}",
         capital(hook.way.name),
-        short(hook.per_s.median),
+        hook.amount(),
         against(hook),
-        short(socket),
+        short(socket.per_s.median),
         xsk.way.name,
-        short(xsk.per_s.median),
+        xsk.amount(),
         against(xsk)
     ))
 }
@@ -186,7 +212,7 @@ pub fn of_trips(trips: &[Trip]) -> Option<String> {
     let (socket, hook) = (best(Kind::Socket)?, best(Kind::Hook)?);
     let micro = |ns: f64| format!("{} µs", three(ns / 1e3));
     let beside = best(Kind::Xsk).map_or_else(String::new, |xsk| {
-        format!(", one from {} {}", xsk.way.name, micro(xsk.p50.median))
+        format!(", one from {} after {}", xsk.way.name, micro(xsk.p50.median))
     });
     Some(format!(
         "A datagram is back from {} after {}{beside}, and one from a UDP socket after {}",
@@ -228,7 +254,19 @@ mod tests {
     fn the_sentence_has_the_ratios() {
         let words = of_rates(&rates(5e6, 4e6), Generator::Live).unwrap();
         assert!(words.contains("5 M packets/s, 10 × a UDP socket's 500 k"), "{words}");
-        assert!(words.ends_with("native AF_XDP (busy) takes in 4 M, 8.0 ×"), "{words}");
+        assert!(words.ends_with("native AF_XDP (busy) takes in at least 4 M, 8.0 ×"), "{words}");
+    }
+
+    #[test]
+    fn nothing_is_so_many_times_a_rate_that_may_be_higher() {
+        let mut rates = rates(5e6, 4e6);
+        rates.iter_mut().for_each(|rate| rate.limit = Some(Limit::Generator));
+        let words = of_rates(&rates, Generator::Live).unwrap();
+        assert!(
+            words.contains("can't be ranked: native XDP drop takes in at least 5 M"),
+            "{words}"
+        );
+        assert!(words.ends_with("a UDP socket at least 500 k") && !words.contains('×'), "{words}");
     }
 
     #[test]

@@ -15,17 +15,19 @@ use super::style::look;
 use crate::record::Outcome;
 use crate::report::number::three;
 use crate::stats::cell::{Point, representative};
-use crate::stats::doubt::Doubts;
 
 /// Names for a legend: a bar has at most so many parts.
 const NAMES: [&str; 8] =
     ["the busiest backend", "the next", "third", "fourth", "fifth", "sixth", "seventh", "eighth"];
 
+/// The load generator gives so many connections to loopback one address, and further ones the next.
+const CLIENTS_OF_AN_ADDRESS: u64 = 1_000;
+
 /// A share of an even one that still counts as even.
 const EVEN: f64 = 1.05;
 
-/// The share of the requests that each backend had, the busiest of a trial first: which of them that
-/// is may differ from trial to trial.
+/// The share of the requests that each backend had, the busiest of a trial first: which of them
+/// that is may differ from trial to trial.
 struct Shares {
     /// The policy, or the model where there is one policy only.
     name: String,
@@ -79,7 +81,10 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
         name: evidence.name("backends"),
         finding: format!("{}: {}", evidence.app, finding(&shares, backends)),
         subtitle: vec![conditions(evidence, count)],
-        notes: notes(&Doubts::default(), &points, Drawn::Shapes),
+        notes: one_address(&points)
+            .into_iter()
+            .chain(notes(None, &points, Drawn::Shares))
+            .collect(),
         body: Body::Bars(Bars {
             axis: Axis::round(
                 "share of the requests, %; behind it, the largest share over an even one",
@@ -89,6 +94,17 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
             parts: parts.map(|(n, name)| Part { name, colour: colour(n) }).collect(),
             bars: shares.iter().map(Shares::bar).collect(),
         }),
+    })
+}
+
+/// Why a policy that goes by the client's address may have one choice only.
+fn one_address(points: &[&Point<'_>]) -> Option<String> {
+    let several = points.iter().any(|point| point.policy != points[0].policy);
+    let one = points.iter().all(|point| point.connections <= CLIENTS_OF_AN_ADDRESS);
+    (several && one).then(|| {
+        "All clients have the same address: a policy that hashes it has the same first choice for \
+         all."
+            .into()
     })
 }
 
@@ -126,7 +142,7 @@ fn finding(shares: &[Shares], backends: usize) -> String {
         names.map(|shares| shares.name.as_str()).collect::<Vec<_>>().join(", ")
     };
     let (even, uneven) = (named(&|peak| peak < EVEN), named(&|peak| peak > most / EVEN));
-    let evenly = if even.is_empty() { even } else { format!(" an even share with {even},") };
+    let evenly = if even.is_empty() { even } else { format!(" an even share with {even}, and") };
     format!(
         "the busiest of {backends} backends has{evenly} {most:.2} times an even one with {uneven}"
     )
@@ -148,8 +164,8 @@ mod tests {
             shares("c", &[62.5, 37.5]),
             shares("d", &[99.0, 1.0]),
         ];
-        let said =
-            "the busiest of 2 backends has an even share with a, 2.00 times an even one with b, d";
+        let said = "the busiest of 2 backends has an even share with a, and 2.00 times an even one \
+                    with b, d";
         assert_eq!(finding(&all, 2), said);
         assert_eq!(
             finding(&all[..1], 2),

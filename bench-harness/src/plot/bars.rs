@@ -163,6 +163,6 @@ impl Bars {
             canvas.line(&[(from, y), (to, y)], Pen::fine(INK))?;
         }
         canvas.text(&bar.label, (frame.left - GAP, y), Side::Right, Type::plain(TEXT, INK))?;
-        canvas.text(&bar.text, (end + 8.0, y), Side::Left, Type::plain(TEXT, INK))
+        canvas.text_on_paper(&bar.text, (end + 8.0, y), Type::plain(TEXT, INK))
     }
 }

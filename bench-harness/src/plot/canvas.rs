@@ -98,6 +98,13 @@ impl<'a, DB: DrawingBackend> Canvas<'a, DB> {
         self.area.draw_text(text, &style, self.at(lowered)).map_err(failed)
     }
 
+    /// A line of text to the right of a place, with paper behind it: no grid line goes through it.
+    pub(super) fn text_on_paper(&self, text: &str, (x, y): Place, kind: Type) -> Result<()> {
+        let (half, width) = (kind.size * 0.65, kind.width(text));
+        self.bar((x - 2.0, y - half), (x + width + 2.0, y + half), &PAPER)?;
+        self.text(text, (x, y), Side::Left, kind)
+    }
+
     /// A line of text that goes up from a place.
     pub(super) fn text_upwards(&self, text: &str, (x, y): Place, kind: Type) -> Result<()> {
         let font = kind.font(self.zoom).transform(FontTransform::Rotate270);

@@ -30,7 +30,7 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
         subtitle: vec![conditions(evidence, count)],
         notes: bounds_note(&points)
             .into_iter()
-            .chain(notes(&evidence.doubts, &points, Drawn::Bars))
+            .chain(notes(Some(&evidence.doubts), &points, Drawn::Bars))
             .collect(),
         body: Body::Bars(Bars {
             axis: Axis::round(title, scale, short),

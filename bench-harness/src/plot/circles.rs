@@ -13,7 +13,7 @@ use super::style::{FAINT, GREY, INK};
 const TEXT: f64 = 13.0;
 const LEGEND: f64 = 34.0;
 /// Room below a circle for its captions.
-const CAPTIONS: f64 = 66.0;
+const CAPTIONS: f64 = 85.0;
 const LINE: f64 = 19.0;
 /// The width of the ring.
 const BAND: f64 = 15.0;

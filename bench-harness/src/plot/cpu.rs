@@ -26,7 +26,7 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
         name: evidence.name("cpu"),
         finding: finding(evidence, &points, count),
         subtitle: vec![conditions(evidence, count)],
-        notes: notes(&evidence.doubts, &points, Drawn::Bars),
+        notes: notes(Some(&evidence.doubts), &points, Drawn::Bars),
         body: Body::Bars(Bars {
             axis: Axis::round("CPU time of the server for one request, µs", scale, three),
             parts: vec![
@@ -43,15 +43,19 @@ pub(super) fn both(row: &Row) -> Option<f64> {
     Some(row.server_user_us_per_request? + row.server_system_us_per_request?)
 }
 
+/// As long as the median of both together, which is what models are compared by; a trial with more
+/// of the one often has less of the other, so the two medians need not sum to it.
 fn bar(evidence: &Evidence<'_>, point: &Point<'_>) -> Option<Bar> {
     let user = point.median(|row| row.server_user_us_per_request)?;
     let system = point.median(|row| row.server_system_us_per_request)?;
+    let whole = point.median(both)?;
+    let share = if user + system > 0.0 { user / (user + system) } else { 0.0 };
     let calls = point.median(|row| row.server_calls_per_request);
     let calls = calls.map_or_else(String::new, |calls| format!(", {} calls", three(calls)));
     Some(Bar {
         label: evidence.label(point),
-        parts: vec![user, system],
-        text: format!("{} µs{calls}", three(user + system)),
+        parts: vec![share * whole, (1.0 - share) * whole],
+        text: format!("{} µs{calls}", three(whole)),
         range: point.spread(both),
         full: point.outcome().full() && !point.disturbed(),
     })

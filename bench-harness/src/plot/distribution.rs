@@ -5,7 +5,7 @@ use hdrhistogram::Histogram;
 use super::Evidence;
 use super::figure::{Body, Figure};
 use super::finding::{connections, contrast_times};
-use super::latency::{chosen, conditions, histogram};
+use super::latency::{chosen, conditions, histogram, supports_99};
 use super::lines::Axis;
 use super::notes::{Drawn, notes, times_note};
 use super::scale::Scale;
@@ -32,10 +32,13 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
     Some(Figure {
         name: evidence.name("distribution"),
         finding,
-        subtitle: vec![conditions(evidence, count), "Height: share of requests.".into()],
+        subtitle: vec![
+            conditions(evidence, count),
+            "Height: share of requests. Strokes: median and 99th percentile".into(),
+        ],
         notes: times_note(&points)
             .into_iter()
-            .chain(notes(&evidence.doubts, &points, Drawn::Shapes))
+            .chain(notes(Some(&evidence.doubts), &points, Drawn::Shapes))
             .collect(),
         body: Body::Spreads(Spreads {
             axis: Axis::round("time from request to answer", scale, time),
@@ -49,9 +52,15 @@ fn spread(evidence: &Evidence<'_>, point: &Point<'_>, histogram: &Histogram<u64>
         label: evidence.label(point),
         style: evidence.style_of(point.model),
         shape: shape(histogram),
-        marks: vec![(quantile(histogram, 0.5), "50 %"), (quantile(histogram, 0.99), "99 %")],
+        marks: marks(point, histogram),
         full: point.outcome().full() && !point.disturbed(),
     }
+}
+
+/// The median, and the 99th percentile if there are enough requests for one.
+fn marks(point: &Point<'_>, histogram: &Histogram<u64>) -> Vec<f64> {
+    let tail = supports_99(point).then(|| quantile(histogram, 0.99));
+    [quantile(histogram, 0.5)].into_iter().chain(tail).collect()
 }
 
 /// The value at a quantile, in microseconds.
@@ -106,11 +115,19 @@ fn finding(
             times(most)
         ),
         false => format!(
-            "{app}: at {place}, the slowest 1 % take over {} the median, whatever the model, as far as \
-             trials can tell",
-            times(least.min(most))
+            "{app}: at {place}, the slowest 1 % take over {} the median, whatever the model, as far \
+             as trials can tell",
+            times(least_of_all(known).unwrap_or_else(|| least.min(most)))
         ),
     })
+}
+
+/// The shortest way from the median to the 99th percentile, of those whose times are compared.
+fn least_of_all(known: &[(&Point<'_>, Histogram<u64>)]) -> Option<f64> {
+    let compared = |point: &Point<'_>| {
+        point.outcome().full() && point.times_hold() && !point.disturbed() && supports_99(point)
+    };
+    known.iter().filter(|(point, _)| compared(point)).map(|(_, h)| ratio(h)).reduce(f64::min)
 }
 
 /// How far the tail reaches.

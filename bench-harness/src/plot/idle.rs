@@ -63,7 +63,10 @@ fn figure(
         name: evidence.name(name),
         finding: format!("{}: {}", evidence.app, finding(&changes, last_idle(&points))),
         subtitle: vec![format!("{} active; {}", connections(active), evidence.conditions())],
-        notes: is_rate.into_iter().chain(notes(&evidence.doubts, &points, Drawn::Dots)).collect(),
+        notes: is_rate
+            .into_iter()
+            .chain(notes(Some(&evidence.doubts), &points, Drawn::Dots))
+            .collect(),
         body: Body::Lines(lines),
     })
 }

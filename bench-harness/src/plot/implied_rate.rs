@@ -30,7 +30,7 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
         name: evidence.name("implied-rate"),
         finding: finding(published),
         subtitle: vec![evidence.conditions()],
-        notes: arrow_note(&evidence.points.iter().collect::<Vec<_>>()).into_iter().collect(),
+        notes: notes(evidence),
         body: Body::Lines(Lines {
             x,
             y: Axis::round(
@@ -41,6 +41,12 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
             series,
         }),
     })
+}
+
+fn notes(evidence: &Evidence<'_>) -> Vec<String> {
+    let hollow = "Hollow: as published, or by times that the load generator does not stand by.";
+    let arrow = arrow_note(&evidence.points.iter().collect::<Vec<_>>());
+    [hollow.to_owned()].into_iter().chain(arrow).collect()
 }
 
 /// What this run has: as hollow marks where the load generator does not stand by its times.
@@ -68,7 +74,7 @@ fn as_published((column, style): (&Column<'_>, usize)) -> Option<Series> {
         mark: Mark::Hollow,
         at_least: false,
     });
-    let label = format!("{} there", series.name);
+    let label = format!("{}, published", series.name);
     Some(Series { label, style, dots: dots.collect(), shadow: Vec::new() })
 }
 
@@ -81,12 +87,12 @@ fn spare_styles(evidence: &Evidence<'_>, all: &[Column<'_>]) -> impl Iterator<It
 fn finding(published: &Published) -> String {
     match published.plateau() {
         Some(plateau) => format!(
-            "as published, {} to {} connections all give {} to {} requests/s, whatever the server",
+            "As published, {} to {} connections all give {} to {} requests/s, whatever the server",
             grouped(plateau.clients.0 as f64),
             grouped(plateau.clients.1 as f64),
             short(plateau.rates.0),
             short(plateau.rates.1),
         ),
-        None => "clients over response time".into(),
+        None => "Clients over response time".into(),
     }
 }

@@ -20,7 +20,7 @@ const STEPS: u32 = 12;
 const BEYOND: f64 = 10.0;
 
 const TICKS: [(f64, &str); 6] = [
-    (1.0, "fastest"),
+    (1.0, "0 %"),
     (2.0, "50 %"),
     (10.0, "90 %"),
     (100.0, "99 %"),
@@ -55,7 +55,7 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
         subtitle: vec![conditions(evidence, count)],
         notes: times_note(&points)
             .into_iter()
-            .chain(notes(&evidence.doubts, &points, Drawn::Curves))
+            .chain(notes(Some(&evidence.doubts), &points, Drawn::Curves))
             .collect(),
         body: Body::Lines(lines),
     })
@@ -96,7 +96,11 @@ fn published(evidence: &Evidence<'_>, points: &[&Point<'_>]) -> Vec<Series> {
         at_least: false,
     };
     let line = |found: &OpenLoop| Series {
-        label: format!("{}, as published: {}/s answered", found.name, found.answered),
+        label: format!(
+            "{}, as published: {}/s answered",
+            found.name,
+            grouped(found.answered as f64)
+        ),
         style: evidence.run.manifest.models.len(),
         dots: found.percentiles_ms.iter().map(dot).collect(),
         shadow: Vec::new(),
@@ -113,11 +117,11 @@ fn of_others<'a>(
     studies.flat_map(|study| &study.latency).filter(move |found| Some(found.rate) == rate)
 }
 
-/// The 99th percentiles of those who served everybody, beside a published one.
+/// The 99th percentiles of those who served everybody undisturbed, beside a published one.
 fn beside(evidence: &Evidence<'_>, points: &[&Point<'_>]) -> Option<String> {
     let other = of_others(evidence, points).next()?;
     let (_, ms) = other.percentiles_ms.iter().find(|(percent, _)| *percent == 99.0)?;
-    let full = points.iter().filter(|point| point.outcome().full());
+    let full = points.iter().filter(|point| point.outcome().full() && !point.disturbed());
     let own = full.filter_map(|point| Some(at_99(&histogram(evidence, point)?)));
     let own: Vec<_> = own.collect();
     let (low, high) =
@@ -149,11 +153,15 @@ fn series(evidence: &Evidence<'_>, point: &Point<'_>) -> Option<Series> {
     Some(Series { label, style: evidence.style_of(point.model), dots, shadow: Vec::new() })
 }
 
-/// The 99th percentile of all trials together, if any of them alone supports one.
+/// The 99th percentile of all trials together, if they support one.
 fn p99(point: &Point<'_>, histogram: &Histogram<u64>) -> String {
-    let supported = point.rows.iter().any(|row| row.latency_p99_us.is_some());
     let value = at_99(histogram);
-    if supported { format!("  p99 {}", time(value)) } else { String::new() }
+    if supports_99(point) { format!("  p99 {}", time(value)) } else { String::new() }
+}
+
+/// Whether any of the trials alone is large enough for a 99th percentile.
+pub(super) fn supports_99(point: &Point<'_>) -> bool {
+    point.rows.iter().any(|row| row.latency_p99_us.is_some())
 }
 
 /// The value that all but one of `x` requests stay within.

@@ -32,8 +32,9 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// An axis with round values.
+    /// An axis with round values. Nothing is `0` in any unit.
     pub(super) fn round(title: &str, scale: Scale, text: fn(f64) -> String) -> Self {
+        let text = |value| if value == 0.0 { "0".into() } else { text(value) };
         let ticks = scale.ticks().into_iter().map(|value| (value, text(value))).collect();
         Self { title: title.into(), scale, ticks }
     }
@@ -105,13 +106,12 @@ impl Lines {
             bottom: outer.bottom - BELOW,
         };
         self.axes(canvas, frame)?;
+        // What leads to a name lies below what was measured.
+        self.labels(canvas, frame)?;
         for series in &self.series {
             self.path(canvas, frame, series)?;
         }
-        for series in &self.series {
-            self.marks(canvas, frame, series)?;
-        }
-        self.labels(canvas, frame)
+        self.series.iter().try_for_each(|series| self.marks(canvas, frame, series))
     }
 
     fn widest_label(&self) -> f64 {
@@ -217,7 +217,8 @@ impl Lines {
         }
         ends.sort_by(|((_, a), _), ((_, b), _)| a.total_cmp(b));
         let wanted: Vec<_> = ends.iter().map(|((_, y), _)| *y).collect();
-        let places = apart(&wanted, LABEL * 1.4, frame.top - 10.0, frame.bottom + 10.0);
+        // Beside the axis, not below it: its last number reaches beyond its end.
+        let places = apart(&wanted, LABEL * 1.4, frame.top - 10.0, frame.bottom - 2.0);
         for ((end, series), y) in ends.into_iter().zip(places) {
             label(canvas, frame.right, end, y, series)?;
         }
@@ -236,7 +237,9 @@ fn label<DB: DrawingBackend>(
     let from = (x + 8.0).max(edge);
     let leader = [(x + 8.0, y), (from + 2.0, y), (edge + 24.0, at), (edge + 30.0, at)];
     canvas.line(&leader, Pen::fine(faded(look.colour)))?;
-    canvas.mark(look.shape, (edge + 36.0, at), look.colour, look.colour)?;
+    let hollow = series.dots.iter().all(|dot| dot.mark == Mark::Hollow);
+    let inside = if hollow { PAPER } else { look.colour };
+    canvas.mark(look.shape, (edge + 36.0, at), look.colour, inside)?;
     canvas.text(&series.label, (edge + 47.0, at), Side::Left, Type::plain(LABEL, INK))
 }
 

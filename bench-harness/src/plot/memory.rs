@@ -35,7 +35,7 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
         name: evidence.name("memory"),
         finding: finding(evidence, &points, &asked),
         subtitle: vec![evidence.conditions()],
-        notes: notes(&evidence.doubts, &points, Drawn::Dots),
+        notes: notes(Some(&evidence.doubts), &points, Drawn::Dots),
         body: Body::Lines(Lines {
             x: Axis::over("connections", &values, grouped),
             y,

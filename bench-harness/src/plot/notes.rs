@@ -18,6 +18,9 @@ pub(super) enum Drawn {
     Curves,
     /// A shape or a bar in parts, for all trials of a point together.
     Shapes,
+    /// A bar of shares, for all trials of a point together: what is shared out does not depend on
+    /// when it is answered, so times that are not ranked are no flaw of it.
+    Shares,
 }
 
 impl Drawn {
@@ -25,7 +28,7 @@ impl Drawn {
     const fn flawed(self) -> &'static str {
         match self {
             Self::Dots => "Hollow:",
-            Self::Bars | Self::Shapes => "Pale:",
+            Self::Bars | Self::Shapes | Self::Shares => "Pale:",
             Self::Curves => "Star:",
         }
     }
@@ -39,26 +42,31 @@ impl Drawn {
     }
 }
 
-/// The notes that every figure needs.
-pub(super) fn notes(doubts: &Doubts<'_>, points: &[&Point<'_>], drawn: Drawn) -> Vec<String> {
+/// The notes that every figure needs. A figure that does not mark doubts has none of them.
+pub(super) fn notes(
+    doubts: Option<&Doubts<'_>>,
+    points: &[&Point<'_>],
+    drawn: Drawn,
+) -> Vec<String> {
     let (mut notes, flawed) = (Vec::new(), drawn.flawed());
-    let unserved = by_model(points, |point| shortfall(point));
+    let unserved = by_model(points, shortfall);
     if !unserved.is_empty() {
         notes.push(format!("{flawed} not every client was served: {}.", listed(&unserved)));
     }
-    let unsound = by_model(points, |point| unsound(point));
-    if !unsound.is_empty() {
+    let times = drawn != Drawn::Shares;
+    let unsound = by_model(points, unsound);
+    if times && !unsound.is_empty() {
         notes.push(format!("{flawed} not ranked: {}.", listed(&unsound)));
     }
-    let missing = by_model(points, |point| missing(point));
+    let missing = by_model(points, missing);
     if !missing.is_empty() {
         notes.push(format!(
             "No number at so many connections: {}; trials.csv says why.",
             listed(&missing)
         ));
     }
-    notes.extend(disturbance(points, drawn));
-    notes.extend(doubt(doubts, points, drawn));
+    notes.extend(times.then(|| disturbance(points, drawn)).flatten());
+    notes.extend(doubts.and_then(|doubts| doubt(doubts, points, drawn)));
     notes.push(repeats(points, drawn));
     notes
 }
@@ -105,7 +113,9 @@ fn repeats(points: &[&Point<'_>], drawn: Drawn) -> String {
                 "Medians of {count} trials; thin strokes reach from the smallest to the largest."
             )
         }
-        Drawn::Curves | Drawn::Shapes => format!("All requests of {count} trials together."),
+        Drawn::Curves | Drawn::Shapes | Drawn::Shares => {
+            format!("All requests of {count} trials together.")
+        }
     }
 }
 
@@ -155,15 +165,20 @@ fn missing(point: &Point<'_>) -> Option<String> {
     failed.then(|| grouped(point.connections as f64))
 }
 
-/// What is said of each model, each thing once.
-fn by_model<'a>(
-    points: &[&Point<'a>],
-    say: impl Fn(&Point<'a>) -> Option<String>,
-) -> BTreeMap<&'a str, Vec<String>> {
-    let mut said: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+/// What is said of each model, each thing once; of each of its policies where there are several.
+fn by_model(
+    points: &[&Point<'_>],
+    say: impl Fn(&Point<'_>) -> Option<String>,
+) -> BTreeMap<String, Vec<String>> {
+    let several = points.iter().any(|point| point.policy != points[0].policy);
+    let name = |point: &Point<'_>| match point.policy.filter(|_| several) {
+        Some(policy) => format!("{} with {policy}", point.model),
+        None => point.model.to_owned(),
+    };
+    let mut said: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for point in points {
         if let Some(words) = say(point) {
-            let of_model = said.entry(point.model).or_default();
+            let of_model = said.entry(name(point)).or_default();
             if !of_model.contains(&words) {
                 of_model.push(words);
             }
@@ -172,7 +187,7 @@ fn by_model<'a>(
     said
 }
 
-fn listed(said: &BTreeMap<&str, Vec<String>>) -> String {
+fn listed(said: &BTreeMap<String, Vec<String>>) -> String {
     let each = said.iter().map(|(model, words)| format!("{model} ({})", words.join(", ")));
     each.collect::<Vec<_>>().join(", ")
 }
@@ -199,7 +214,7 @@ mod tests {
             [(Drawn::Dots, "Faint"), (Drawn::Bars, "Pale"), (Drawn::Curves, "Star")]
         {
             let said = format!("{mark}: other programs used the host (1 of 2 trials); not ranked.");
-            assert!(notes(&Doubts::default(), &all, drawn).contains(&said));
+            assert!(notes(Some(&Doubts::default()), &all, drawn).contains(&said));
         }
     }
 
@@ -207,7 +222,7 @@ mod tests {
     fn strokes_are_spoken_of_where_they_are_drawn() {
         let rows = [row("a", 10.0, Outcome::Ok), row("a", 11.0, Outcome::Ok)];
         let points = points(&rows, App::Echo, &[]);
-        let of = |drawn| notes(&Doubts::default(), &points.iter().collect::<Vec<_>>(), drawn);
+        let of = |drawn| notes(None, &points.iter().collect::<Vec<_>>(), drawn);
         assert!(of(Drawn::Bars)[0].starts_with("Medians of 2 trials; thin strokes"));
         assert_eq!(of(Drawn::Curves), ["All requests of 2 trials together."]);
     }
@@ -219,8 +234,36 @@ mod tests {
         let starved = Row { served: Some(1), ..row("a", 1.0, Outcome::Starved) };
         let rows = [starved.clone(), Row { connections: 100, ..starved }, failed];
         let points = points(&rows, App::Echo, &[]);
-        let notes = notes(&Doubts::default(), &points.iter().collect::<Vec<_>>(), Drawn::Dots);
+        let notes = notes(None, &points.iter().collect::<Vec<_>>(), Drawn::Dots);
         assert_eq!(notes[0], "Hollow: not every client was served: a (serves 1 at once).");
         assert_eq!(notes[1], "No number at so many connections: b (9); trials.csv says why.");
+    }
+
+    #[test]
+    fn a_figure_speaks_only_of_marks_that_it_has() {
+        let doubted = Row { verdict_reasons: Some("drift".into()), ..row("a", 1.0, Outcome::Ok) };
+        let disturbed = Row { host_others_cpus: Some(0.5), ..row("b", 1.0, Outcome::Ok) };
+        let rows =
+            [doubted, disturbed, row("c", 1.0, Outcome::Invalid), row("d", 1.0, Outcome::Ok)];
+        let points = points(&rows, App::Echo, &[]);
+        let points: Vec<_> = points.iter().collect();
+        let doubts = Doubts::of(&rows);
+        let all = notes(Some(&doubts), &points, Drawn::Bars).join("\n");
+        for words in ["c (invalid)", "other programs used the host", "for its drift"] {
+            assert!(all.contains(words), "{all}");
+        }
+        assert!(!notes(None, &points, Drawn::Bars).join("\n").contains("drift"));
+        let shares = notes(None, &points, Drawn::Shares);
+        assert_eq!(shares, ["One trial a point: small differences mean nothing."]);
+    }
+
+    #[test]
+    fn of_several_policies_the_one_that_is_meant_is_named() {
+        let of =
+            |policy: &str, outcome| Row { policy: Some(policy.into()), ..row("a", 1.0, outcome) };
+        let rows = [of("ring", Outcome::Invalid), of("random", Outcome::Ok)];
+        let points = points(&rows, App::Echo, &[]);
+        let said = notes(None, &points.iter().collect::<Vec<_>>(), Drawn::Bars);
+        assert_eq!(said[0], "Pale: not ranked: a with ring (invalid).");
     }
 }

@@ -10,7 +10,7 @@ use super::scale::Scale;
 use super::style::{look, register_fonts};
 use super::{Drawn, relays};
 use crate::packets::findings::{self, Sent, Taken, disturbed};
-use crate::packets::rate::{Limit, Rate};
+use crate::packets::rate::Rate;
 use crate::packets::run::Run;
 use crate::packets::typical::Typical;
 use crate::packets::way::{Generator, Kind};
@@ -37,7 +37,7 @@ pub fn draw(run: &Run) -> Result<Vec<Drawn>> {
 fn rates(run: &Run, generator: Generator) -> Option<Figure> {
     let taken = findings::taken(&run.rates, generator);
     let bars = taken.iter().map(|taken| {
-        let more = if own_limit(taken) { "" } else { "≥ " };
+        let more = if taken.at_least() { "≥ " } else { "" };
         bar(taken.way.name.into(), taken.way.kind, taken.per_s, more, short)
     });
     Some(Figure {
@@ -54,10 +54,6 @@ fn rates(run: &Run, generator: Generator) -> Option<Figure> {
         ),
         body: body(bars.collect(), "packets taken in per second", short),
     })
-}
-
-fn own_limit(taken: &Taken) -> bool {
-    taken.limit == Some(Limit::Receiver)
 }
 
 fn costs(run: &Run) -> Option<Figure> {
@@ -117,7 +113,7 @@ fn trips(run: &Run) -> Option<Figure> {
             "Median of the passes, with the range. A stack and a socket make each datagram and \
              take it in; only who turns it round differs.",
         ),
-        body: body(bars, "to and fro", nanoseconds),
+        body: body(bars, "there and back", nanoseconds),
     })
 }
 
@@ -138,17 +134,28 @@ fn bar(label: String, kind: Kind, value: Typical, more: &str, words: fn(f64) -> 
 }
 
 fn body(bars: Vec<Bar>, title: &str, words: fn(f64) -> String) -> Body {
-    let lengths = bars.iter().map(|bar| bar.parts.iter().sum());
-    let axis = Axis::round(title, wide(lengths), words);
+    let ends = bars.iter().flat_map(|bar| {
+        let (_, most) = bar.range.unwrap_or_default();
+        [bar.parts.iter().sum(), most]
+    });
+    let scale = fitting(ends);
+    let mut axis = Axis::round(title, scale, words);
+    if let Scale::Log { .. } = scale {
+        axis.title += " (logarithmic)";
+    }
     let part = |(n, (_, name)): (usize, &(Kind, &'static str))| Part { name, colour: colour(n) };
     Body::Bars(Bars { axis, parts: KINDS.iter().enumerate().map(part).collect(), bars })
 }
 
-/// A logarithmic scale that begins well below the shortest bar, so that it is seen.
-fn wide(lengths: impl Iterator<Item = f64>) -> Scale {
-    let values: Vec<f64> = lengths.filter(|length| *length > 0.0).collect();
-    let least = values.iter().copied().fold(f64::MAX, f64::min);
-    Scale::log_around(values.into_iter().chain([least / 2.0]))
+/// From zero, so that twice the length is twice as much. Where that would leave the shortest bar no
+/// length, a logarithmic scale that begins well below it.
+fn fitting(ends: impl Iterator<Item = f64>) -> Scale {
+    let ends: Vec<f64> = ends.filter(|end| *end > 0.0).collect();
+    let least = ends.iter().copied().fold(f64::MAX, f64::min);
+    match Scale::fitting(&ends) {
+        Scale::Log { .. } => Scale::log_around(ends.into_iter().chain([least / 2.0])),
+        from_zero => from_zero,
+    }
 }
 
 fn colour(kind: usize) -> RGBColor {
@@ -196,9 +203,18 @@ mod tests {
 
     #[test]
     fn the_shortest_bar_has_a_length() {
-        let scale = wide([5e5, 5e6].into_iter());
-        assert!(scale.place(5e5) > 0.1, "{scale:?}");
-        assert!((0.0..=1.0).contains(&wide(std::iter::empty()).place(1.0)));
+        for shortest in [5e5, 5e3] {
+            let scale = fitting([shortest, 5e6].into_iter());
+            assert!(scale.place(shortest) > 0.05, "{scale:?}");
+        }
+        assert!((0.0..=1.0).contains(&fitting(std::iter::empty()).place(1.0)));
+    }
+
+    #[test]
+    fn lengths_can_be_compared_unless_they_differ_too_much() {
+        let scale = fitting([0.0, 8e5, 2.6e6].into_iter());
+        assert!((scale.place(2.6e6) / scale.place(8e5) - 3.25).abs() < 1e-9, "{scale:?}");
+        assert!(matches!(fitting([2.0, 100.0].into_iter()), Scale::Log { .. }));
     }
 
     #[test]

@@ -102,6 +102,6 @@ impl Pairs {
             end = end.max(to);
         }
         canvas.text(&pair.label, (frame.left - 9.0, y), Side::Right, Type::plain(TEXT, INK))?;
-        canvas.text(&pair.text, (end + 8.0, y), Side::Left, Type::plain(TEXT, INK))
+        canvas.text_on_paper(&pair.text, (end + 8.0, y), Type::plain(TEXT, INK))
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
         subtitle: vec![format!("{}; {}", connections(count), evidence.conditions())],
         notes: arrow_note(&points)
             .into_iter()
-            .chain(notes(&evidence.doubts, &points, Drawn::Dots))
+            .chain(notes(Some(&evidence.doubts), &points, Drawn::Dots))
             .collect(),
         body: Body::Lines(with_powers_of_two(lines)),
     })

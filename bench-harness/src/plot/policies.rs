@@ -14,7 +14,6 @@ use super::style::look;
 use crate::record::Row;
 use crate::report::number::{three, time, times};
 use crate::stats::cell::{Point, representative};
-use crate::stats::doubt::Doubts;
 
 /// A column of the record, as a figure.
 struct Shown {
@@ -71,7 +70,7 @@ fn figure(evidence: &Evidence<'_>, shown: &Shown) -> Option<Figure> {
         name: evidence.name(shown.name),
         finding: finding(evidence, &points, count, shown),
         subtitle: vec![conditions(evidence, count)],
-        notes: notes(&Doubts::default(), &points, Drawn::Bars),
+        notes: notes(None, &points, Drawn::Bars),
         body: Body::Groups(Groups {
             title: "policy".into(),
             y: Axis::round(shown.title, (shown.scale)(&values), shown.text),

@@ -11,7 +11,7 @@ use super::style::{FAINT, GREY, INK, look};
 const TEXT: f64 = 13.0;
 const LEFT: f64 = 118.0;
 const RIGHT: f64 = 30.0;
-const ABOVE: f64 = 30.0;
+const ABOVE: f64 = 12.0;
 const BELOW: f64 = 52.0;
 
 /// One model's distribution.
@@ -21,8 +21,8 @@ pub(super) struct Spread {
     pub(super) style: usize,
     /// Value and density, in ascending order; the densest has 1.
     pub(super) shape: Vec<(f64, f64)>,
-    /// Values to be marked, each with a name.
-    pub(super) marks: Vec<(f64, &'static str)>,
+    /// Values to be marked with a stroke.
+    pub(super) marks: Vec<f64>,
     /// Whether the values are those of all clients.
     pub(super) full: bool,
 }
@@ -49,7 +49,7 @@ impl Spreads {
         self.axis(canvas, frame)?;
         let row = (frame.bottom - frame.top) / self.spreads.len().max(1) as f64;
         for (n, spread) in self.spreads.iter().enumerate() {
-            self.spread(canvas, frame, spread, frame.top + row * (n as f64 + 1.0), row, n)?;
+            self.spread(canvas, frame, spread, frame.top + row * (n as f64 + 1.0), row)?;
         }
         Ok(())
     }
@@ -80,7 +80,6 @@ impl Spreads {
         spread: &Spread,
         floor: f64,
         row: f64,
-        n: usize,
     ) -> Result<()> {
         let look = look(spread.style);
         let height = |density: f64| floor - row * 0.86 * density;
@@ -99,17 +98,10 @@ impl Spreads {
             Side::Right,
             Type::plain(TEXT, INK),
         )?;
-        for (order, (value, name)) in spread.marks.iter().enumerate() {
+        let pen = Pen { colour: INK, width: 1.5, dashed: false };
+        spread.marks.iter().try_for_each(|value| {
             let x = self.x(frame, *value);
-            let pen = Pen { colour: INK, width: 1.5, dashed: false };
-            canvas.line(&[(x, floor - row * 0.5), (x, floor)], pen)?;
-            if n == 0 {
-                // The first name stands before its mark and the others behind theirs, for the marks
-                // may lie close together.
-                let side = if order == 0 { Side::Right } else { Side::Left };
-                canvas.text(name, (x, frame.top - 10.0), side, Type::plain(TEXT - 1.0, GREY))?;
-            }
-        }
-        Ok(())
+            canvas.line(&[(x, floor - row * 0.5), (x, floor)], pen)
+        })
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
         notes: [arrow_note(&points), None]
             .into_iter()
             .flatten()
-            .chain(notes(&evidence.doubts, &points, Drawn::Dots))
+            .chain(notes(Some(&evidence.doubts), &points, Drawn::Dots))
             .collect(),
         body: Body::Lines(lines),
     })

@@ -81,7 +81,7 @@ fn figure(
         notes: parted(points, percentile)
             .into_iter()
             .chain(too_few(points, percentile))
-            .chain(notes(&evidence.doubts, points, Drawn::Dots))
+            .chain(notes(Some(&evidence.doubts), points, Drawn::Dots))
             .collect(),
         body: Body::Lines(Lines {
             x: Axis::over("requests a second, sent whatever the server does", rates, short),

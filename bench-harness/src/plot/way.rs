@@ -69,7 +69,7 @@ fn figure(
         name: evidence.name(&format!("where-time-goes-{}", name.replace('.', "_"))),
         finding: format!("{}: {}", evidence.app, finding(&found, name)),
         subtitle: Vec::new(),
-        notes: notes(&evidence.doubts, points, Drawn::Shapes),
+        notes: notes(Some(&evidence.doubts), points, Drawn::Shapes),
         body: Body::Bars(Bars {
             axis: Axis::round(&format!("{name} of response time"), scale, time),
             parts: legend(),

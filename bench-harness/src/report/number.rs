@@ -36,12 +36,12 @@ pub fn three(value: f64) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').into() } else { text }
 }
 
-/// A time in microseconds, in the unit that fits: `85 µs`, `0.61 ms`, `1.5 s`.
+/// A time in microseconds, in the unit that fits: `85 µs`, `612 µs`, `1.5 s`.
 #[must_use]
 pub fn time(microseconds: f64) -> String {
     match microseconds {
         us if us >= 999_500.0 => format!("{} s", three(us / 1e6)),
-        us if us >= 99.95 => format!("{} ms", three(us / 1e3)),
+        us if us >= 999.5 => format!("{} ms", three(us / 1e3)),
         us => format!("{} µs", three(us)),
     }
 }
@@ -94,7 +94,8 @@ mod tests {
     #[test]
     fn three_digits_and_the_unit_that_fits() {
         assert_eq!([87.0, 118_204.0, 9_213.0, 1e6].map(short), ["87", "118 k", "9.21 k", "1 M"]);
-        assert_eq!([85.0, 612.0, 1_500_000.0].map(time), ["85 µs", "0.61 ms", "1.5 s"]);
+        let units = [85.0, 612.4, 1_234.0, 1_500_000.0].map(time);
+        assert_eq!(units, ["85 µs", "612 µs", "1.23 ms", "1.5 s"]);
         let column = [0.185_034, 9.416, 1_461.3].map(milliseconds);
         assert_eq!(column, ["0.185 ms", "9.42 ms", "1,461 ms"]);
         assert_eq!([64.0, 16_384.0, 1_048_576.0].map(octets), ["64 B", "16 KiB", "1 MiB"]);

@@ -9,6 +9,10 @@ use crate::stats::median;
 /// Nanoseconds below this are told as less than it.
 const LEAST_NS: f64 = 0.001;
 
+/// What many idle descriptors cost may differ so much from what the formula says, as a share,
+/// before both are told.
+const CURVED: f64 = 0.25;
+
 /// All fits of a run, and all steps.
 #[derive(Clone, Debug)]
 pub struct Findings {
@@ -18,6 +22,32 @@ pub struct Findings {
     pub steps: Vec<Step>,
     /// Of each poller that needs it, nanoseconds of asking for a descriptor again.
     pub rearms: Vec<(String, f64)>,
+    /// Of each poller, what each idle descriptor costs among the most of them.
+    pub crowds: Vec<Crowd>,
+}
+
+/// What was measured with as many idle descriptors as a poller had, and nothing fitted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Crowd {
+    /// The poller.
+    pub poller: String,
+    /// How many idle descriptors.
+    pub idle: usize,
+    /// Nanoseconds that each of them adds to a wait.
+    pub each_ns: f64,
+}
+
+impl Crowd {
+    /// Beside the fewest active ones. None where only one number of idle descriptors was measured.
+    fn of(rows: &[Row], poller: &str) -> Option<Self> {
+        let mut points = points(rows, poller);
+        let fewest = points.iter().map(|point| point.active).min()?;
+        points.retain(|point| point.active == fewest);
+        let (first, last) = (points.first()?, points.last().filter(|_| points.len() > 1)?);
+        let more = (last.idle - first.idle) as f64;
+        let each_ns = (last.typical()? - first.typical()?) / more;
+        Some(Self { poller: poller.into(), idle: last.idle, each_ns })
+    }
 }
 
 impl Findings {
@@ -34,6 +64,7 @@ impl Findings {
             fits: Formula::ALL.into_iter().flat_map(fit).collect(),
             steps: steps(rows, &names, seed),
             rearms: names.iter().filter_map(rearm).collect(),
+            crowds: names.iter().filter_map(|poller| Crowd::of(rows, poller)).collect(),
         }
     }
 
@@ -67,14 +98,26 @@ impl Findings {
             );
         }
         let (cheapest, least, none) = *slopes.first()?;
-        let first =
-            format!("One wait of {dearest} costs {} more for each idle descriptor", ns(most));
+        let first = format!(
+            "One wait of {dearest} costs {} more for each idle descriptor{}",
+            ns(most),
+            self.among_most(dearest, most)
+        );
         let second = match (cheapest == dearest, none) {
             (true, _) => return Some(first),
             (_, true) => format!("{cheapest}'s costs nothing that shows"),
             (_, false) => format!("{cheapest}'s costs {}", ns(least.max(0.0))),
         };
         Some(format!("{first}; {second}"))
+    }
+
+    /// What each costs where there are most of them, if that is not what the formula says.
+    fn among_most(&self, poller: &str, slope: f64) -> String {
+        let crowd = self.crowds.iter().find(|crowd| crowd.poller == poller);
+        let curved = |crowd: &&Crowd| (crowd.each_ns / slope - 1.0).abs() > CURVED;
+        crowd.filter(curved).map_or_else(String::new, |Crowd { idle, each_ns, .. }| {
+            format!(", and {} among {} of them", ns(*each_ns), grouped(*idle as f64))
+        })
     }
 
     /// What active descriptors cost.
@@ -193,6 +236,21 @@ mod tests {
         let active = findings.active().unwrap();
         assert!(active.contains("to a wait of poll and 9"), "{active}");
         assert!(findings.epoll()[0].contains("contains 0"), "{:?}", findings.epoll());
+    }
+
+    #[test]
+    fn a_line_that_is_not_straight_is_not_told_as_one() {
+        // Each of more than a thousand costs three times as much.
+        let cost = |idle: f64, active: f64| {
+            300.0 + 9.0 * idle + 18.0 * (idle - 1_000.0).max(0.0) + 40.0 * active
+        };
+        let findings = Findings::of(&made_up("poll", cost), 1);
+        let crowd = &findings.crowds[0];
+        assert_eq!((crowd.idle, (crowd.each_ns / 25.2 * 20.0).round()), (10_000, 20.0));
+        let idle = findings.idle().unwrap();
+        assert!(idle.ends_with(" ns among 10,000 of them"), "{idle}");
+        let straight = Findings::of(&made_up("poll", |idle, _| 300.0 + 9.0 * idle), 1);
+        assert!(!straight.idle().unwrap().contains("among"));
     }
 
     #[test]

@@ -41,6 +41,7 @@ fn circle(evidence: &Evidence<'_>, ring: &Anatomy, most: f64) -> Circle {
         captions: vec![
             format!("{} of {} slots are met", ring.met, ring.slots),
             format!("{} of {} copies had to give way", ring.collisions, ring.copies),
+            format!("widest gap between copies: {} slots", ring.gap),
             format!("the busiest server gets {share:.1} %"),
         ],
         slots: slots.into_iter().map(|slot| drawn(slot, ids, most)).collect(),

@@ -87,7 +87,8 @@ fn chance(evidence: &Evidence<'_>) -> Series {
 pub(super) fn average(evidence: &Evidence<'_>) -> Option<Figure> {
     let methods = evidence.run.manifest.methods.iter();
     let shown: Vec<_> = methods.filter(|method| ranges(evidence, method).count() > 0).collect();
-    let apart = 0.6 / shown.len().max(1) as f64;
+    // So much of the way to the next number of servers is filled.
+    let apart = 0.86 / shown.len().max(1) as f64;
     let series = |(n, method): (usize, &&String)| {
         let aside = apart * (n as f64 - (shown.len() as f64 - 1.0) / 2.0);
         let dots: Vec<_> = ranges(evidence, method).map(|spread| ranged(spread, aside)).collect();
