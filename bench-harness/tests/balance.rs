@@ -14,13 +14,17 @@ use std::process::{Command, Output};
 use bench_harness::balance::live::{Live, counts};
 use bench_harness::balance::published;
 use bench_harness::balance::row::{Change, Cost, Move, Share, Slot, cell, methods, parse};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+/// The folder of the programs.
+fn programs() -> PathBuf {
+    std::env::current_exe().unwrap().ancestors().nth(2).unwrap().into()
+}
+
 fn balance(out: &Path, flags: &[&str]) -> Output {
-    let test = std::env::current_exe().unwrap();
-    let folder: PathBuf = test.ancestors().nth(2).unwrap().into();
     Command::new(env!("CARGO_BIN_EXE_bench-harness"))
-        .args(["balance", "--bin-dir", folder.to_str().unwrap()])
+        .args(["balance", "--bin-dir", programs().to_str().unwrap()])
         .args(["--out", out.to_str().unwrap()])
         .args(flags)
         .output()
@@ -169,6 +173,30 @@ fn figures_are_there(run: &Path, methods: &[&str]) {
     let rings = fs::read_to_string(run.join("plots/rings.svg")).unwrap();
     assert!(rings.contains("87 of 512 slots are met"), "the picture says why");
     assert!(page.contains("| ring-given | published |"), "{page}");
+}
+
+/// The rows are defined on either side, since the servers know nothing of what runs them. A column
+/// that only one of the two has would be lost without a word.
+#[test]
+fn the_servers_print_the_columns_that_are_read_here() {
+    same_columns::<Share>("shares");
+    same_columns::<Move>("moves");
+    same_columns::<Cost>("costs");
+    same_columns::<Slot>("slots");
+}
+
+fn same_columns<T: DeserializeOwned + Serialize>(show: &str) {
+    let line = format!(
+        "place --show {show} --methods ring-given --nodes 2..2 --keys 100 --budget 1ms --format csv"
+    );
+    let output = Command::new(programs().join("servers")).args(line.split(' ')).output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut read = csv::Writer::from_writer(Vec::new());
+    let rows: Vec<T> = parse(&printed).unwrap();
+    rows.iter().for_each(|row| read.serialize(row).unwrap());
+    let read = String::from_utf8(read.into_inner().unwrap()).unwrap();
+    assert_eq!(printed.lines().next(), read.lines().next(), "{show}");
 }
 
 #[test]

@@ -11,11 +11,14 @@ use std::process::{Command, Output};
 
 use bench_harness::waiting::row::{Row, parse};
 
+/// The folder of the programs.
+fn programs() -> PathBuf {
+    std::env::current_exe().unwrap().ancestors().nth(2).unwrap().into()
+}
+
 fn waiting(out: &Path, flags: &[&str]) -> Output {
-    let test = std::env::current_exe().unwrap();
-    let folder: PathBuf = test.ancestors().nth(2).unwrap().into();
     Command::new(env!("CARGO_BIN_EXE_bench-harness"))
-        .args(["waiting", "--bin-dir", folder.to_str().unwrap()])
+        .args(["waiting", "--bin-dir", programs().to_str().unwrap()])
         .args(["--out", out.to_str().unwrap()])
         .args(flags)
         .output()
@@ -58,6 +61,21 @@ fn rows_are_whole(rows: &[Row]) {
     assert_eq!(all.clone().count(), pollers.len() * 3 * 6 * 3);
     assert_eq!(all.collect::<BTreeSet<_>>().len(), rows.len());
     assert!(rows.iter().all(|row| row.wait_middle_mean_ns.unwrap() > 0.0 && row.rounds >= 16));
+}
+
+/// The row is defined on either side, since the servers know nothing of what runs them. A column that
+/// only one of the two has would be lost without a word.
+#[test]
+fn the_servers_print_the_columns_that_are_read_here() {
+    let line = "time-waits --poller poll --idle 0 --active 1 --idle-max 0 --passes 1 --rounds 1 \
+                --format csv";
+    let output = Command::new(programs().join("servers")).args(line.split(' ')).output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut read = csv::Writer::from_writer(Vec::new());
+    read.serialize(Row::default()).unwrap();
+    let read = String::from_utf8(read.into_inner().unwrap()).unwrap();
+    assert_eq!(printed.lines().next(), read.lines().next());
 }
 
 #[test]
