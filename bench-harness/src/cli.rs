@@ -137,14 +137,14 @@ pub struct Run {
 /// A run that has been made.
 #[derive(Debug, Args)]
 pub struct Folder {
-    /// Folder of the run: the one that holds `trials.csv`
+    /// Folder of the run: the one that holds `manifest.toml`
     pub run: PathBuf,
 }
 
 /// `report`
 #[derive(Debug, Args)]
 pub struct Report {
-    /// Folder of the run: the one that holds `trials.csv`
+    /// Folder of the run: the one that holds `manifest.toml`
     pub run: PathBuf,
     /// Put the answer of the run between the marks of this Markdown file, too
     #[arg(long, value_name = "FILE")]

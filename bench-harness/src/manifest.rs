@@ -3,10 +3,11 @@
 use std::process::Command;
 use std::time::SystemTime;
 
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::experiment::model::Model;
-use crate::launch::pinning::Pinning;
+use crate::launch::pinning::{Pinning, listed};
 use crate::launch::process::Binaries;
 use crate::probe::date;
 use crate::probe::host::Host;
@@ -57,6 +58,84 @@ pub struct Manifest {
     pub pinning: Pinning,
     /// Where.
     pub host: Host,
+}
+
+/// How the manifest of a run that has no trials begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beginning {
+    /// The name of the run: that of its folder.
+    pub run: String,
+    /// The experiment.
+    pub experiment: String,
+    /// Whether everything was measured.
+    pub status: Status,
+    /// When the run began, UTC.
+    pub started: String,
+    /// When it ended, UTC; empty while it runs.
+    pub finished: String,
+    /// The command line.
+    pub command: Vec<String>,
+}
+
+impl Beginning {
+    /// That of a run that begins now, in a folder of that name.
+    #[must_use]
+    pub fn now(experiment: &str, run: String) -> Self {
+        Self {
+            run,
+            experiment: experiment.to_owned(),
+            status: Status::Partial,
+            started: date::instant(SystemTime::now()),
+            finished: String::new(),
+            command: std::env::args().collect(),
+        }
+    }
+
+    /// Marks the run as over, with everything measured.
+    pub fn complete(&mut self) {
+        self.status = Status::Complete;
+        self.finished = date::instant(SystemTime::now());
+    }
+}
+
+/// What took part in a run, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// What was measured.
+    pub build: Build,
+    /// The CPUs of each role.
+    pub pinning: Pinning,
+    /// Where.
+    pub host: Host,
+}
+
+impl Place {
+    /// This host and these programs; each of the two roles has half of the CPUs.
+    ///
+    /// # Errors
+    /// When the kernel does not say which CPUs there are.
+    pub fn look(binaries: &Binaries) -> Result<Self> {
+        let (host, build) = (Host::look(), Build::look(binaries));
+        Ok(Self { build, pinning: Pinning::of_this_host()?, host })
+    }
+
+    /// The name of the folder of a run: day, host and revision.
+    #[must_use]
+    pub fn run_name(&self) -> String {
+        let safe = |text: &str| -> String {
+            text.chars().filter(|c| c.is_ascii_alphanumeric() || "._".contains(*c)).collect()
+        };
+        let dirty = if self.build.dirty == "yes" { "_dirty" } else { "" };
+        let day = date::day(SystemTime::now());
+        format!("{day}-{}-{}{dirty}", safe(&self.host.name), safe(&self.build.revision))
+    }
+
+    /// Where the server ran, and when, for the line under a title; `started` is an instant.
+    #[must_use]
+    pub fn conditions(&self, started: &str) -> String {
+        let (host, cpus) = (self.host.line(), listed(&self.pinning.server));
+        format!("{host}; pinned to CPU {cpus}; {}", date::day_of(started))
+    }
 }
 
 /// Whether all trials were made.
@@ -118,8 +197,9 @@ impl Manifest {
         run: String,
         trials: usize,
         models: &[Model],
-        (build, host, pinning): (Build, Host, Pinning),
+        place: Place,
     ) -> Self {
+        let Place { build, pinning, host } = place;
         Self {
             schema: SCHEMA,
             run,
@@ -143,21 +223,16 @@ impl Manifest {
         }
     }
 
+    /// Where, and on which day, for the line under a title.
+    #[must_use]
+    pub fn conditions(&self) -> String {
+        format!("{}; {}", self.host.line(), date::day_of(&self.started))
+    }
+
     /// Marks the run as over; complete when every trial has its row.
     pub fn finish(&mut self, done: usize) {
         self.done = done;
         self.finished = date::instant(SystemTime::now());
         self.status = if done == self.trials { Status::Complete } else { Status::Partial };
-    }
-
-    /// The name of a run's folder: day, host and revision.
-    #[must_use]
-    pub fn run_name(host: &Host, build: &Build) -> String {
-        let safe = |text: &str| -> String {
-            text.chars().filter(|c| c.is_ascii_alphanumeric() || "._".contains(*c)).collect()
-        };
-        let dirty = if build.dirty == "yes" { "_dirty" } else { "" };
-        let day = date::day(SystemTime::now());
-        format!("{day}-{}-{}{dirty}", safe(&host.name), safe(&build.revision))
     }
 }

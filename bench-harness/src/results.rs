@@ -1,11 +1,6 @@
-//! The folder of a run. It is never overwritten.
-//!
-//! Rows are appended and flushed one by one, so that a run that is killed keeps what it has
-//! measured. Every other file is written beside its place and renamed, so that nobody ever reads
-//! half of one.
+//! What a run of trials leaves in its folder, and that read back.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -15,16 +10,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::calibration::Calibration;
 use crate::experiment::load::Source;
-use crate::fault::usage;
+use crate::folder::{Folder, fresh};
+use crate::kept::Kept;
 use crate::launch::sampler::Sample;
 use crate::manifest::Manifest;
+use crate::plot::{self, Drawn};
+use crate::probe::host::Host;
 use crate::record::Row;
+use crate::report::markdown;
 use crate::runner::Measurement;
 
 /// The names of the files in a run's folder.
 pub mod file {
-    /// The manifest.
-    pub const MANIFEST: &str = "manifest.toml";
+    pub use crate::folder::file::{MANIFEST, PLOTS, REPORT};
     /// The experiment as it was.
     pub const EXPERIMENT: &str = "experiment.toml";
     /// A row a trial.
@@ -37,12 +35,8 @@ pub mod file {
     pub const PATH: &str = "path.csv";
     /// What `loadgen calibrate` found, if it was made.
     pub const CALIBRATION: &str = "calibration.json";
-    /// The report.
-    pub const REPORT: &str = "README.md";
     /// The folder of tables of what each connection did, a folder a model, if they are kept.
     pub const SESSIONS: &str = "sessions";
-    /// The folder of the figures.
-    pub const PLOTS: &str = "plots";
 }
 
 /// The latencies of one trial.
@@ -96,7 +90,7 @@ pub struct Second {
 /// The folder of a run that is being made.
 #[derive(Debug)]
 pub struct Recorder {
-    path: PathBuf,
+    folder: Folder,
     trials: Writer<File>,
     histograms: Writer<File>,
     /// Made when the first trial with stamps is added.
@@ -111,22 +105,28 @@ impl Recorder {
     /// # Errors
     /// When the folder can't be made.
     pub fn create(root: &Path, experiment: &str, name: &str) -> Result<Self> {
-        let path = fresh(&root.join(experiment), name)?;
-        let trials = table_at(&path.join(file::TRIALS))?;
-        let histograms = table_at(&path.join(file::HISTOGRAMS))?;
-        Ok(Self { path, trials, histograms, ways: None, samples: None })
+        let folder = Folder::create(root, experiment, name)?;
+        let trials = folder.begin_table(file::TRIALS)?;
+        let histograms = folder.begin_table(file::HISTOGRAMS)?;
+        Ok(Self { folder, trials, histograms, ways: None, samples: None })
     }
 
     /// The folder.
     #[must_use]
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// Where it is.
+    #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        self.folder.path()
     }
 
     /// The name of the run: that of the folder.
     #[must_use]
     pub fn run(&self) -> String {
-        self.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into())
+        self.folder.run()
     }
 
     /// Adds a trial; when this returns, the row is in the file.
@@ -152,7 +152,7 @@ impl Recorder {
         }
         let table = match self.samples.take() {
             Some(table) => table,
-            None => table_at(&self.path.join(file::SAMPLES))?,
+            None => self.folder.begin_table(file::SAMPLES)?,
         };
         let table = self.samples.insert(table);
         for Sample { at_s, process, cpus } in measurement.samples.clone() {
@@ -170,7 +170,7 @@ impl Recorder {
         }
         let table = match self.ways.take() {
             Some(table) => table,
-            None => table_at(&self.path.join(file::PATH))?,
+            None => self.folder.begin_table(file::PATH)?,
         };
         let table = self.ways.insert(table);
         for (number, band) in bands {
@@ -185,51 +185,15 @@ impl Recorder {
     /// # Errors
     /// When it can't be written.
     pub fn write_manifest(&self, manifest: &Manifest) -> Result<()> {
-        write(&self.path.join(file::MANIFEST), toml::to_string_pretty(manifest)?.as_bytes())
+        self.folder.keep_manifest(manifest)
     }
-}
-
-/// A new file of rows.
-pub(crate) fn table_at(path: &Path) -> Result<Writer<File>> {
-    let file = File::create_new(path).with_context(|| format!("making {}", path.display()))?;
-    Ok(Writer::from_writer(file))
-}
-
-/// Makes a new folder of that name, with `-2`, `-3`, … behind it where there is one.
-pub(crate) fn fresh(folder: &Path, name: &str) -> Result<PathBuf> {
-    fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
-    let names = std::iter::once(name.to_owned()).chain((2..).map(|n: u32| format!("{name}-{n}")));
-    for name in names {
-        let path = folder.join(name);
-        match fs::create_dir(&path) {
-            Ok(()) => return Ok(path),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error).with_context(|| format!("making {}", path.display())),
-        }
-    }
-    unreachable!("the names never end")
-}
-
-/// Writes a file beside its place and renames it.
-///
-/// # Errors
-/// When it can't be written; the place is then as it was before.
-pub fn write(path: &Path, contents: &[u8]) -> Result<()> {
-    let beside = path.with_extension("part");
-    let written = File::create(&beside).and_then(|mut file| {
-        file.write_all(contents)?;
-        file.sync_all()
-    });
-    written
-        .and_then(|()| fs::rename(&beside, path))
-        .with_context(|| format!("writing {}", path.display()))
 }
 
 /// A run read back.
 #[derive(Clone, Debug)]
 pub struct Run {
     /// Its folder.
-    pub path: PathBuf,
+    pub folder: Folder,
     /// What it was.
     pub manifest: Manifest,
     /// What it was to find out.
@@ -250,39 +214,43 @@ impl Run {
     /// # Errors
     /// A usage error when it is no such folder; otherwise what is wrong with which file.
     pub fn read(path: &Path) -> Result<Self> {
-        let manifest = path.join(file::MANIFEST);
-        let Ok(text) = fs::read_to_string(&manifest) else {
-            return usage(format!(
-                "{} is no folder of a run: it has no {}",
-                path.display(),
-                file::MANIFEST
-            ));
-        };
-        let manifest: Manifest =
-            toml::from_str(&text).with_context(|| manifest.display().to_string())?;
+        let folder = Folder::open(path)?;
+        let manifest: Manifest = folder.manifest()?;
         let mut source = Source::read(&path.join(file::EXPERIMENT))?;
         source.name.clone_from(&manifest.experiment);
         Ok(Self {
-            path: path.to_owned(),
             manifest,
             source,
-            rows: table(&path.join(file::TRIALS))?,
-            histograms: table(&path.join(file::HISTOGRAMS))?,
-            ways: if_there(&path.join(file::PATH), table)?.unwrap_or_default(),
+            rows: folder.table(file::TRIALS)?,
+            histograms: folder.table(file::HISTOGRAMS)?,
+            ways: folder.table_if_there(file::PATH)?,
             calibration: if_there(&path.join(file::CALIBRATION), Calibration::read)?,
+            folder,
         })
+    }
+}
+
+impl Kept for Run {
+    fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    fn host(&self) -> &Host {
+        &self.manifest.host
+    }
+
+    fn draw(&self) -> Result<Vec<Drawn>> {
+        plot::draw_all(self)
+    }
+
+    fn page(&self, figures: &[Drawn]) -> String {
+        markdown::page(self, figures)
     }
 }
 
 /// Reads a file that not every run has.
 fn if_there<T>(path: &Path, read: impl FnOnce(&Path) -> Result<T>) -> Result<Option<T>> {
     path.exists().then(|| read(path)).transpose()
-}
-
-fn table<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Vec<T>> {
-    let what = || path.display().to_string();
-    let mut reader = csv::Reader::from_path(path).with_context(what)?;
-    reader.deserialize().collect::<Result<_, _>>().with_context(what)
 }
 
 /// A folder for short-lived files, gone when it is dropped.

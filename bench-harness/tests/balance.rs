@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic anywhere")]
 
+#[path = "support/again.rs"]
+mod again;
 #[path = "support/format.rs"]
 mod format;
 
@@ -206,6 +208,7 @@ fn one_method_alone_is_enough() {
     let output = balance(out.path(), &flags);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let page = fs::read_to_string(run_in(out.path()).join("README.md")).unwrap();
+    again::says_the_same(&run_in(out.path()));
     assert!(page.contains("multi-probe") && !page.contains("ring-given"), "{page}");
     // With one number of servers there is nothing to draw a line through.
     assert!(

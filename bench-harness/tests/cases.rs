@@ -16,7 +16,7 @@ use bench_harness::launch::process::{Binaries, Processes};
 use bench_harness::plot;
 use bench_harness::record::{Outcome, Row};
 use bench_harness::report::markdown;
-use bench_harness::results::{Recorder, Run, Scratch, file, write};
+use bench_harness::results::{Recorder, Run, Scratch, file};
 use bench_harness::runner::{Setting, run_trial};
 use support::{manifest, trial};
 
@@ -79,14 +79,14 @@ fn run(root: &Path) -> Run {
     let mut manifest = manifest(recorder.run());
     manifest.models = setting.models.into_iter().map(|model| model.name).collect();
     recorder.write_manifest(&manifest).unwrap();
-    write(&recorder.path().join(file::EXPERIMENT), STUDY.as_bytes()).unwrap();
+    recorder.folder().keep(file::EXPERIMENT, STUDY.as_bytes()).unwrap();
     Run::read(recorder.path()).unwrap()
 }
 
 /// Requests made and octets sent, by client.
 fn sessions(run: &Run, row: &Row) -> Vec<(u64, u64)> {
     let name = format!("client data - {}.csv", row.connections);
-    let path = run.path.join(file::SESSIONS).join(&row.model).join(name);
+    let path = run.folder.path().join(file::SESSIONS).join(&row.model).join(name);
     let text = fs::read_to_string(path).unwrap();
     let cell = |line: &str, n: usize| line.split(',').nth(n).unwrap().parse().unwrap();
     text.lines().skip(1).map(|line| (cell(line, 0), cell(line, 1))).collect()

@@ -29,7 +29,7 @@ static DRAWN: LazyLock<(tempfile::TempDir, Run, Vec<Drawn>)> = LazyLock::new(|| 
 });
 
 fn header(run: &Run) -> Vec<String> {
-    let text = fs::read_to_string(run.path.join(file::TRIALS)).unwrap();
+    let text = fs::read_to_string(run.folder.path().join(file::TRIALS)).unwrap();
     text.lines().next().unwrap().split(',').map(ToOwned::to_owned).collect()
 }
 
@@ -41,7 +41,7 @@ fn rows_can_be_read_back_as_they_were() {
     let mut writer = csv::Writer::from_writer(Vec::new());
     run.rows.iter().for_each(|row| writer.serialize(row).unwrap());
     let text = String::from_utf8(writer.into_inner().unwrap()).unwrap();
-    assert_eq!(text, fs::read_to_string(run.path.join(file::TRIALS)).unwrap());
+    assert_eq!(text, fs::read_to_string(run.folder.path().join(file::TRIALS)).unwrap());
 }
 
 #[test]
@@ -122,6 +122,21 @@ fn samples_are_kept_by_trial_and_only_where_they_were_taken() {
 }
 
 #[test]
+fn a_run_that_was_killed_within_a_row_has_the_rows_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = finished_run(folder.path());
+    for name in [file::TRIALS, file::HISTOGRAMS] {
+        let path = run.folder.path().join(name);
+        let text = fs::read(&path).unwrap();
+        fs::write(&path, &text[..text.len() - 20]).unwrap();
+    }
+    let left = Run::read(run.folder.path()).unwrap();
+    assert_eq!(left.rows, run.rows[..8]);
+    assert_eq!(left.histograms.len(), run.histograms.len() - 1);
+    assert!(markdown::page(&left, &[]).contains("What came out"));
+}
+
+#[test]
 fn a_run_is_never_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     let name = || Recorder::create(folder.path(), "x", "run").unwrap().run();
@@ -132,7 +147,7 @@ fn a_run_is_never_overwritten() {
 fn the_manifest_says_what_is_needed_to_judge_and_to_repeat() {
     let folder = tempfile::tempdir().unwrap();
     let run = finished_run(folder.path());
-    let text = fs::read_to_string(run.path.join(file::MANIFEST)).unwrap();
+    let text = fs::read_to_string(run.folder.path().join(file::MANIFEST)).unwrap();
     let table: toml::Table = text.parse().unwrap();
     for key in ["schema", "status", "command", "seed", "repeat", "started", "finished", "models"] {
         assert!(table.contains_key(key), "no {key}");
@@ -341,8 +356,8 @@ fn a_calibration_in_the_folder_is_cited() {
     let run = finished_run(folder.path());
     let text = r#"{"schema": 1, "version": "0.1.0", "extent": "quick", "bias_us": 20.0,
         "holds": true, "host": {"kernel": "Linux 6.1.0"}}"#;
-    fs::write(run.path.join(file::CALIBRATION), text).unwrap();
-    let page = markdown::page(&Run::read(&run.path).unwrap(), &[]);
+    fs::write(run.folder.path().join(file::CALIBRATION), text).unwrap();
+    let page = markdown::page(&Run::read(run.folder.path()).unwrap(), &[]);
     assert!(page.contains("Latencies here are measured 20 µs too long"), "{page}");
     assert!(!page.contains("another kernel"), "{page}");
 }

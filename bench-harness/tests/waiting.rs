@@ -4,6 +4,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic anywhere")]
 
+#[path = "support/again.rs"]
+mod again;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -84,6 +87,7 @@ fn select_alone_says_where_it_ends() {
     let output = waiting(out.path(), &["--quick", "--idle-max", "2000", "--pollers", "select"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let page = fs::read_to_string(run_in(out.path()).join("README.md")).unwrap();
+    again::says_the_same(&run_in(out.path()));
     let sentence = page.lines().find(|line| line.starts_with("* select has no number")).unwrap();
     assert!(sentence.contains("descriptors must be below 1024"), "{sentence}");
     let said = String::from_utf8(output.stdout).unwrap();

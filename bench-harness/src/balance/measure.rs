@@ -1,27 +1,21 @@
 //! The run: what `servers place` prints, table by table, and the folder that keeps it.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::live::{Live, Trial};
 use super::published;
 use super::row::{Cost, Move, Share, Slot, methods, parse};
-use crate::fault::usage;
+use crate::folder::Folder;
 use crate::interrupt;
 use crate::launch::child::Child;
-use crate::launch::pinning::Pinning;
 use crate::launch::process::Binaries;
-use crate::manifest::{Build, Manifest as Trials, Status};
-use crate::probe::date;
-use crate::probe::host::Host;
-use crate::probe::quiet::{DISTURBANCE, Interval};
-use crate::results::{file, fresh, write};
-use crate::waiting::measure::csv_of;
+use crate::manifest::{Beginning, Place};
+use crate::probe::quiet::Interval;
 
 /// The name of the experiment, and of its folder.
 pub const NAME: &str = "balance";
@@ -48,7 +42,7 @@ const REQUESTS_UNPUBLISHED: u32 = 2_000;
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// What is to be placed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extent {
     /// The fewest nodes.
     pub fewest: u32,
@@ -63,39 +57,27 @@ pub struct Extent {
 }
 
 /// The file `manifest.toml`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Manifest {
-    /// The name of the run: that of its folder.
-    pub run: String,
-    /// [`NAME`].
-    pub experiment: &'static str,
-    /// Whether all tables are there.
-    pub status: Status,
-    /// When the run began, UTC.
-    pub started: String,
-    /// When it ended, UTC; empty while it runs.
-    pub finished: String,
-    /// The command line.
-    pub command: Vec<String>,
+    /// Complete when all tables are there.
+    #[serde(flatten)]
+    pub beginning: Beginning,
     /// The methods, in the order of `servers place --list`.
     pub methods: Vec<String>,
     /// Tables during which other programs used the CPUs, with how many CPUs they used.
     pub disturbed: Vec<String>,
     /// What was placed.
     pub extent: Extent,
-    /// What was measured.
-    pub build: Build,
-    /// The CPUs; the methods ran on the server's.
-    pub pinning: Pinning,
-    /// Where.
-    pub host: Host,
+    /// Where; the methods ran on the server's CPUs.
+    #[serde(flatten)]
+    pub place: Place,
 }
 
 /// The run and what it has so far.
 #[derive(Debug)]
 pub struct Run {
     /// Its folder.
-    pub path: PathBuf,
+    pub folder: Folder,
     /// What it is.
     pub manifest: Manifest,
     /// How many keys each node got.
@@ -110,31 +92,6 @@ pub struct Run {
     pub live: Vec<Live>,
 }
 
-/// The methods on offer.
-///
-/// # Errors
-/// When the servers do not tell.
-pub fn on_offer(binaries: &Binaries) -> Result<Vec<String>> {
-    let line = ["place", "--list"].map(ToOwned::to_owned);
-    let cpus = Pinning::of_this_host()?.server;
-    let text = Child::start(&binaries.servers, &line, &cpus)?.finish(Duration::from_secs(10))?;
-    Ok(text.lines().map(ToOwned::to_owned).collect())
-}
-
-/// Those of them that are asked for; all, if none is.
-///
-/// # Errors
-/// A usage error with the names when one is not on offer.
-pub fn chosen(asked: &[String], on_offer: Vec<String>) -> Result<Vec<String>> {
-    if let Some(unknown) = asked.iter().find(|name| !on_offer.contains(name)) {
-        return usage(format!("no method {unknown}; there are {}", on_offer.join(", ")));
-    }
-    if asked.is_empty() {
-        return Ok(on_offer);
-    }
-    Ok(on_offer.into_iter().filter(|name| asked.contains(name)).collect())
-}
-
 impl Run {
     /// Makes the folder of a new run.
     ///
@@ -146,27 +103,31 @@ impl Run {
         methods: Vec<String>,
         extent: Extent,
     ) -> Result<Self> {
-        let (host, build) = (Host::look(), Build::look(binaries));
-        let path = fresh(&root.join(NAME), &Trials::run_name(&host, &build))?;
-        let manifest = Manifest {
-            run: path.file_name().unwrap_or_default().to_string_lossy().into(),
-            experiment: NAME,
-            status: Status::Partial,
-            started: date::instant(SystemTime::now()),
-            finished: String::new(),
-            command: std::env::args().collect(),
-            methods,
-            disturbed: Vec::new(),
-            extent,
-            build,
-            pinning: Pinning::of_this_host()?,
-            host,
-        };
+        let place = Place::look(binaries)?;
+        let folder = Folder::create(root, NAME, &place.run_name())?;
+        let beginning = Beginning::now(NAME, folder.run());
+        let manifest = Manifest { beginning, methods, disturbed: Vec::new(), extent, place };
         let (shares, moves, costs) = (vec![], vec![], vec![]);
         let (slots, live) = (vec![], vec![]);
-        let run = Self { path, manifest, shares, moves, costs, slots, live };
+        let run = Self { folder, manifest, shares, moves, costs, slots, live };
         run.keep()?;
         Ok(run)
+    }
+
+    /// Reads the run in a folder. One that was cut short has the tables that it got to.
+    ///
+    /// # Errors
+    /// What is wrong with which file.
+    pub fn read(folder: Folder) -> Result<Self> {
+        Ok(Self {
+            manifest: folder.manifest()?,
+            shares: folder.table_if_there(SHARES)?,
+            moves: folder.table_if_there(MOVES)?,
+            costs: folder.table_if_there(COSTS)?,
+            slots: folder.table_if_there(SLOTS)?,
+            live: folder.table_if_there(LIVE)?,
+            folder,
+        })
     }
 
     /// Fills all tables, and keeps each as soon as it is there.
@@ -185,8 +146,7 @@ impl Run {
             self.slots = self.table(binaries, "slots", &rings, &most.to_string())?;
         }
         self.put_to_work(binaries)?;
-        self.manifest.status = Status::Complete;
-        self.manifest.finished = date::instant(SystemTime::now());
+        self.manifest.beginning.complete();
         self.keep()
     }
 
@@ -201,17 +161,18 @@ impl Run {
         eprintln!("{show} of {} methods, {nodes} nodes", methods.len());
         let interval = Interval::start();
         let line = self.manifest.extent.arguments(show, methods, nodes);
-        let mut child = Child::start(&binaries.servers, &line, &self.manifest.pinning.server)?;
+        let mut child =
+            Child::start(&binaries.servers, &line, &self.manifest.place.pinning.server)?;
         let text = child.finish(PATIENCE);
         drop(child);
         if interrupt::requested() {
-            bail!("interrupted at the {show}; the rest is in {}", self.path.display());
+            bail!("interrupted at the {show}; the rest is in {}", self.folder.path().display());
         }
         let text = text.with_context(|| format!("the {show} of all methods"))?;
-        if let Some(cpus) = interval.end().cpus.filter(|cpus| *cpus >= DISTURBANCE) {
+        if let Some(cpus) = interval.end().disturbance() {
             self.manifest.disturbed.push(format!("{show}: {cpus:.2} CPUs"));
         }
-        write(&self.path.join(show).with_extension("csv"), text.as_bytes())?;
+        self.folder.keep(&format!("{show}.csv"), text.as_bytes())?;
         self.keep()?;
         parse(&text)
     }
@@ -230,28 +191,18 @@ impl Run {
     fn ask(&mut self, binaries: &Binaries, method: &str, nodes: u32) -> Result<()> {
         let unpublished = published::counts(method, nodes).is_empty();
         let most = if unpublished { REQUESTS_UNPUBLISHED } else { REQUESTS };
-        let (pinning, requests) = (&self.manifest.pinning, self.manifest.extent.keys.min(most));
+        let (pinning, requests) =
+            (&self.manifest.place.pinning, self.manifest.extent.keys.min(most));
         let rows = Trial { binaries, pinning, method, nodes, requests }.rows(&self.shares);
         if interrupt::requested() {
-            bail!("interrupted at a balancer; the rest is in {}", self.path.display());
+            bail!("interrupted at a balancer; the rest is in {}", self.folder.path().display());
         }
         self.live.extend(rows.with_context(|| format!("{nodes} replicas, {method}"))?);
-        write(&self.path.join(LIVE), &csv_of(&self.live)?)
+        self.folder.keep_table(LIVE, &self.live)
     }
 
     fn keep(&self) -> Result<()> {
-        let manifest = toml::to_string_pretty(&self.manifest)?;
-        write(&self.path.join(file::MANIFEST), manifest.as_bytes())
-    }
-
-    /// Makes the folder for charts.
-    ///
-    /// # Errors
-    /// When it can't be made.
-    pub fn plots(&self) -> Result<PathBuf> {
-        let folder = self.path.join(file::PLOTS);
-        fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-        Ok(folder)
+        self.folder.keep_manifest(&self.manifest)
     }
 }
 
@@ -284,16 +235,6 @@ impl Extent {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn methods_keep_the_order_of_the_offer_and_unknown_ones_are_named() {
-        let offer = || ["ring-given", "ketama", "jump"].map(String::from).to_vec();
-        let asked = ["jump", "ring-given"].map(String::from);
-        assert_eq!(chosen(&asked, offer()).unwrap(), ["ring-given", "jump"]);
-        assert_eq!(chosen(&[], offer()).unwrap(), offer());
-        let words = chosen(&["modulo".into()], offer()).unwrap_err().to_string();
-        assert!(words.contains("modulo") && words.contains("ketama"), "{words}");
-    }
 
     #[test]
     fn balancers_are_put_to_work_by_the_methods_whose_shares_are_exact() {

@@ -14,6 +14,7 @@
 //! The counts of a run are a sample. Beside them stands what is exact: the shares that come out
 //! when every id is asked for once. So what chance has done can be told from what the method does.
 
+pub mod analysis;
 pub mod chi_square;
 pub mod findings;
 pub mod live;

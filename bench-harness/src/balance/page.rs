@@ -1,6 +1,6 @@
 //! The report of a run as a Markdown page.
 
-use std::fmt::Write;
+use std::path::Path;
 
 use super::findings::{Findings, Fit};
 use super::live::Live;
@@ -9,10 +9,12 @@ use super::moved::Moved;
 use super::published;
 use super::row::Change;
 use super::spread::{Origin, Spread};
+use crate::folder::file;
+use crate::launch::pinning::listed;
 use crate::plot::Drawn;
 use crate::report::number::{grouped, octets, three};
+use crate::report::page::{Circumstances, charts, cut_short, list, quiet};
 use crate::report::table::markdown;
-use crate::results::file;
 
 /// The name of the table of spreads.
 pub const SPREADS: &str = "spreads.csv";
@@ -26,8 +28,9 @@ const GIVEN: &str = "ring-given";
 #[must_use]
 pub fn page(run: &Run, findings: &Findings, figures: &[Drawn]) -> String {
     let mut text = String::from("# How evenly keys are placed\n\n");
-    text += &list(sentences(findings));
-    text += &charts(figures);
+    text += cut_short(&run.manifest.beginning);
+    text += &list(sentences(findings).into_iter().map(|sentence| sentence + "."), "Nothing.");
+    text += &charts(figures, Path::new(file::PLOTS));
     text += &why(findings);
     text += &spreads(run, findings);
     text += &fits(findings);
@@ -51,23 +54,6 @@ pub fn sentences(findings: &Findings) -> Vec<String> {
         findings.needless(Change::Add),
     ];
     rings.chain(rest.into_iter().flatten()).collect()
-}
-
-fn list(sentences: Vec<String>) -> String {
-    let mut text = String::new();
-    for sentence in sentences {
-        let _ = writeln!(text, "* {sentence}.");
-    }
-    text + "\n"
-}
-
-fn charts(figures: &[Drawn]) -> String {
-    let mut text = String::new();
-    for figure in figures {
-        let name = figure.path.file_name().unwrap_or_default().to_string_lossy();
-        let _ = writeln!(text, "![{}]({}/{name})\n", figure.finding, file::PLOTS);
-    }
-    text
 }
 
 /// What the functions of the published system do to its ring, in numbers of this run's.
@@ -257,22 +243,7 @@ fn method(run: &Run) -> String {
 
 fn host(run: &Run) -> String {
     let manifest = &run.manifest;
-    let quiet = if manifest.disturbed.is_empty() {
-        "No other program used a notable part of the CPUs.".into()
-    } else {
-        format!("**Disturbed**: other programs used CPUs ({}).", manifest.disturbed.join("; "))
-    };
-    let build = &manifest.build;
-    let cpus = manifest.pinning.server.iter().map(ToString::to_string).collect::<Vec<_>>();
-    format!(
-        "## Where and when\n\n{}; the methods on CPU {}. {}; {}, revision {} (changed: {}). \
-         {quiet}\n\n```\n{}\n```\n",
-        manifest.host.line(),
-        cpus.join(","),
-        manifest.started,
-        build.servers,
-        build.revision,
-        build.dirty,
-        manifest.command.join(" ")
-    )
+    let roles = format!("the methods on CPU {}", listed(&manifest.place.pinning.server));
+    let circumstances = Circumstances::of(&manifest.beginning, &manifest.place);
+    circumstances.section(&roles, &quiet(&manifest.disturbed))
 }

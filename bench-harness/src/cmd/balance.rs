@@ -6,15 +6,14 @@ use anyhow::Result;
 use clap::Args;
 
 use super::print;
-use crate::balance::findings::Findings;
-use crate::balance::measure::{self, Extent, Run, SHARES};
-use crate::balance::page::{self, FITS, SPREADS, sentences};
+use crate::balance::analysis::Analysis;
+use crate::balance::measure::{Extent, Run, SHARES};
+use crate::balance::page::sentences;
 use crate::cli::Places;
-use crate::interrupt;
+use crate::folder::file;
 use crate::launch::process::Binaries;
-use crate::plot;
-use crate::results::{file, write};
-use crate::waiting::measure::csv_of;
+use crate::offer::Offer;
+use crate::{interrupt, kept};
 
 /// The numbers of servers of the published counts.
 const FEWEST: u32 = 2;
@@ -53,11 +52,11 @@ pub struct Balance {
 /// kept.
 pub fn run(options: &Balance, places: &Places) -> Result<()> {
     let binaries = Binaries::find(places.bin_dir.as_deref())?;
-    let methods = measure::chosen(&options.methods, measure::on_offer(&binaries)?)?;
+    let methods = Offer::of(&binaries, "place", "method")?.chosen(&options.methods)?;
     interrupt::listen()?;
     let mut run = Run::create(&options.out, &binaries, methods, options.extent())?;
     run.measure(&binaries)?;
-    publish(&run)
+    publish(&Analysis::of(run))
 }
 
 impl Balance {
@@ -68,15 +67,12 @@ impl Balance {
     }
 }
 
-fn publish(run: &Run) -> Result<()> {
-    let findings = Findings::of(run);
-    write(&run.path.join(SPREADS), &csv_of(&findings.spreads)?)?;
-    write(&run.path.join(FITS), &csv_of(&findings.fits)?)?;
-    let figures = plot::balance::draw(run, &findings)?;
-    let page = page::page(run, &findings, &figures);
-    write(&run.path.join(file::REPORT), page.as_bytes())?;
-    let path = run.path.display();
-    let mut text: String = sentences(&findings).into_iter().map(|line| line + "\n").collect();
+fn publish(analysis: &Analysis) -> Result<()> {
+    analysis.keep()?;
+    kept::publish(analysis)?;
+    let path = analysis.run.folder.path().display();
+    let sentences = sentences(&analysis.findings);
+    let mut text: String = sentences.into_iter().map(|line| line + "\n").collect();
     text += &format!("\ncsv     {path}/{SHARES}\nreport  {path}/{}\n", file::REPORT);
     print(&text)
 }

@@ -12,22 +12,21 @@ use crate::cli::Places;
 use crate::experiment::App;
 use crate::experiment::model::Model;
 use crate::fault::Unfit;
+use crate::folder::file;
 use crate::interrupt;
-use crate::launch::pinning::Pinning;
 use crate::launch::process::{Binaries, Processes};
 use crate::ledger::finding::Results;
 use crate::ledger::moment::{page_octets, spare};
-use crate::ledger::record::{Recorder, folder};
+use crate::ledger::record::{NAME, Recorder};
 use crate::ledger::slabs::Slabs;
 use crate::ledger::switches::{Load, Switches};
 use crate::ledger::trial::{Held, Hold, Outcome, Overflow, Site, beyond};
 use crate::ledger::words;
-use crate::manifest::{Build, Manifest};
+use crate::manifest::{Manifest, Place};
 use crate::plot;
-use crate::probe::host::Host;
 use crate::report::number::{grouped, octets};
 use crate::restraint;
-use crate::results::{Scratch, file, write};
+use crate::results::Scratch;
 
 /// The model whose stacks are looked at, and the one it is compared with.
 const THREAD: &str = "thread";
@@ -125,14 +124,11 @@ struct Session {
 impl Session {
     fn open(options: &Memory, binaries: Binaries, models: &[Model]) -> Result<Self> {
         let effort = Effort::of(options);
-        let pinning = Pinning::of_this_host()?;
-        let (host, build) = (Host::look(), Build::look(&binaries));
-        let path = folder(&options.out, &Manifest::run_name(&host, &build))?;
-        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into());
+        let place = Place::look(&binaries)?;
+        let pinning = place.pinning.clone();
         let trials = models.len() * options.connections.len();
-        let place = (build, host, pinning.clone());
-        let manifest = Manifest::begin("memory", name, trials, models, place);
-        let recorder = Recorder::create(&path)?;
+        let recorder = Recorder::create(&options.out, &place.run_name())?;
+        let manifest = Manifest::begin(NAME, recorder.folder().run(), trials, models, place);
         let program = std::env::current_exe().context("finding the running program")?;
         let counting = RefCell::new(restraint::Hold::to_count(&program, OTHERS)?);
         let site = Site { binaries, pinning, patience: effort.patience, counting };
@@ -143,8 +139,7 @@ impl Session {
     }
 
     fn write_manifest(&self) -> Result<()> {
-        let text = toml::to_string_pretty(&self.manifest)?;
-        write(&self.recorder.path().join(file::MANIFEST), text.as_bytes())
+        self.recorder.folder().keep_manifest(&self.manifest)
     }
 
     /// All models with few connections first: what they took says whether more will fit.
@@ -246,7 +241,10 @@ impl Session {
     /// A trial that was cut short says nothing about its model.
     fn unless_interrupted(&self) -> Result<()> {
         if interrupt::requested() {
-            bail!("interrupted; what was done is kept in {}", self.recorder.path().display());
+            bail!(
+                "interrupted; what was done is kept in {}",
+                self.recorder.folder().path().display()
+            );
         }
         Ok(())
     }
@@ -257,12 +255,10 @@ impl Session {
         self.write_manifest()?;
         let Self { ledger, threads, switches, .. } = &*self;
         let results = Results { ledger, threads, switches };
-        let path = self.recorder.path();
-        let day = self.manifest.started.split('T').next().unwrap_or_default();
-        let conditions = format!("{}; {day}", self.manifest.host.line());
-        let figures = plot::ledger::draw(path, results, &conditions)?;
-        let page = path.join(file::REPORT);
-        write(&page, words::page(results, &self.manifest, &figures).as_bytes())?;
+        let folder = self.recorder.folder();
+        let figures = plot::ledger::draw(folder, results, &self.manifest.conditions())?;
+        folder.keep(file::REPORT, words::page(results, &self.manifest, &figures).as_bytes())?;
+        let page = folder.path().join(file::REPORT);
         print(&format!("\n{}\nreport  {}\n", words::findings(results), page.display()))?;
         match ledger.iter().any(|held| held.outcome == Outcome::Held) {
             false if !interrupt::requested() => {

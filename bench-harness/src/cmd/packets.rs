@@ -11,8 +11,7 @@ use rand::seq::SliceRandom;
 use super::print;
 use crate::cli::Places;
 use crate::fault::Unfit;
-use crate::interrupt;
-use crate::launch::pinning::Pinning;
+use crate::folder::file;
 use crate::launch::process::Binaries;
 use crate::packets::check::Verdict;
 use crate::packets::rate::{Outcome, Rate};
@@ -21,9 +20,8 @@ use crate::packets::site::{Effort, Site};
 use crate::packets::trip::Trip;
 use crate::packets::way::{Generator, WAYS, Way};
 use crate::packets::{filtered, jobs, page, receive, relay, send_back, stalled};
-use crate::plot;
 use crate::report::number::{short, time};
-use crate::results::{file, write};
+use crate::{interrupt, kept};
 
 /// `packets`
 #[derive(Debug, Args)]
@@ -47,13 +45,13 @@ pub struct Packets {
 pub fn run(options: &Packets, places: &Places) -> Result<()> {
     let binaries = Binaries::find(places.bin_dir.as_deref())?;
     let effort = if options.quick { Effort::QUICK } else { Effort::FULL };
-    let pinning = Pinning::of_this_host()?;
     interrupt::listen()?;
-    let mut run = Run::create(&options.out, &binaries, &pinning, rows(effort))?;
+    let mut run = Run::create(&options.out, &binaries, rows(effort))?;
     run.manifest.seed = options.seed;
     run.manifest.repeat = effort.passes;
     run.manifest.measure_ms = u64::try_from(effort.rate.as_millis())?;
     let Binaries { servers, loadgen } = binaries;
+    let pinning = run.manifest.pinning.clone();
     let mut session = Session { site: Site { servers, loadgen, pinning, effort }, run };
     let measured = session.measure();
     session.publish()?;
@@ -213,7 +211,7 @@ impl Session {
     /// A trial that was cut short says nothing, and is no row.
     fn unless_interrupted(&self) -> Result<()> {
         if interrupt::requested() {
-            bail!("interrupted; what was done is kept in {}", self.run.path.display());
+            bail!("interrupted; what was done is kept in {}", self.run.folder.path().display());
         }
         Ok(())
     }
@@ -221,9 +219,8 @@ impl Session {
     /// Charts, page and manifest; also of a run that was cut short.
     fn publish(&mut self) -> Result<()> {
         self.run.finish()?;
-        let figures = plot::packets::draw(&self.run)?;
-        let page = self.run.path.join(file::REPORT);
-        write(&page, page::page(&self.run, &figures).as_bytes())?;
+        kept::publish(&self.run)?;
+        let page = self.run.folder.path().join(file::REPORT);
         let found: String =
             page::statements(&self.run).iter().map(|words| format!("{words}\n")).collect();
         print(&format!("{found}\nreport  {}\n", page.display()))

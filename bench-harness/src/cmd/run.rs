@@ -15,18 +15,16 @@ use crate::experiment::matrix::{self, Expansion};
 use crate::experiment::model::Model;
 use crate::experiment::{App, Trial, order};
 use crate::fault::{Unfit, usage};
-use crate::interrupt;
+use crate::folder::Folder;
 use crate::launch::Launcher;
-use crate::launch::pinning::Pinning;
 use crate::launch::process::{Binaries, Processes};
-use crate::manifest::{Build, Manifest};
-use crate::plot;
-use crate::probe::host::Host;
+use crate::manifest::{Manifest, Place};
 use crate::progress::{Progress, Style};
-use crate::report::{markdown, table};
+use crate::report::table;
 use crate::restraint::Hold;
-use crate::results::{Recorder, Run, Scratch, file, write};
+use crate::results::{Recorder, Run, Scratch, file};
 use crate::runner::{self, Setting};
+use crate::{interrupt, kept};
 
 /// The measuring phase of a try.
 const TRY: Duration = Duration::from_millis(500);
@@ -95,26 +93,25 @@ fn measure(
 ) -> Result<std::path::PathBuf> {
     let seed = options.seed.unwrap_or_else(clock_seed);
     let trials = order::interleaved(&expansion.cells, source.experiment.repeat.get(), seed);
-    let pinning = Pinning::of_this_host()?;
-    let proxied = expansion.cells.iter().any(|cell| cell.app.is_proxy());
-    let pinning = if proxied { pinning.with_backends() } else { pinning };
-    let (host, build) = (Host::look(), Build::look(&binaries));
-    let name = Manifest::run_name(&host, &build);
-    let mut recorder = Recorder::create(&options.out, &source.name, &name)?;
+    let mut place = Place::look(&binaries)?;
+    if expansion.cells.iter().any(|cell| cell.app.is_proxy()) {
+        place.pinning = place.pinning.with_backends();
+    }
+    let mut recorder = Recorder::create(&options.out, &source.name, &place.run_name())?;
     let setting = Setting {
         run: recorder.run(),
         experiment: source.name.clone(),
         load: source.experiment.load.clone(),
         proxy: source.experiment.proxy.clone().unwrap_or_default(),
-        pinning,
+        pinning: place.pinning.clone(),
         models,
         descriptors: getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(_, hard)| hard),
         sessions: recorder.path().join(file::SESSIONS),
     };
-    let mut manifest = manifest(source, seed, &trials, expansion, &setting, host, build);
+    let mut manifest = manifest(source, seed, &trials, expansion, &setting, place);
     recorder.write_manifest(&manifest)?;
-    write(&recorder.path().join(file::EXPERIMENT), source.text.as_bytes())?;
-    calibrate(options, &binaries, recorder.path())?;
+    recorder.folder().keep(file::EXPERIMENT, source.text.as_bytes())?;
+    calibrate(options, &binaries, recorder.folder())?;
     let scratch = Scratch::new()?;
     let hold = raise(&setting, &trials, &mut manifest)?;
     recorder.write_manifest(&manifest)?;
@@ -159,14 +156,14 @@ fn raise(setting: &Setting, trials: &[Trial], manifest: &mut Manifest) -> Result
 }
 
 /// Puts a calibration into the folder of the run, if one is asked for.
-fn calibrate(options: &cli::Run, binaries: &Binaries, folder: &std::path::Path) -> Result<()> {
+fn calibrate(options: &cli::Run, binaries: &Binaries, folder: &Folder) -> Result<()> {
     if let Some(path) = &options.calibration {
         let text = fs::read(path).with_context(|| path.display().to_string())?;
-        write(&folder.join(file::CALIBRATION), &text)?;
+        folder.keep(file::CALIBRATION, &text)?;
     }
     if options.calibrate {
         eprintln!("calibrating the load generator, about 20 seconds");
-        binaries.calibrate(folder)?;
+        binaries.calibrate(folder.path())?;
     }
     Ok(())
 }
@@ -181,11 +178,9 @@ fn manifest(
     trials: &[Trial],
     expansion: &Expansion,
     setting: &Setting,
-    host: Host,
-    build: Build,
+    place: Place,
 ) -> Manifest {
     let milliseconds = |span: Duration| span.as_millis().try_into().unwrap_or(u64::MAX);
-    let place = (build, host, setting.pinning.clone());
     let run = setting.run.clone();
     Manifest {
         seed,
@@ -245,18 +240,17 @@ fn disqualified(trials: &[Trial], setting: &Setting, launcher: &mut dyn Launcher
 
 /// Charts, report, and a table for the terminal.
 fn publish(run: &Run) -> Result<()> {
-    let figures = plot::draw_all(run)?;
-    let page = run.path.join(file::REPORT);
-    write(&page, markdown::page(run, &figures).as_bytes())?;
+    let figures = kept::publish(run)?;
     let mut text = table::plain(&run.rows, &run.manifest.models);
     for figure in &figures {
         text += &format!("{}\n", figure.finding);
     }
+    let path = run.folder.path();
     text += &format!(
         "\ncsv     {}\ncharts  {}\nreport  {}\n",
-        run.path.join(file::TRIALS).display(),
-        run.path.join(file::PLOTS).display(),
-        page.display(),
+        path.join(file::TRIALS).display(),
+        path.join(file::PLOTS).display(),
+        path.join(file::REPORT).display(),
     );
     print(&text)?;
     let measured = run.rows.iter().any(|row| row.outcome.measured());

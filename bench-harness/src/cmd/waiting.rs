@@ -8,14 +8,13 @@ use clap::Args;
 use super::print;
 use crate::cli::Places;
 use crate::fault::Unfit;
-use crate::interrupt;
+use crate::folder::file;
 use crate::launch::process::Binaries;
-use crate::plot;
-use crate::results::{file, write};
-use crate::waiting::findings::Findings;
+use crate::offer::Offer;
+use crate::waiting::analysis::Analysis;
 use crate::waiting::grid::Grid;
-use crate::waiting::measure::{self, FIT, Run, WAITS, csv_of};
-use crate::waiting::{fit, page};
+use crate::waiting::measure::{FIT, Run, WAITS};
+use crate::{interrupt, kept};
 
 /// Idle connections, unless somebody says how many.
 const IDLE_MAX: usize = 100_000;
@@ -49,7 +48,7 @@ pub struct Waiting {
 /// failed. What was measured before that is kept.
 pub fn run(options: &Waiting, places: &Places) -> Result<()> {
     let binaries = Binaries::find(places.bin_dir.as_deref())?;
-    let pollers = measure::chosen(&options.pollers, measure::on_offer(&binaries)?)?;
+    let pollers = Offer::of(&binaries, "time-waits", "poller")?.chosen(&options.pollers)?;
     let grid = match options.quick {
         true => Grid::quick(options.idle_max.unwrap_or(IDLE_MAX_QUICK)),
         false => Grid::full(options.idle_max.unwrap_or(IDLE_MAX)),
@@ -57,26 +56,23 @@ pub fn run(options: &Waiting, places: &Places) -> Result<()> {
     interrupt::listen()?;
     let mut run = Run::create(&options.out, &binaries, pollers, &grid, options.seed)?;
     run.measure(&binaries, &grid)?;
-    publish(&run)
+    publish(&Analysis::of(run))
 }
 
-fn publish(run: &Run) -> Result<()> {
-    let findings = Findings::of(&run.rows, run.manifest.seed);
-    write(&run.path.join(FIT), &csv_of(findings.fits.iter().flat_map(fit::lines))?)?;
-    let figures = plot::waiting::draw(run, &findings)?;
-    let page = page::page(run, &findings, &figures);
-    write(&run.path.join(file::REPORT), page.as_bytes())?;
+fn publish(analysis: &Analysis) -> Result<()> {
+    analysis.keep()?;
+    let figures = kept::publish(analysis)?;
     let mut text = String::new();
     for figure in &figures {
         text += &format!("{}\n", figure.finding);
     }
-    let path = run.path.display();
+    let path = analysis.run.folder.path().display();
     text += &format!(
         "\ncsv     {path}/{WAITS}\nfit     {path}/{FIT}\nreport  {path}/{}\n",
         file::REPORT
     );
     print(&text)?;
-    match findings.fits.is_empty() {
+    match analysis.findings.fits.is_empty() {
         true => Err(Unfit("nothing could be fitted; README.md says what is missing".into()).into()),
         false => Ok(()),
     }

@@ -85,6 +85,12 @@ impl Pinning {
     }
 }
 
+/// CPUs in words, such as `0,1`.
+#[must_use]
+pub fn listed(cpus: &[usize]) -> String {
+    cpus.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
 /// The set of these CPUs, made before a fork, since making it may fail.
 pub(super) fn set(cpus: &[usize]) -> io::Result<CpuSet> {
     let mut set = CpuSet::new();

@@ -3,8 +3,8 @@
 //! All amounts are whole octets of the whole trial, so that a reader can add them up: the holders'
 //! columns sum to the total exactly. `_each` columns are divided by the connections.
 
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use csv::Writer;
@@ -13,6 +13,10 @@ use super::anatomy::Anatomy;
 use super::holder::Holder;
 use super::switches::Switches;
 use super::trial::{Found, Held, Outcome};
+use crate::folder::Folder;
+
+/// The name of the experiment, and of its folder.
+pub const NAME: &str = "memory";
 
 /// The names of the files in the folder of a run.
 pub mod file {
@@ -57,7 +61,7 @@ const THREADS: [&str; 14] = [
 /// The folder of a run; each row is on disk when the next trial begins.
 #[derive(Debug)]
 pub struct Recorder {
-    path: PathBuf,
+    folder: Folder,
     ledger: Writer<File>,
     objects: Writer<File>,
     threads: Writer<File>,
@@ -65,24 +69,25 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Makes the files in a folder that is there and has none of them.
+    /// Makes a new folder `root/memory/run`, with `-2`, `-3`, … behind it where there is one.
     ///
     /// # Errors
-    /// When one can't be made.
-    pub fn create(path: &Path) -> Result<Self> {
+    /// When it can't be made.
+    pub fn create(root: &Path, run: &str) -> Result<Self> {
+        let folder = Folder::create(root, NAME, run)?;
         Ok(Self {
-            path: path.to_owned(),
-            ledger: table(&path.join(file::LEDGER), &head())?,
-            objects: table(&path.join(file::OBJECTS), &OBJECTS)?,
-            threads: table(&path.join(file::THREADS), &THREADS)?,
-            switches: table(&path.join(file::SWITCHES), &SWITCHES)?,
+            ledger: table(&folder, file::LEDGER, &head())?,
+            objects: table(&folder, file::OBJECTS, &OBJECTS)?,
+            threads: table(&folder, file::THREADS, &THREADS)?,
+            switches: table(&folder, file::SWITCHES, &SWITCHES)?,
+            folder,
         })
     }
 
     /// The folder.
     #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
+    pub fn folder(&self) -> &Folder {
+        &self.folder
     }
 
     /// Adds a trial to the ledger.
@@ -126,9 +131,8 @@ impl Recorder {
     }
 }
 
-fn table(path: &Path, head: &[&str]) -> Result<Writer<File>> {
-    let file = File::create_new(path).with_context(|| format!("making {}", path.display()))?;
-    let mut table = Writer::from_writer(file);
+fn table(folder: &Folder, name: &str, head: &[&str]) -> Result<Writer<File>> {
+    let mut table = folder.begin_table(name)?;
     append(&mut table, [head.iter().map(|name| (*name).to_owned()).collect()])?;
     Ok(table)
 }
@@ -225,25 +229,6 @@ fn thread_row(held: &Held) -> Vec<String> {
     row
 }
 
-/// Makes a new folder `root/memory/name`, with `-2`, `-3`, … behind it where there is one.
-///
-/// # Errors
-/// When it can't be made.
-pub fn folder(root: &Path, name: &str) -> Result<PathBuf> {
-    let parent = root.join("memory");
-    fs::create_dir_all(&parent).with_context(|| format!("making {}", parent.display()))?;
-    let mut path = parent.join(name);
-    let mut number = 1;
-    while let Err(error) = fs::create_dir(&path) {
-        if error.kind() != std::io::ErrorKind::AlreadyExists {
-            return Err(error).with_context(|| format!("making {}", path.display()));
-        }
-        number += 1;
-        path = parent.join(format!("{name}-{number}"));
-    }
-    Ok(path)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -279,13 +264,5 @@ mod tests {
         let of = |name| row[head().iter().position(|column| *column == name).unwrap()].as_str();
         assert_eq!((of("unexplained_percent"), of("believed")), ("10.00", "no"));
         assert_eq!((of("total_each"), of("uncharged_octets")), ("100.0", ""));
-    }
-
-    #[test]
-    fn a_folder_is_never_used_twice() {
-        let root = tempfile::tempdir().unwrap();
-        let first = folder(root.path(), "day").unwrap();
-        let second = folder(root.path(), "day").unwrap();
-        assert!(first.ends_with("memory/day") && second.ends_with("memory/day-2"));
     }
 }

@@ -2,8 +2,8 @@
 //! it has found.
 
 use std::fmt::Write as _;
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::fs::{self, File};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use csv::Writer;
@@ -12,9 +12,12 @@ use serde::Serialize;
 use super::prediction::Prediction;
 use super::report::{self, Row, StepRow};
 use super::table::ladders;
+use crate::folder::{Folder, file};
+use crate::kept::{self, Kept};
 use crate::manifest::{Manifest, Status};
-use crate::plot;
-use crate::results::{self, file, fresh, table_at};
+use crate::plot::{self, Drawn};
+use crate::probe::date;
+use crate::probe::host::Host;
 
 /// The names of the files, beside those that every run has.
 pub mod name {
@@ -31,7 +34,7 @@ pub mod name {
 /// The folder of a survey that is being made.
 #[derive(Debug)]
 pub struct Recorder {
-    path: PathBuf,
+    folder: Folder,
     limits: Writer<File>,
     steps: Writer<File>,
     rows: Vec<Row>,
@@ -44,16 +47,16 @@ impl Recorder {
     /// # Errors
     /// When it can't be made.
     pub fn create(root: &Path, run: &str) -> Result<Self> {
-        let path = fresh(&root.join(name::SURVEYS), run)?;
-        let limits = table_at(&path.join(name::LIMITS))?;
-        let steps = table_at(&path.join(name::STEPS))?;
-        Ok(Self { path, limits, steps, rows: Vec::new(), predictions: Vec::new() })
+        let folder = Folder::create(root, name::SURVEYS, run)?;
+        let limits = folder.begin_table(name::LIMITS)?;
+        let steps = folder.begin_table(name::STEPS)?;
+        Ok(Self { folder, limits, steps, rows: Vec::new(), predictions: Vec::new() })
     }
 
     /// The folder.
     #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
+    pub fn folder(&self) -> &Folder {
+        &self.folder
     }
 
     /// The models so far.
@@ -91,26 +94,64 @@ impl Recorder {
         Ok(())
     }
 
-    /// Writes the manifest anew.
-    ///
-    /// # Errors
-    /// The same.
-    pub fn manifest(&self, manifest: &Manifest) -> Result<()> {
-        let text = toml::to_string_pretty(manifest)?;
-        results::write(&self.path.join(file::MANIFEST), text.as_bytes())
-    }
-
     /// Draws the chart and writes the page.
     ///
     /// # Errors
     /// The same.
     pub fn publish(&self, manifest: &Manifest) -> Result<()> {
-        let conditions = conditions(manifest, &self.rows);
-        plot::limits::draw(&self.path, &self.rows, &conditions)?;
         let predictions = serde_json::to_string_pretty(&self.predictions)?;
-        results::write(&self.path.join(name::PREDICTIONS), predictions.as_bytes())?;
-        let page = page(manifest, &self.rows, &self.predictions, &conditions);
-        results::write(&self.path.join(file::REPORT), page.as_bytes())
+        self.folder.keep(name::PREDICTIONS, predictions.as_bytes())?;
+        let (folder, manifest) = (self.folder.clone(), manifest.clone());
+        let (rows, predictions) = (self.rows.clone(), self.predictions.clone());
+        kept::publish(&Survey { folder, manifest, rows, predictions }).map(drop)
+    }
+}
+
+/// A survey that is on disk.
+#[derive(Debug)]
+pub struct Survey {
+    folder: Folder,
+    manifest: Manifest,
+    rows: Vec<Row>,
+    predictions: Vec<Prediction>,
+}
+
+impl Survey {
+    /// Reads the survey in a folder. One that was killed has no predictions.
+    ///
+    /// # Errors
+    /// What is wrong with which file.
+    pub fn read(folder: Folder) -> Result<Self> {
+        let path = folder.path().join(name::PREDICTIONS);
+        let what = || path.display().to_string();
+        let predictions = match path.exists() {
+            true => {
+                serde_json::from_slice(&fs::read(&path).with_context(what)?).with_context(what)?
+            }
+            false => Vec::new(),
+        };
+        let (manifest, rows) = (folder.manifest()?, folder.table(name::LIMITS)?);
+        Ok(Self { folder, manifest, rows, predictions })
+    }
+}
+
+impl Kept for Survey {
+    fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    fn host(&self) -> &Host {
+        &self.manifest.host
+    }
+
+    fn draw(&self) -> Result<Vec<Drawn>> {
+        let conditions = conditions(&self.manifest, &self.rows);
+        Ok(vec![plot::limits::draw(&self.folder, &self.rows, &conditions)?])
+    }
+
+    fn page(&self, _: &[Drawn]) -> String {
+        let conditions = conditions(&self.manifest, &self.rows);
+        page(&self.manifest, &self.rows, &self.predictions, &conditions)
     }
 }
 
@@ -119,7 +160,7 @@ fn append(table: &mut Writer<File>, row: &impl Serialize) -> Result<()> {
 }
 
 fn conditions(manifest: &Manifest, rows: &[Row]) -> String {
-    let day = manifest.started.split('T').next().unwrap_or_default();
+    let day = date::day_of(&manifest.started);
     let under = rows.first().map_or("", |row| row.under.as_str());
     let under = if under.is_empty() { String::new() } else { format!("; under {under}") };
     format!("{}{under}; {day}", manifest.host.line())

@@ -1,5 +1,7 @@
 //! The report of a run as a Markdown page.
 
+use std::path::Path;
+
 use super::check::{Check, Verdict};
 use super::rate::Outcome;
 use super::run::{CHECKS, JOBS, RATES, RELAYS, Run, STALLS, TRIPS};
@@ -7,8 +9,10 @@ use super::stalled::of_stalls;
 use super::tables;
 use super::way::{Generator, WAYS};
 use super::{carried, findings};
+use crate::folder::file;
+use crate::launch::pinning::listed;
 use crate::plot::Drawn;
-use crate::results::file;
+use crate::report::page::{Circumstances, charts, list};
 
 /// How to read the tables.
 const READING: &str = include_str!("reading.md");
@@ -17,8 +21,8 @@ const READING: &str = include_str!("reading.md");
 #[must_use]
 pub fn page(run: &Run, figures: &[Drawn]) -> String {
     let mut text = String::from("# What it costs to wait for packets\n\n");
-    text += &list(&statements(run));
-    text += &charts(figures);
+    text += &list(statements(run), "Nothing was measured; below is why.");
+    text += &charts(figures, Path::new(file::PLOTS));
     for generator in Generator::ALL {
         text += &tables::rates(run, generator);
     }
@@ -59,21 +63,6 @@ fn of_checks(checks: &[Check]) -> Option<String> {
         .then(|| format!("{held} of {} statements about correctness held{skipped}.", held + broken))
 }
 
-fn list(sentences: &[String]) -> String {
-    match sentences {
-        [] => "Nothing was measured; below is why.\n\n".into(),
-        all => all.iter().map(|sentence| format!("* {sentence}\n")).collect::<String>() + "\n",
-    }
-}
-
-fn charts(figures: &[Drawn]) -> String {
-    let line = |figure: &Drawn| {
-        let name = figure.path.file_name().unwrap_or_default().to_string_lossy();
-        format!("![{}]({}/{name})\n\n", figure.finding, file::PLOTS)
-    };
-    figures.iter().map(line).collect()
-}
-
 /// Rows without numbers, a line for each reason.
 fn missing(run: &Run) -> String {
     let mut reasons: Vec<(String, String)> = Vec::new();
@@ -103,21 +92,13 @@ fn host(run: &Run) -> String {
     } else {
         "No other program used a notable part of the CPUs before any of the passes."
     };
-    let cpus = |cpus: &[usize]| cpus.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-    let (pinning, build) = (&manifest.pinning, &manifest.build);
-    let ways = WAYS.len();
-    format!(
-        "## Where and when\n\n{}; receivers on CPU {}, generators on CPU {}. {}; {}, revision {} \
-         (changed: {}). {ways} ways of receiving. {quiet}\n\n```\n{}\n```\n\n[{RATES}]({RATES}), \
-         [{TRIPS}]({TRIPS}), [{CHECKS}]({CHECKS}), [{JOBS}]({JOBS}), [{RELAYS}]({RELAYS}), \
-         [{STALLS}]({STALLS}) have all rows.\n",
-        manifest.host.line(),
-        cpus(&pinning.server),
-        cpus(&pinning.client),
-        manifest.started,
-        build.servers,
-        build.revision,
-        build.dirty,
-        manifest.command.join(" ")
-    )
+    let (receivers, generators) = (&manifest.pinning.server, &manifest.pinning.client);
+    let roles =
+        format!("receivers on CPU {}, generators on CPU {}", listed(receivers), listed(generators));
+    let more = format!("{} ways of receiving. {quiet}", WAYS.len());
+    Circumstances::from(manifest).section(&roles, &more)
+        + &format!(
+            "\n[{RATES}]({RATES}), [{TRIPS}]({TRIPS}), [{CHECKS}]({CHECKS}), [{JOBS}]({JOBS}), \
+             [{RELAYS}]({RELAYS}), [{STALLS}]({STALLS}) have all rows.\n"
+        )
 }

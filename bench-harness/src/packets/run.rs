@@ -1,24 +1,22 @@
 //! The run: its folder, and what it has so far.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context, Result};
-use serde::Serialize;
+use anyhow::Result;
 
 use super::check::Check;
-use super::findings;
 use super::jobs::Jobs;
 use super::rate::Rate;
 use super::relay::Relay;
 use super::stalled::Stalled;
 use super::trip::Trip;
-use crate::launch::pinning::Pinning;
+use super::{findings, page};
+use crate::folder::Folder;
+use crate::kept::Kept;
 use crate::launch::process::Binaries;
-use crate::manifest::{Build, Manifest};
+use crate::manifest::{Manifest, Place};
+use crate::plot::{self, Drawn};
 use crate::probe::host::Host;
-use crate::results::{file, fresh, write};
-use crate::waiting::measure::csv_of;
 
 /// The name of the experiment, and of its folder.
 pub const NAME: &str = "packets";
@@ -39,7 +37,7 @@ pub const STALLS: &str = "stalls.csv";
 #[derive(Debug)]
 pub struct Run {
     /// Its folder.
-    pub path: PathBuf,
+    pub folder: Folder,
     /// What it is.
     pub manifest: Manifest,
     /// How many packets.
@@ -61,23 +59,32 @@ impl Run {
     ///
     /// # Errors
     /// When it can't be made.
-    pub fn create(
-        root: &Path,
-        binaries: &Binaries,
-        pinning: &Pinning,
-        rows: usize,
-    ) -> Result<Self> {
-        let (host, build) = (Host::look(), Build::look(binaries));
-        let path = fresh(&root.join(NAME), &Manifest::run_name(&host, &build))?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let models = binaries.models()?;
-        let place = (build, host, pinning.clone());
-        let manifest = Manifest::begin(NAME, name, rows, &models, place);
+    pub fn create(root: &Path, binaries: &Binaries, rows: usize) -> Result<Self> {
+        let (place, models) = (Place::look(binaries)?, binaries.models()?);
+        let folder = Folder::create(root, NAME, &place.run_name())?;
+        let manifest = Manifest::begin(NAME, folder.run(), rows, &models, place);
         let (rates, trips, checks) = (Vec::new(), Vec::new(), Vec::new());
         let (jobs, relays, stalls) = (Vec::new(), Vec::new(), Vec::new());
-        let run = Self { path, manifest, rates, trips, checks, jobs, relays, stalls };
+        let run = Self { folder, manifest, rates, trips, checks, jobs, relays, stalls };
         run.keep()?;
         Ok(run)
+    }
+
+    /// Reads the run in a folder.
+    ///
+    /// # Errors
+    /// What is wrong with which file.
+    pub fn read(folder: Folder) -> Result<Self> {
+        Ok(Self {
+            manifest: folder.manifest()?,
+            rates: folder.table(RATES)?,
+            trips: folder.table(TRIPS)?,
+            checks: folder.table(CHECKS)?,
+            jobs: folder.table(JOBS)?,
+            relays: folder.table_if_there(RELAYS)?,
+            stalls: folder.table_if_there(STALLS)?,
+            folder,
+        })
     }
 
     /// Writes down what there is, so that a run that is cut short keeps it.
@@ -85,18 +92,13 @@ impl Run {
     /// # Errors
     /// When the disk is full or the folder gone.
     pub fn keep(&self) -> Result<()> {
-        self.table(RATES, &self.rates)?;
-        self.table(TRIPS, &self.trips)?;
-        self.table(CHECKS, &self.checks)?;
-        self.table(JOBS, &self.jobs)?;
-        self.table(RELAYS, &self.relays)?;
-        self.table(STALLS, &self.stalls)?;
-        let manifest = toml::to_string_pretty(&self.manifest)?;
-        write(&self.path.join(file::MANIFEST), manifest.as_bytes())
-    }
-
-    fn table<T: Serialize>(&self, name: &str, rows: &[T]) -> Result<()> {
-        write(&self.path.join(name), &csv_of(rows)?)
+        self.folder.keep_table(RATES, &self.rates)?;
+        self.folder.keep_table(TRIPS, &self.trips)?;
+        self.folder.keep_table(CHECKS, &self.checks)?;
+        self.folder.keep_table(JOBS, &self.jobs)?;
+        self.folder.keep_table(RELAYS, &self.relays)?;
+        self.folder.keep_table(STALLS, &self.stalls)?;
+        self.folder.keep_manifest(&self.manifest)
     }
 
     /// Judges the rows and marks the run as over.
@@ -114,14 +116,22 @@ impl Run {
         let relayed = self.relays.len() + self.stalls.len();
         self.rates.len() + self.trips.len() + self.jobs.len() + relayed
     }
+}
 
-    /// Makes the folder for charts.
-    ///
-    /// # Errors
-    /// When it can't be made.
-    pub fn plots(&self) -> Result<PathBuf> {
-        let folder = self.path.join(file::PLOTS);
-        fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-        Ok(folder)
+impl Kept for Run {
+    fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    fn host(&self) -> &Host {
+        &self.manifest.host
+    }
+
+    fn draw(&self) -> Result<Vec<Drawn>> {
+        plot::packets::draw(self)
+    }
+
+    fn page(&self, figures: &[Drawn]) -> String {
+        page::page(self, figures)
     }
 }

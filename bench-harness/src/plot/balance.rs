@@ -30,7 +30,7 @@ struct Evidence<'a> {
 /// When a file can't be written.
 pub fn draw(run: &Run, findings: &Findings) -> Result<Vec<Drawn>> {
     register_fonts()?;
-    let folder = run.plots()?;
+    let folder = run.folder.plots()?;
     let evidence = Evidence { run, findings };
     figures(&evidence).iter().map(|figure| figure.write(&folder)).collect()
 }
@@ -71,9 +71,7 @@ impl Evidence<'_> {
     /// The same, with where it was timed.
     fn conditions(&self) -> String {
         let manifest = &self.run.manifest;
-        let day = manifest.started.split('T').next().unwrap_or_default();
-        let cpus = manifest.pinning.server.iter().map(ToString::to_string).collect::<Vec<_>>();
-        format!("{}; pinned to CPU {}; {day}", manifest.host.line(), cpus.join(","))
+        manifest.place.conditions(&manifest.beginning.started)
     }
 
     /// Whose the published counts are, where a figure has some of them.

@@ -14,7 +14,7 @@ use super::lines::Lines;
 use super::pairs::Pairs;
 use super::spreads::Spreads;
 use super::style::{GREY, INK};
-use crate::results::write;
+use crate::folder::write;
 
 /// The size of the sheet.
 const SHEET: (u32, u32) = (1_000, 640);

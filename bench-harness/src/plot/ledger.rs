@@ -1,9 +1,6 @@
 //! What a connection, or a thread, takes: a bar a model, or a size of stacks, with a part a holder.
 
-use std::fs;
-use std::path::Path;
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 use plotters::style::RGBColor;
 
 use super::Drawn;
@@ -12,6 +9,7 @@ use super::figure::{Body, Figure};
 use super::lines::Axis;
 use super::scale::Scale;
 use super::style::{self, GREY, look};
+use crate::folder::Folder;
 use crate::ledger::anatomy::Anatomy;
 use crate::ledger::finding::{self, Results, Row};
 use crate::ledger::group::GROUPS;
@@ -40,10 +38,9 @@ const PIECES: [Piece; 6] = [
 ///
 /// # Errors
 /// When a file can't be written.
-pub fn draw(run: &Path, results: Results<'_>, conditions: &str) -> Result<Vec<Drawn>> {
+pub fn draw(run: &Folder, results: Results<'_>, conditions: &str) -> Result<Vec<Drawn>> {
     style::register_fonts()?;
-    let folder = run.join(crate::results::file::PLOTS);
-    fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    let folder = run.plots()?;
     let steps = finding::steps(results.ledger);
     let steps = steps.into_iter().filter_map(|n| connections(results.ledger, n, conditions));
     let threads = threads(results.threads, conditions);

@@ -1,9 +1,6 @@
 //! How many clients each model serves: predicted and measured, with what stops it.
 
-use std::fs;
-use std::path::Path;
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::Drawn;
 use super::figure::{Body, Figure};
@@ -11,19 +8,17 @@ use super::lines::Axis;
 use super::pairs::{Pair, Pairs};
 use super::scale::Scale;
 use super::style::{self, SYSTEM, USER};
+use crate::folder::Folder;
 use crate::limits::report::{Row, TOLERANCE_PERCENT, finding};
 use crate::report::number::grouped;
-use crate::results::file;
 
 /// Draws `limits.svg` and `limits.png` into the folder of figures of a run.
 ///
 /// # Errors
 /// When a file can't be written.
-pub fn draw(run: &Path, rows: &[Row], conditions: &str) -> Result<Drawn> {
+pub fn draw(run: &Folder, rows: &[Row], conditions: &str) -> Result<Drawn> {
     style::register_fonts()?;
-    let folder = run.join(file::PLOTS);
-    fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    figure(rows, conditions).write(&folder)
+    figure(rows, conditions).write(&run.plots()?)
 }
 
 fn figure(rows: &[Row], conditions: &str) -> Figure {
@@ -70,7 +65,8 @@ mod tests {
 
     #[test]
     fn both_bars_and_the_limit_are_drawn() {
-        let folder = tempfile::tempdir().unwrap();
+        let root = tempfile::tempdir().unwrap();
+        let folder = Folder::create(root.path(), "limits", "run").unwrap();
         let row = |model: &str, predicted, measured| Row {
             model: model.into(),
             predicted,
@@ -80,8 +76,8 @@ mod tests {
             ..Row::default()
         };
         let rows = [row("epoll-edge", 19_990, 19_987), row("iterative", 1, 1)];
-        let drawn = draw(folder.path(), &rows, "here").unwrap();
-        let text = fs::read_to_string(&drawn.path).unwrap();
+        let drawn = draw(&folder, &rows, "here").unwrap();
+        let text = std::fs::read_to_string(&drawn.path).unwrap();
         for words in ["19,987, RLIMIT_NOFILE", "predicted", "measured", "epoll-edge", "10,000"] {
             assert!(text.contains(words), "{words}");
         }

@@ -36,14 +36,15 @@ mod under_load;
 pub mod waiting;
 mod way;
 
-use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use hdrhistogram::Histogram;
 
 use crate::experiment::{App, Chart};
-use crate::results::{Run, file};
+use crate::launch::pinning::listed;
+use crate::probe::date;
+use crate::results::Run;
 use crate::stats::cell::{Point, points};
 use crate::stats::doubt::Doubts;
 use crate::stats::latency::decode_all;
@@ -79,20 +80,18 @@ impl Evidence<'_> {
     /// The conditions, for the line under a title.
     fn conditions(&self) -> String {
         let manifest = &self.run.manifest;
-        let cpus =
-            |cpus: &[usize]| cpus.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-        let day = manifest.started.split('T').next().unwrap_or_default();
+        let day = date::day_of(&manifest.started);
         let pinning = &manifest.pinning;
         let policy = self.policy.map_or_else(String::new, |policy| format!("policy {policy}; "));
         let behind = match self.app.is_proxy() {
-            true => format!(", backends on CPU {}", cpus(pinning.behind())),
+            true => format!(", backends on CPU {}", listed(pinning.behind())),
             false => String::new(),
         };
         format!(
             "{policy}{}; server on CPU {}, load on CPU {}{behind}; {day}",
             manifest.host.line(),
-            cpus(&pinning.server),
-            cpus(&pinning.client)
+            listed(&pinning.server),
+            listed(&pinning.client)
         )
     }
 
@@ -118,8 +117,7 @@ impl Evidence<'_> {
 pub fn draw_all(run: &Run) -> Result<Vec<Drawn>> {
     style::register_fonts()?;
     let histograms = decode_all(&run.histograms);
-    let folder = run.path.join(file::PLOTS);
-    fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    let folder = run.folder.plots()?;
     let figures = figures(run, &histograms);
     figures.iter().map(|figure| figure.write(&folder)).collect()
 }

@@ -26,7 +26,7 @@ const KINDS: [(Kind, &str); 3] =
 /// When a file can't be written.
 pub fn draw(run: &Run) -> Result<Vec<Drawn>> {
     register_fonts()?;
-    let folder = run.plots()?;
+    let folder = run.folder.plots()?;
     let rates = [Generator::Live, Generator::Datagrams].map(|generator| rates(run, generator));
     let relays = [relays::small, relays::bulk]
         .map(|draw| draw(&run.relays, loopback(run), notes(run, relays::NOTE)));
@@ -168,17 +168,11 @@ fn nanoseconds(ns: f64) -> String {
 }
 
 fn conditions(run: &Run) -> String {
-    format!("veth pair between two namespaces; {}", place_and_day(run))
+    format!("veth pair between two namespaces; {}", run.manifest.conditions())
 }
 
 fn loopback(run: &Run) -> String {
-    format!("loopback; {}", place_and_day(run))
-}
-
-fn place_and_day(run: &Run) -> String {
-    let manifest = &run.manifest;
-    let day = manifest.started.split('T').next().unwrap_or_default();
-    format!("{}; {day}", manifest.host.line())
+    format!("loopback; {}", run.manifest.conditions())
 }
 
 fn notes(run: &Run, words: &str) -> Vec<String> {

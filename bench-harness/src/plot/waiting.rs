@@ -25,7 +25,7 @@ const FINE: f64 = 12.0;
 /// When a file can't be written.
 pub fn draw(run: &Run, findings: &Findings) -> Result<Vec<Drawn>> {
     register_fonts()?;
-    let folder = run.plots()?;
+    let folder = run.folder.plots()?;
     let figures = [by_idle(run, findings), by_active(run, findings)];
     figures.into_iter().flatten().map(|figure| figure.write(&folder)).collect()
 }
@@ -117,10 +117,7 @@ fn fine(dots: &[Dot]) -> Vec<f64> {
 }
 
 fn conditions(run: &Run) -> String {
-    let manifest = &run.manifest;
-    let day = manifest.started.split('T').next().unwrap_or_default();
-    let cpus = manifest.pinning.server.iter().map(ToString::to_string).collect::<Vec<_>>();
-    format!("{}; pinned to CPU {}; {day}", manifest.host.line(), cpus.join(","))
+    run.manifest.place.conditions(&run.manifest.beginning.started)
 }
 
 fn notes(run: &Run) -> Vec<String> {

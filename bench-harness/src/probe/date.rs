@@ -18,6 +18,12 @@ pub fn instant(time: SystemTime) -> String {
     format!("{}T{:02}:{:02}:{:02}Z", day(time), second / 3_600, second / 60 % 60, second % 60)
 }
 
+/// The day of an [`instant`].
+#[must_use]
+pub fn day_of(instant: &str) -> &str {
+    instant.split('T').next().unwrap_or_default()
+}
+
 fn since_epoch(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |span| span.as_secs())
 }
@@ -46,6 +52,7 @@ mod tests {
         assert_eq!(at(0), "1970-01-01T00:00:00Z");
         assert_eq!(at(951_782_399), "2000-02-28T23:59:59Z");
         assert_eq!(at(951_782_400), "2000-02-29T00:00:00Z");
+        assert_eq!(day_of(&at(951_782_400)), "2000-02-29");
         assert_eq!(at(1_704_067_199), "2023-12-31T23:59:59Z");
         assert_eq!(at(4_107_542_400), "2100-03-01T00:00:00Z");
     }

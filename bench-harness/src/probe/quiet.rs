@@ -31,6 +31,14 @@ pub struct Others {
     pub cpus: Option<f64>,
 }
 
+impl Others {
+    /// How many CPUs others used, if that is enough for a disturbance.
+    #[must_use]
+    pub fn disturbance(self) -> Option<f64> {
+        self.cpus.filter(|cpus| *cpus >= DISTURBANCE)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Ticks {
     stolen: u64,

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::number::{octets, three, time};
+use super::page::charts;
 use super::table::{self, Table};
 use super::{study, verdict};
 use crate::experiment::{App, span};
@@ -28,31 +29,12 @@ pub fn page(run: &Run, figures: &[Drawn]) -> String {
     text += &study::section(run);
     text += &numbers(run);
     text += &costs(run);
+    text += "## Charts\n\n";
     text += &charts(figures, Path::new(file::PLOTS));
     if !experiment.analysis.trim().is_empty() {
         let _ = writeln!(text, "## How to read it\n\n{}\n", experiment.analysis.trim());
     }
     text + &verdict::section(run) + &exceptions(run) + &host(run) + &repeat(run)
-}
-
-/// The answer in short, for another page: findings and the first two figures.
-#[must_use]
-pub fn answer(run: &Run, figures: &[Drawn], page: &Path) -> String {
-    let from = page.parent().unwrap_or_else(|| Path::new(""));
-    let folder = run.path.strip_prefix(from).unwrap_or(&run.path);
-    let mut text = String::new();
-    for figure in figures {
-        let _ = writeln!(text, "* {}", figure.finding);
-    }
-    text += &charts(figures.get(..2).unwrap_or(figures), &folder.join(file::PLOTS));
-    let _ = writeln!(
-        text,
-        "{}; [the whole run]({}/{}).",
-        run.manifest.host.line(),
-        folder.display(),
-        file::REPORT
-    );
-    text
 }
 
 fn one_line(text: &str) -> String {
@@ -129,16 +111,6 @@ fn cost(point: &Point<'_>) -> String {
         show(|row| row.server_resident_octets.map(|octets| octets as f64), octets),
         limits.join(", "),
     )
-}
-
-fn charts(figures: &[Drawn], folder: &Path) -> String {
-    let mut text = String::from("## Charts\n\n");
-    for figure in figures {
-        let file =
-            figure.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into());
-        let _ = writeln!(text, "![{}]({}/{file})\n", figure.finding, folder.display());
-    }
-    text
 }
 
 /// What a mark in a table doesn't tell.

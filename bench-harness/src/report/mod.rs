@@ -3,6 +3,7 @@
 pub mod markdown;
 pub mod number;
 mod open_loop;
+pub mod page;
 pub mod splice;
 mod study;
 pub mod table;

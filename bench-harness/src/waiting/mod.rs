@@ -9,6 +9,7 @@
 //! The model is `ns = a + b·idle + c·active`. A second one has a term more, for the descriptors
 //! that select(2) and poll(2) ask to call back: those ahead of the first that is ready.
 
+pub mod analysis;
 pub mod findings;
 pub mod fit;
 pub mod grid;

@@ -1,49 +1,39 @@
 //! The report of a run as a Markdown page.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use super::findings::{Findings, skipped};
 use super::fit::{Fit, Formula};
 use super::measure::{FIT, Run, WAITS};
 use super::regression::Estimate;
+use crate::folder::file;
+use crate::launch::pinning::listed;
 use crate::plot::Drawn;
 use crate::report::number::{grouped, three};
+use crate::report::page::{Circumstances, charts, cut_short, list, quiet};
 use crate::report::table::markdown;
-use crate::results::file;
+
+/// In place of sentences.
+const NOTHING: &str = "Nothing that could be said.";
 
 /// The page, with figures by relative paths.
 #[must_use]
 pub fn page(run: &Run, findings: &Findings, figures: &[Drawn]) -> String {
     let mut text = String::from("# What one wait costs\n\n");
-    text += &list(figures.iter().map(|figure| format!("{}.", figure.finding)));
-    text += &charts(figures);
+    text += cut_short(&run.manifest.beginning);
+    text += &list(figures.iter().map(|figure| format!("{}.", figure.finding)), NOTHING);
+    text += &charts(figures, Path::new(file::PLOTS));
     text += &formulas(findings);
     text += "## Does epoll pay for idle descriptors?\n\n";
-    text += &list(findings.epoll());
+    text += &list(findings.epoll(), NOTHING);
     text += "## Steps where the kernel changes its ways\n\n";
-    text += &list(findings.steps.iter().map(super::knee::Step::sentence));
+    text += &list(findings.steps.iter().map(super::knee::Step::sentence), NOTHING);
     let left_out = skipped(&run.rows);
     if !left_out.is_empty() {
-        let _ = write!(text, "## What is not there\n\n{}", list(left_out));
+        let _ = write!(text, "## What is not there\n\n{}", list(left_out, NOTHING));
     }
     text + &method(run) + &host(run)
-}
-
-fn list(sentences: impl IntoIterator<Item = String>) -> String {
-    let mut text = String::new();
-    for sentence in sentences {
-        let _ = writeln!(text, "* {sentence}");
-    }
-    if text.is_empty() { "Nothing that could be said.\n\n".into() } else { text + "\n" }
-}
-
-fn charts(figures: &[Drawn]) -> String {
-    let mut text = String::new();
-    for figure in figures {
-        let name = figure.path.file_name().unwrap_or_default().to_string_lossy();
-        let _ = writeln!(text, "![{}]({}/{name})\n", figure.finding, file::PLOTS);
-    }
-    text
 }
 
 fn formulas(findings: &Findings) -> String {
@@ -121,22 +111,7 @@ fn method(run: &Run) -> String {
 
 fn host(run: &Run) -> String {
     let manifest = &run.manifest;
-    let quiet = if manifest.disturbed.is_empty() {
-        "No other program used a notable part of the CPUs.".into()
-    } else {
-        format!("**Disturbed**: other programs used CPUs ({}).", manifest.disturbed.join("; "))
-    };
-    let build = &manifest.build;
-    let cpus = manifest.pinning.server.iter().map(ToString::to_string).collect::<Vec<_>>();
-    format!(
-        "## Where and when\n\n{}; pollers on CPU {}. {}; {}, revision {} (changed: {}). {quiet}\n\n\
-         ```\n{}\n```\n",
-        manifest.host.line(),
-        cpus.join(","),
-        manifest.started,
-        build.servers,
-        build.revision,
-        build.dirty,
-        manifest.command.join(" ")
-    )
+    let roles = format!("pollers on CPU {}", listed(&manifest.place.pinning.server));
+    let circumstances = Circumstances::of(&manifest.beginning, &manifest.place);
+    circumstances.section(&roles, &quiet(&manifest.disturbed))
 }

@@ -16,7 +16,7 @@ use bench_harness::launch::pinning::Pinning;
 use bench_harness::manifest::{Build, Manifest, SCHEMA, Status};
 use bench_harness::probe::host::Host;
 use bench_harness::record::{Outcome, Row};
-use bench_harness::results::{Recorder, Run, file, write};
+use bench_harness::results::{Recorder, Run, file};
 use bench_harness::runner::{Measurement, Setting};
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
@@ -169,9 +169,8 @@ pub(crate) fn finished_run(root: &Path) -> Run {
         }
     }
     recorder.write_manifest(&manifest(recorder.run())).unwrap();
-    let path = recorder.path().to_owned();
-    write(&path.join(file::EXPERIMENT), SOUND.as_bytes()).unwrap();
-    Run::read(&path).unwrap()
+    recorder.folder().keep(file::EXPERIMENT, SOUND.as_bytes()).unwrap();
+    Run::read(recorder.path()).unwrap()
 }
 
 fn measurement(trial: usize, model: &str, connections: u64, rate: f64) -> Measurement {
