@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use plotters::prelude::RGBColor;
 
 use super::Evidence;
+use super::axis::Axis;
 use super::bars::{Bar, Bars, Part};
 use super::figure::{Body, Figure};
 use super::latency::{chosen, conditions};
-use super::lines::Axis;
 use super::notes::{Drawn, notes};
 use super::scale::Scale;
 use super::style::look;

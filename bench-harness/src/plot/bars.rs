@@ -3,10 +3,11 @@
 use anyhow::Result;
 use plotters::prelude::{Color, DrawingBackend, RGBColor};
 
+use super::axis::Axis;
 use super::canvas::{Canvas, Pen, Side, Type};
 use super::figure::Frame;
-use super::lines::Axis;
-use super::style::{FAINT, GREY, INK};
+use super::legend;
+use super::style::{GREY, INK};
 
 const TEXT: f64 = 13.0;
 /// Room before the bars, and between them and their labels: a long label gets more.
@@ -46,13 +47,6 @@ pub(super) struct Part {
     pub(super) colour: RGBColor,
 }
 
-impl Part {
-    /// The width of its entry in the legend, with the space behind it.
-    fn width(&self) -> f64 {
-        19.0 + Type::plain(TEXT, INK).width(self.name) + 26.0
-    }
-}
-
 /// Bars from top to bottom.
 #[derive(Clone, Debug)]
 pub(super) struct Bars {
@@ -76,7 +70,7 @@ impl Bars {
             right,
             bottom: outer.bottom - BELOW,
         };
-        self.axis(canvas, frame)?;
+        self.axis.draw_below(canvas, frame)?;
         self.legend(canvas, frame)?;
         let row = (frame.bottom - frame.top) / self.bars.len().max(1) as f64;
         for (n, bar) in self.bars.iter().enumerate() {
@@ -95,33 +89,13 @@ impl Bars {
         widths.fold(0.0, f64::max)
     }
 
-    fn axis<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>, frame: Frame) -> Result<()> {
-        for (value, text) in &self.axis.ticks {
-            let (x, _) = frame.at(self.axis.scale.place(*value), 0.0);
-            canvas.line(&[(x, frame.top), (x, frame.bottom)], Pen::fine(FAINT))?;
-            canvas.text(
-                text,
-                (x, frame.bottom + 14.0),
-                Side::Centre,
-                Type::plain(TEXT - 0.5, GREY),
-            )?;
-        }
-        let middle = f64::midpoint(frame.left, frame.right);
-        let place = (middle, frame.bottom + 34.0);
-        canvas.text(&self.axis.title, place, Side::Centre, Type::plain(TEXT, INK))
-    }
-
     /// Names the parts where there is more than one, in as many lines as that takes.
     fn legend<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>, frame: Frame) -> Result<()> {
         let lines = self.legend_lines(frame.right - frame.left);
         for (n, line) in lines.iter().enumerate() {
-            let mut x = frame.left;
             let y = frame.top - 16.0 - LINE * (lines.len() - 1 - n) as f64;
-            for part in line {
-                canvas.bar((x, y - 6.0), (x + 12.0, y + 6.0), &part.colour)?;
-                canvas.text(part.name, (x + 19.0, y), Side::Left, Type::plain(TEXT, INK))?;
-                x += part.width();
-            }
+            let entries = line.iter().map(|part| (part.name, part.colour));
+            legend::draw(canvas, (frame.left, y), entries)?;
         }
         Ok(())
     }
@@ -129,12 +103,12 @@ impl Bars {
     fn legend_lines(&self, room: f64) -> Vec<Vec<&Part>> {
         let (mut lines, mut x) = (vec![Vec::new()], 0.0);
         for part in self.parts.iter().filter(|_| self.parts.len() > 1) {
-            if x > 0.0 && x + part.width() > room {
+            if x > 0.0 && x + legend::width(part.name) > room {
                 lines.push(Vec::new());
                 x = 0.0;
             }
             lines.last_mut().into_iter().for_each(|line| line.push(part));
-            x += part.width();
+            x += legend::width(part.name);
         }
         lines
     }

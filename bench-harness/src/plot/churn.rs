@@ -1,12 +1,12 @@
 //! A connection per request: what taking a client on and seeing it off costs.
 
 use super::Evidence;
+use super::axis::Axis;
 use super::bars::{Bar, Bars, Part};
 use super::cpu::both;
 use super::figure::{Body, Figure};
 use super::finding::{connections, contrast};
 use super::latency::{chosen, conditions};
-use super::lines::Axis;
 use super::notes::{Drawn, notes};
 use super::scale::Scale;
 use super::style::USER;

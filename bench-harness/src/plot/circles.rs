@@ -8,6 +8,7 @@ use plotters::prelude::{DrawingBackend, RGBColor};
 
 use super::canvas::{Canvas, Pen, Place, Side, Type};
 use super::figure::Frame;
+use super::legend;
 use super::style::{FAINT, GREY, INK};
 
 const TEXT: f64 = 13.0;
@@ -69,7 +70,8 @@ impl Circles {
         canvas: &Canvas<'_, DB>,
         outer: Frame,
     ) -> Result<()> {
-        self.names(canvas, outer)?;
+        let entries = self.legend.iter().map(|(name, colour)| (name.as_str(), *colour));
+        legend::draw(canvas, (outer.left, outer.top + 10.0), entries)?;
         let width = (outer.right - outer.left) / self.circles.len().max(1) as f64;
         let top = outer.top + LEGEND + LINE;
         let height = outer.bottom - CAPTIONS - top;
@@ -78,17 +80,6 @@ impl Circles {
             let centre = (outer.left + width * (n as f64 + 0.5), top + radius + STICK);
             let round = Round { centre, radius, slots: circle.slots.len() as f64 };
             self.circle(canvas, circle, round)?;
-        }
-        Ok(())
-    }
-
-    fn names<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>, outer: Frame) -> Result<()> {
-        let (mut x, y) = (outer.left, outer.top + 10.0);
-        let kind = Type::plain(TEXT, INK);
-        for (name, colour) in &self.legend {
-            canvas.bar((x, y - 6.0), (x + 12.0, y + 6.0), colour)?;
-            canvas.text(name, (x + 18.0, y), Side::Left, kind)?;
-            x += 18.0 + kind.width(name) + 22.0;
         }
         Ok(())
     }

@@ -1,11 +1,11 @@
 //! CPU time of the server for one request, user and system apart.
 
 use super::Evidence;
+use super::axis::Axis;
 use super::bars::{Bar, Bars, Part};
 use super::figure::{Body, Figure};
 use super::finding::{connections, contrast_of};
 use super::latency::{chosen, conditions};
-use super::lines::Axis;
 use super::notes::{Drawn, notes};
 use super::scale::Scale;
 use super::style::{SYSTEM, USER};

@@ -3,16 +3,17 @@
 use hdrhistogram::Histogram;
 
 use super::Evidence;
+use super::axis::Axis;
 use super::figure::{Body, Figure};
 use super::finding::{connections, contrast_times};
 use super::latency::{chosen, conditions, histogram, supports_99};
-use super::lines::Axis;
 use super::notes::{Drawn, notes, times_note};
 use super::scale::Scale;
 use super::spreads::{Spread, Spreads};
 use crate::record::Row;
 use crate::report::number::{time, times};
 use crate::stats::cell::{Point, representative};
+use crate::stats::latency::microseconds;
 
 /// Classes of equal ratio that the values are counted in.
 const CLASSES: usize = 160;
@@ -25,7 +26,8 @@ pub(super) fn build(evidence: &Evidence<'_>) -> Option<Figure> {
     let points = chosen(evidence, count);
     let known: Vec<_> =
         points.iter().filter_map(|point| Some((*point, histogram(evidence, point)?))).collect();
-    let edges = known.iter().flat_map(|(_, h)| [quantile(h, INSIDE.0), quantile(h, INSIDE.1)]);
+    let edges =
+        known.iter().flat_map(|(_, h)| [microseconds(h, INSIDE.0), microseconds(h, INSIDE.1)]);
     let scale = Scale::log_around(edges);
     let spreads: Vec<_> = known.iter().map(|(point, h)| spread(evidence, point, h)).collect();
     let finding = finding(evidence, &known, count)?;
@@ -59,20 +61,15 @@ fn spread(evidence: &Evidence<'_>, point: &Point<'_>, histogram: &Histogram<u64>
 
 /// The median, and the 99th percentile if there are enough requests for one.
 fn marks(point: &Point<'_>, histogram: &Histogram<u64>) -> Vec<f64> {
-    let tail = supports_99(point).then(|| quantile(histogram, 0.99));
-    [quantile(histogram, 0.5)].into_iter().chain(tail).collect()
-}
-
-/// The value at a quantile, in microseconds.
-fn quantile(histogram: &Histogram<u64>, quantile: f64) -> f64 {
-    histogram.value_at_quantile(quantile) as f64 / 1e3
+    let tail = supports_99(point).then(|| microseconds(histogram, 0.99));
+    [microseconds(histogram, 0.5)].into_iter().chain(tail).collect()
 }
 
 /// Counts in classes of equal ratio between the two quantiles, smoothed over neighbours; the
 /// densest class has 1.
 fn shape(histogram: &Histogram<u64>) -> Vec<(f64, f64)> {
     let (low, high) =
-        (quantile(histogram, INSIDE.0).max(0.001), quantile(histogram, INSIDE.1) * 1.001);
+        (microseconds(histogram, INSIDE.0).max(0.001), microseconds(histogram, INSIDE.1) * 1.001);
     let ratio = (high / low).max(1.01).powf(1.0 / CLASSES as f64);
     let mut counts = vec![0.0; CLASSES];
     for step in histogram.iter_recorded() {
@@ -132,7 +129,7 @@ fn least_of_all(known: &[(&Point<'_>, Histogram<u64>)]) -> Option<f64> {
 
 /// How far the tail reaches.
 fn ratio(histogram: &Histogram<u64>) -> f64 {
-    quantile(histogram, 0.99) / quantile(histogram, 0.5).max(0.001)
+    microseconds(histogram, 0.99) / microseconds(histogram, 0.5).max(0.001)
 }
 
 /// The same of one trial.

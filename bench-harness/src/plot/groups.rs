@@ -4,10 +4,11 @@
 use anyhow::Result;
 use plotters::prelude::{Color, DrawingBackend, RGBColor};
 
+use super::axis::Axis;
 use super::canvas::{Canvas, Pen, Side, Type};
 use super::figure::Frame;
-use super::lines::Axis;
-use super::style::{FAINT, GREY, INK};
+use super::legend;
+use super::style::{GREY, INK};
 
 const TEXT: f64 = 12.5;
 const LEFT: f64 = 62.0;
@@ -87,28 +88,18 @@ impl Groups {
     }
 
     fn axes<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>, frame: Frame) -> Result<()> {
-        for (value, text) in &self.y.ticks {
-            let (_, y) = frame.at(0.0, self.y.scale.place(*value));
-            canvas.line(&[(frame.left, y), (frame.right, y)], Pen::fine(FAINT))?;
-            canvas.text(text, (frame.left - 10.0, y), Side::Right, Type::plain(TEXT, GREY))?;
-        }
-        let kind = Type::plain(TEXT, INK);
-        canvas.text(&self.y.title, (frame.left - LEFT, frame.top - 16.0), Side::Left, kind)?;
-        let middle = f64::midpoint(frame.left, frame.right);
-        canvas.text(&self.title, (middle, frame.bottom + 36.0), Side::Centre, kind)
+        self.y.draw_beside(canvas, frame, (LEFT, 16.0))?;
+        let middle = (f64::midpoint(frame.left, frame.right), frame.bottom + 36.0);
+        canvas.text(&self.title, middle, Side::Centre, Type::plain(TEXT, INK))
     }
 
     fn names<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>, frame: Frame) -> Result<()> {
-        let (mut x, y) = (frame.left, frame.top - 40.0);
-        let kind = Type::plain(TEXT, INK);
-        for (name, colour) in &self.legend {
-            canvas.bar((x, y - 6.0), (x + 12.0, y + 6.0), colour)?;
-            canvas.text(name, (x + 18.0, y), Side::Left, kind)?;
-            x += 18.0 + kind.width(name) + 22.0;
-        }
+        let entries = self.legend.iter().map(|(name, colour)| (name.as_str(), *colour));
+        let y = frame.top - 40.0;
+        let x = legend::draw(canvas, (frame.left, y), entries)?;
         let Some(stroke) = &self.stroke else { return Ok(()) };
         canvas.line(&[(x, y), (x + 16.0, y)], pen())?;
-        canvas.text(stroke, (x + 22.0, y), Side::Left, kind)
+        canvas.text(stroke, (x + 22.0, y), Side::Left, Type::plain(TEXT, INK))
     }
 
     fn group<DB: DrawingBackend>(

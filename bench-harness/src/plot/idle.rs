@@ -2,10 +2,11 @@
 //! epoll.
 
 use super::Evidence;
+use super::axis::Axis;
 use super::cpu::both;
 use super::figure::{Body, Figure};
 use super::finding::connections;
-use super::lines::{Axis, Lines};
+use super::lines::Lines;
 use super::notes::{Drawn, arrow_note, notes};
 use super::scale::Scale;
 use super::throughput::series;

@@ -2,8 +2,9 @@
 //! and the same for every server is that of what all servers had in common.
 
 use super::Evidence;
+use super::axis::Axis;
 use super::figure::{Body, Figure};
-use super::lines::{Axis, Dot, Lines, Mark, Series};
+use super::lines::{Dot, Lines, Mark, Series};
 use super::notes::arrow_note;
 use super::scale::Scale;
 use super::style::LOOKS;

@@ -3,18 +3,22 @@
 use hdrhistogram::Histogram;
 
 use super::Evidence;
+use super::axis::Axis;
 use super::figure::{Body, Figure};
 use super::finding::{connections, contrast_times};
-use super::lines::{Axis, Dot, Lines, Mark, Series};
+use super::lines::{Dot, Lines, Mark, Series};
 use super::notes::{Drawn, notes, times_note};
 use super::scale::Scale;
 use crate::experiment::published::OpenLoop;
 use crate::report::number::{grouped, time};
 use crate::stats::cell::{Point, representative, representative_rate};
-use crate::stats::latency::pooled;
+use crate::stats::latency::{microseconds, pooled};
 
 /// Values on the way from one nine to the next.
 const STEPS: u32 = 12;
+
+/// The percentile that models are compared by.
+const P99: f64 = 0.99;
 
 /// How many values have to lie beyond a percentile for it to be shown.
 const BEYOND: f64 = 10.0;
@@ -122,7 +126,7 @@ fn beside(evidence: &Evidence<'_>, points: &[&Point<'_>]) -> Option<String> {
     let other = of_others(evidence, points).next()?;
     let (_, ms) = other.percentiles_ms.iter().find(|(percent, _)| *percent == 99.0)?;
     let full = points.iter().filter(|point| point.outcome().full() && !point.disturbed());
-    let own = full.filter_map(|point| Some(at_99(&histogram(evidence, point)?)));
+    let own = full.filter_map(|point| Some(microseconds(&histogram(evidence, point)?, P99)));
     let own: Vec<_> = own.collect();
     let (low, high) =
         (own.iter().copied().reduce(f64::min)?, own.iter().copied().reduce(f64::max)?);
@@ -138,10 +142,6 @@ fn beside(evidence: &Evidence<'_>, points: &[&Point<'_>]) -> Option<String> {
     ))
 }
 
-fn at_99(histogram: &Histogram<u64>) -> f64 {
-    histogram.value_at_quantile(0.99) as f64 / 1e3
-}
-
 fn series(evidence: &Evidence<'_>, point: &Point<'_>) -> Option<Series> {
     let histogram = histogram(evidence, point)?;
     let last = (histogram.len() as f64 / BEYOND).clamp(2.0, 10_000.0);
@@ -155,7 +155,7 @@ fn series(evidence: &Evidence<'_>, point: &Point<'_>) -> Option<Series> {
 
 /// The 99th percentile of all trials together, if they support one.
 fn p99(point: &Point<'_>, histogram: &Histogram<u64>) -> String {
-    let value = at_99(histogram);
+    let value = microseconds(histogram, P99);
     if supports_99(point) { format!("  p99 {}", time(value)) } else { String::new() }
 }
 
@@ -166,7 +166,7 @@ pub(super) fn supports_99(point: &Point<'_>) -> bool {
 
 /// The value that all but one of `x` requests stay within.
 fn dot(histogram: &Histogram<u64>, x: f64) -> Dot {
-    let y = histogram.value_at_quantile(1.0 - 1.0 / x) as f64 / 1e3;
+    let y = microseconds(histogram, 1.0 - 1.0 / x);
     Dot { x, y, range: None, mark: Mark::None, at_least: false }
 }
 
@@ -181,7 +181,7 @@ fn finding(evidence: &Evidence<'_>, points: &[&Point<'_>], count: u64) -> String
     };
     let shown = |model| {
         let point = points.iter().find(|point| point.model == model)?;
-        Some(at_99(&histogram(evidence, point)?))
+        Some(microseconds(&histogram(evidence, point)?, P99))
     };
     let (slow, fast) = (found.most.0, found.least.0);
     match (shown(fast), shown(slow)) {

@@ -4,9 +4,9 @@ use anyhow::Result;
 use plotters::style::RGBColor;
 
 use super::Drawn;
+use super::axis::Axis;
 use super::bars::{Bar, Bars, Part};
 use super::figure::{Body, Figure};
-use super::lines::Axis;
 use super::scale::Scale;
 use super::style::{self, GREY, look};
 use crate::folder::Folder;

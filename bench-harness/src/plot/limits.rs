@@ -3,8 +3,8 @@
 use anyhow::Result;
 
 use super::Drawn;
+use super::axis::Axis;
 use super::figure::{Body, Figure};
-use super::lines::Axis;
 use super::pairs::{Pair, Pairs};
 use super::scale::Scale;
 use super::style::{self, SYSTEM, USER};

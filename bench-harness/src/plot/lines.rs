@@ -6,10 +6,10 @@
 use anyhow::Result;
 use plotters::prelude::{DrawingBackend, RGBColor};
 
+use super::axis::Axis;
 use super::canvas::{Canvas, Pen, Place, Side, Type};
 use super::figure::Frame;
-use super::scale::Scale;
-use super::style::{FAINT, GREY, INK, PAPER, look};
+use super::style::{GREY, INK, PAPER, look};
 
 const TICK: f64 = 12.5;
 const LABEL: f64 = 13.0;
@@ -19,32 +19,6 @@ const LEFT: f64 = 62.0;
 const LEADER: f64 = 52.0;
 const ABOVE: f64 = 34.0;
 const BELOW: f64 = 56.0;
-
-/// An axis.
-#[derive(Clone, Debug)]
-pub(super) struct Axis {
-    /// What it means, with the unit.
-    pub(super) title: String,
-    /// How it grows.
-    pub(super) scale: Scale,
-    /// Marked values with their text.
-    pub(super) ticks: Vec<(f64, String)>,
-}
-
-impl Axis {
-    /// An axis with round values. Nothing is `0` in any unit.
-    pub(super) fn round(title: &str, scale: Scale, text: fn(f64) -> String) -> Self {
-        let text = |value| if value == 0.0 { "0".into() } else { text(value) };
-        let ticks = scale.ticks().into_iter().map(|value| (value, text(value))).collect();
-        Self { title: title.into(), scale, ticks }
-    }
-
-    /// An axis with these values marked.
-    pub(super) fn over(title: &str, values: &[f64], text: fn(f64) -> String) -> Self {
-        let ticks = values.iter().map(|value| (*value, text(*value))).collect();
-        Self { title: title.into(), scale: Scale::over(values), ticks }
-    }
-}
 
 /// What a mark says beside its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,11 +99,7 @@ impl Lines {
 
     fn axes<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>, frame: Frame) -> Result<()> {
         let kind = Type::plain(TICK, GREY);
-        for (value, text) in &self.y.ticks {
-            let (_, y) = frame.at(0.0, self.y.scale.place(*value));
-            canvas.line(&[(frame.left, y), (frame.right, y)], Pen::fine(FAINT))?;
-            canvas.text(text, (frame.left - 10.0, y), Side::Right, kind)?;
-        }
+        self.y.draw_beside(canvas, frame, (LEFT, 22.0))?;
         for (value, text) in &self.x.ticks {
             let (x, _) = frame.at(self.x.scale.place(*value), 0.0);
             canvas.line(&[(x, frame.bottom), (x, frame.bottom + 5.0)], Pen::fine(GREY))?;
@@ -137,7 +107,6 @@ impl Lines {
         }
         canvas.line(&[(frame.left, frame.bottom), (frame.right, frame.bottom)], Pen::fine(GREY))?;
         let title = Type::plain(LABEL, INK);
-        canvas.text(&self.y.title, (frame.left - LEFT, frame.top - 22.0), Side::Left, title)?;
         let middle = f64::midpoint(frame.left, frame.right);
         canvas.text(&self.x.title, (middle, frame.bottom + 36.0), Side::Centre, title)
     }

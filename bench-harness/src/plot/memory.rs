@@ -1,9 +1,10 @@
 //! Resident memory of the server over connections.
 
 use super::Evidence;
+use super::axis::Axis;
 use super::figure::{Body, Figure};
 use super::finding::contrast_of;
-use super::lines::{Axis, Lines};
+use super::lines::Lines;
 use super::notes::{Drawn, notes};
 use super::scale::Scale;
 use super::throughput::series;

@@ -3,6 +3,7 @@
 //! A figure is built first, as data with a title that says what was found, and drawn afterwards.
 //! So a test can ask whether the title is right, and SVG and PNG come from one drawing function.
 
+mod axis;
 mod backends;
 pub mod balance;
 mod bars;
@@ -18,6 +19,7 @@ mod idle;
 mod implied_rate;
 mod latency;
 pub mod ledger;
+mod legend;
 pub mod limits;
 mod lines;
 mod memory;

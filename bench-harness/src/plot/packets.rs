@@ -3,9 +3,9 @@
 use anyhow::Result;
 use plotters::style::RGBColor;
 
+use super::axis::Axis;
 use super::bars::{Bar, Bars, Part};
 use super::figure::{Body, Figure};
-use super::lines::Axis;
 use super::scale::Scale;
 use super::style::{look, register_fonts};
 use super::{Drawn, relays};

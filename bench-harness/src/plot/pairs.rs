@@ -3,10 +3,11 @@
 use anyhow::Result;
 use plotters::prelude::{DrawingBackend, RGBColor};
 
+use super::axis::Axis;
 use super::canvas::{Canvas, Pen, Side, Type};
 use super::figure::Frame;
-use super::lines::Axis;
-use super::style::{FAINT, GREY, INK};
+use super::legend;
+use super::style::{GREY, INK};
 
 const TEXT: f64 = 12.5;
 const LEFT: f64 = 118.0;
@@ -48,8 +49,8 @@ impl Pairs {
             right: outer.right - self.widest_text() - RIGHT,
             bottom: outer.bottom - BELOW,
         };
-        self.axis(canvas, frame)?;
-        self.names(canvas, frame)?;
+        self.axis.draw_below(canvas, frame)?;
+        legend::draw(canvas, (frame.left, frame.top - 16.0), self.legend)?;
         let row = (frame.bottom - frame.top) / self.pairs.len().max(1) as f64;
         for (n, pair) in self.pairs.iter().enumerate() {
             self.pair(canvas, frame, pair, frame.top + row * (n as f64 + 0.5), row)?;
@@ -60,26 +61,6 @@ impl Pairs {
     fn widest_text(&self) -> f64 {
         let widths = self.pairs.iter().map(|pair| Type::plain(TEXT, INK).width(&pair.text));
         widths.fold(0.0, f64::max)
-    }
-
-    fn axis<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>, frame: Frame) -> Result<()> {
-        for (value, text) in &self.axis.ticks {
-            let (x, _) = frame.at(self.axis.scale.place(*value), 0.0);
-            canvas.line(&[(x, frame.top), (x, frame.bottom)], Pen::fine(FAINT))?;
-            canvas.text(text, (x, frame.bottom + 14.0), Side::Centre, Type::plain(TEXT, GREY))?;
-        }
-        let place = (f64::midpoint(frame.left, frame.right), frame.bottom + 34.0);
-        canvas.text(&self.axis.title, place, Side::Centre, Type::plain(TEXT, INK))
-    }
-
-    fn names<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>, frame: Frame) -> Result<()> {
-        let (mut x, y) = (frame.left, frame.top - 16.0);
-        for (name, colour) in &self.legend {
-            canvas.bar((x, y - 6.0), (x + 12.0, y + 6.0), colour)?;
-            canvas.text(name, (x + 19.0, y), Side::Left, Type::plain(TEXT, INK))?;
-            x += 19.0 + Type::plain(TEXT, INK).width(name) + 26.0;
-        }
-        Ok(())
     }
 
     fn pair<DB: DrawingBackend>(

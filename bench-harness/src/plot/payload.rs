@@ -1,9 +1,10 @@
 //! Octets a second over the size of a reply, a line a model.
 
 use super::Evidence;
+use super::axis::Axis;
 use super::figure::{Body, Figure};
 use super::finding::{connections, contrast};
-use super::lines::{Axis, Lines};
+use super::lines::Lines;
 use super::notes::{Drawn, arrow_note, notes};
 use super::scale::Scale;
 use super::throughput::series;

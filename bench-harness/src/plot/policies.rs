@@ -2,12 +2,12 @@
 //! time, by policy, with each model.
 
 use super::Evidence;
+use super::axis::Axis;
 use super::cpu::both;
 use super::figure::{Body, Figure};
 use super::finding::{connections, contrast_by};
 use super::groups::{Column, Group, Groups, Place};
 use super::latency::{chosen, conditions};
-use super::lines::Axis;
 use super::notes::{Drawn, notes};
 use super::scale::Scale;
 use super::style::look;

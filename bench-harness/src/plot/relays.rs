@@ -1,7 +1,7 @@
 //! What it costs to relay octets by each way: for small messages, and in bulk.
 
+use super::axis::Axis;
 use super::figure::{Body, Figure};
-use super::lines::Axis;
 use super::pairs::{Pair, Pairs};
 use super::scale::Scale;
 use super::style::{SYSTEM, USER};

@@ -2,9 +2,9 @@
 //! repeats, and with its figures as strokes.
 
 use super::Evidence;
+use super::axis::Axis;
 use super::figure::{Body, Figure};
 use super::groups::{Column as Bar, Group, Groups, Place};
-use super::lines::Axis;
 use super::scale::Scale;
 use super::style::look;
 use crate::experiment::published::Published;

@@ -3,10 +3,10 @@
 use anyhow::Result;
 use plotters::prelude::{Color, DrawingBackend};
 
+use super::axis::Axis;
 use super::canvas::{Canvas, Pen, Side, Type};
 use super::figure::Frame;
-use super::lines::Axis;
-use super::style::{FAINT, GREY, INK, look};
+use super::style::{FAINT, INK, look};
 
 const TEXT: f64 = 13.0;
 const LEFT: f64 = 118.0;
@@ -46,7 +46,7 @@ impl Spreads {
             right: outer.right - RIGHT,
             bottom: outer.bottom - BELOW,
         };
-        self.axis(canvas, frame)?;
+        self.axis.draw_below(canvas, frame)?;
         let row = (frame.bottom - frame.top) / self.spreads.len().max(1) as f64;
         for (n, spread) in self.spreads.iter().enumerate() {
             self.spread(canvas, frame, spread, frame.top + row * (n as f64 + 1.0), row)?;
@@ -56,21 +56,6 @@ impl Spreads {
 
     fn x(&self, frame: Frame, value: f64) -> f64 {
         frame.at(self.axis.scale.place(value), 0.0).0
-    }
-
-    fn axis<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>, frame: Frame) -> Result<()> {
-        for (value, text) in &self.axis.ticks {
-            let x = self.x(frame, *value);
-            canvas.line(&[(x, frame.top), (x, frame.bottom)], Pen::fine(FAINT))?;
-            canvas.text(
-                text,
-                (x, frame.bottom + 14.0),
-                Side::Centre,
-                Type::plain(TEXT - 0.5, GREY),
-            )?;
-        }
-        let place = (f64::midpoint(frame.left, frame.right), frame.bottom + 34.0);
-        canvas.text(&self.axis.title, place, Side::Centre, Type::plain(TEXT, INK))
     }
 
     fn spread<DB: DrawingBackend>(

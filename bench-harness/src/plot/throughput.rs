@@ -1,9 +1,10 @@
 //! Requests a second over connections, a line a model.
 
 use super::Evidence;
+use super::axis::Axis;
 use super::figure::{Body, Figure};
 use super::finding::{connections, contrast};
-use super::lines::{Axis, Dot, Lines, Mark, Series};
+use super::lines::{Dot, Lines, Mark, Series};
 use super::notes::{Drawn, arrow_note, notes};
 use super::scale::Scale;
 use crate::report::number::{grouped, short, times};

@@ -6,9 +6,10 @@
 //! where they part, requests begin to wait for a connection.
 
 use super::Evidence;
+use super::axis::Axis;
 use super::figure::{Body, Figure};
 use super::finding::connections;
-use super::lines::{Axis, Lines, Series};
+use super::lines::{Lines, Series};
 use super::notes::{Drawn, notes};
 use super::scale::Scale;
 use super::throughput::series;

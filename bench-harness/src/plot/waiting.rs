@@ -3,8 +3,9 @@
 use anyhow::Result;
 
 use super::Drawn;
+use super::axis::Axis;
 use super::figure::{Body, Figure};
-use super::lines::{Axis, Dot, Lines, Mark, Series};
+use super::lines::{Dot, Lines, Mark, Series};
 use super::scale::Scale;
 use super::style::register_fonts;
 use crate::report::number::{grouped, time};

@@ -9,10 +9,10 @@
 //! means over the narrow band of response times in which the percentile lies.
 
 use super::Evidence;
+use super::axis::Axis;
 use super::bars::{Bar, Bars, Part};
 use super::figure::{Body, Figure};
 use super::latency::{chosen, conditions};
-use super::lines::Axis;
 use super::notes::{Drawn, notes};
 use super::scale::Scale;
 use super::style::{READ, SEND, SYSTEM, WAIT};

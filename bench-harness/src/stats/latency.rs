@@ -28,6 +28,12 @@ pub fn decode_all(records: &[results::Histogram]) -> Vec<(usize, Histogram<u64>)
     records.par_iter().filter_map(read).collect()
 }
 
+/// The time that this share of the requests stay within, in microseconds.
+#[must_use]
+pub fn microseconds(histogram: &Histogram<u64>, share: f64) -> f64 {
+    histogram.value_at_quantile(share) as f64 / 1e3
+}
+
 /// Adds up the histograms of these trials; percentiles can't be averaged, counts can be added.
 #[must_use]
 pub fn pooled(all: &[(usize, Histogram<u64>)], trials: &[usize]) -> Option<Histogram<u64>> {

@@ -3,9 +3,9 @@
 use super::Evidence;
 use crate::balance::published;
 use crate::balance::row::cell;
+use crate::plot::axis::Axis;
 use crate::plot::figure::{Body, Figure};
 use crate::plot::groups::{Column, Group, Groups, Place};
-use crate::plot::lines::Axis;
 use crate::plot::scale::Scale;
 use crate::plot::style::{SYSTEM, USER};
 use crate::report::number::grouped;

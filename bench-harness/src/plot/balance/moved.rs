@@ -3,9 +3,9 @@
 use super::Evidence;
 use crate::balance::moved::Moved;
 use crate::balance::row::Change;
+use crate::plot::axis::Axis;
 use crate::plot::bars::{Bar, Bars, Part};
 use crate::plot::figure::{Body, Figure};
-use crate::plot::lines::Axis;
 use crate::plot::scale::Scale;
 use crate::plot::style::{SEND, USER};
 use crate::report::number::three;

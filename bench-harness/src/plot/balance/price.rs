@@ -3,8 +3,9 @@
 use super::Evidence;
 use super::sizes::above;
 use crate::balance::row::Cost;
+use crate::plot::axis::Axis;
 use crate::plot::figure::{Body, Figure};
-use crate::plot::lines::{Axis, Dot, Lines, Mark, Series};
+use crate::plot::lines::{Dot, Lines, Mark, Series};
 use crate::plot::scale::Scale;
 use crate::report::number::three;
 

@@ -2,8 +2,9 @@
 
 use super::Evidence;
 use crate::balance::spread::{Origin, Spread, by_chance};
+use crate::plot::axis::Axis;
 use crate::plot::figure::{Body, Figure};
-use crate::plot::lines::{Axis, Dot, Lines, Mark, Series};
+use crate::plot::lines::{Dot, Lines, Mark, Series};
 use crate::plot::scale::Scale;
 use crate::plot::style::LOOKS;
 use crate::report::number::{grouped, three};
