@@ -6,6 +6,8 @@
 
 #[path = "support/again.rs"]
 mod again;
+#[path = "support/broken.rs"]
+mod broken;
 #[path = "support/format.rs"]
 mod format;
 
@@ -25,8 +27,12 @@ fn programs() -> PathBuf {
 }
 
 fn balance(out: &Path, flags: &[&str]) -> Output {
+    balance_by(&programs(), out, flags)
+}
+
+fn balance_by(programs: &Path, out: &Path, flags: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_bench-harness"))
-        .args(["balance", "--bin-dir", programs().to_str().unwrap()])
+        .args(["balance", "--bin-dir", programs.to_str().unwrap()])
         .args(["--out", out.to_str().unwrap()])
         .args(flags)
         .output()
@@ -216,6 +222,21 @@ fn one_method_alone_is_enough() {
         "{page}"
     );
     assert!(page.contains("| multi-probe | 2 | 1,000 |"), "no more requests than keys: {page}");
+}
+
+#[test]
+fn a_balancer_that_does_not_start_is_told_and_the_others_are_asked() {
+    let out = tempfile::tempdir().unwrap();
+    let bin = broken::failing_at("balance --method ketama --replicas 2", &programs());
+    let flags = ["--quick", "--methods", "ketama", "--keys", "1000"];
+    let output = balance_by(bin.path(), out.path(), &flags);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let run = run_in(out.path());
+    let live = table::<Live>(&run, "live.csv");
+    assert!(live.len() == 3 && live.iter().all(|row| row.nodes == 3), "{live:?}");
+    let page = fs::read_to_string(run.join("README.md")).unwrap();
+    let (_, missing) = page.split_once("## What is not there\n\n* ketama, 2 replicas: ").unwrap();
+    assert!(missing.lines().next().unwrap().contains("no such luck"), "{missing}");
 }
 
 #[test]

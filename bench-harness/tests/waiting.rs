@@ -6,6 +6,8 @@
 
 #[path = "support/again.rs"]
 mod again;
+#[path = "support/broken.rs"]
+mod broken;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,8 +22,12 @@ fn programs() -> PathBuf {
 }
 
 fn waiting(out: &Path, flags: &[&str]) -> Output {
+    waiting_by(&programs(), out, flags)
+}
+
+fn waiting_by(programs: &Path, out: &Path, flags: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_bench-harness"))
-        .args(["waiting", "--bin-dir", programs().to_str().unwrap()])
+        .args(["waiting", "--bin-dir", programs.to_str().unwrap()])
         .args(["--out", out.to_str().unwrap()])
         .args(flags)
         .output()
@@ -92,6 +98,25 @@ fn select_alone_says_where_it_ends() {
     assert!(sentence.contains("descriptors must be below 1024"), "{sentence}");
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.starts_with("One wait of select costs "), "{said}");
+}
+
+#[test]
+fn a_poller_that_fails_is_a_row_and_the_others_are_timed() {
+    let (out, bin) =
+        (tempfile::tempdir().unwrap(), broken::failing_at("--poller poll", &programs()));
+    let flags = ["--quick", "--idle-max", "60", "--pollers", "poll,epoll-edge"];
+    let output = waiting_by(bin.path(), out.path(), &flags);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let run = run_in(out.path());
+    let rows = parse(&fs::read_to_string(run.join("waits.csv")).unwrap()).unwrap();
+    let failed: Vec<_> = rows.iter().filter(|row| row.poller == "poll").collect();
+    assert_eq!((failed.len(), failed[0].is_failed()), (1, true), "{failed:?}");
+    let page = fs::read_to_string(run.join("README.md")).unwrap();
+    assert!(
+        page.contains("* poll could not be timed: ") && page.contains("no such luck"),
+        "{page}"
+    );
+    assert!(page.contains("| epoll-edge |"), "{page}");
 }
 
 #[test]

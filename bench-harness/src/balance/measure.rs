@@ -66,6 +66,9 @@ pub struct Manifest {
     pub methods: Vec<String>,
     /// Tables during which other programs used the CPUs, with how many CPUs they used.
     pub disturbed: Vec<String>,
+    /// Balancers that could not be asked, with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
     /// What was placed.
     pub extent: Extent,
     /// Where; the methods ran on the server's CPUs.
@@ -106,7 +109,8 @@ impl Run {
         let place = Place::look(binaries)?;
         let folder = Folder::create(root, NAME, &place.run_name())?;
         let beginning = Beginning::now(NAME, folder.run());
-        let manifest = Manifest { beginning, methods, disturbed: Vec::new(), extent, place };
+        let manifest =
+            Manifest { beginning, methods, disturbed: vec![], missing: vec![], extent, place };
         let (shares, moves, costs) = (vec![], vec![], vec![]);
         let (slots, live) = (vec![], vec![]);
         let run = Self { folder, manifest, shares, moves, costs, slots, live };
@@ -130,10 +134,11 @@ impl Run {
         })
     }
 
-    /// Fills all tables, and keeps each as soon as it is there.
+    /// Fills all tables, and keeps each as soon as it is there. A balancer that fails is noted, and
+    /// the others are asked.
     ///
     /// # Errors
-    /// When one fails, or the user interrupts: what was there before is kept.
+    /// When a table of `servers place` fails, or the user interrupts: what was there is kept.
     pub fn measure(&mut self, binaries: &Binaries) -> Result<()> {
         let Extent { fewest, most, .. } = self.manifest.extent;
         let (all, methods) = (format!("{fewest}..{most}"), self.manifest.methods.clone());
@@ -187,7 +192,7 @@ impl Run {
         Ok(())
     }
 
-    /// Asks one balancer, and keeps its counts.
+    /// Asks one balancer, and keeps its counts, or why there are none.
     fn ask(&mut self, binaries: &Binaries, method: &str, nodes: u32) -> Result<()> {
         let unpublished = published::counts(method, nodes).is_empty();
         let most = if unpublished { REQUESTS_UNPUBLISHED } else { REQUESTS };
@@ -197,7 +202,15 @@ impl Run {
         if interrupt::requested() {
             bail!("interrupted at a balancer; the rest is in {}", self.folder.path().display());
         }
-        self.live.extend(rows.with_context(|| format!("{nodes} replicas, {method}"))?);
+        match rows {
+            Ok(rows) => self.live.extend(rows),
+            Err(error) => {
+                let words = format!("{method}, {nodes} replicas: {error:#}");
+                eprintln!("{words}");
+                self.manifest.missing.push(words.split_whitespace().collect::<Vec<_>>().join(" "));
+                self.keep()?;
+            }
+        }
         self.folder.keep_table(LIVE, &self.live)
     }
 

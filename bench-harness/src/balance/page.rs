@@ -37,6 +37,7 @@ pub fn page(run: &Run, findings: &Findings, figures: &[Drawn]) -> String {
     text += &live(run);
     text += &moves(findings);
     text += &costs(run);
+    text += &missing(run);
     text + &method(run) + &host(run)
 }
 
@@ -213,6 +214,14 @@ fn costs(run: &Run) -> String {
         ]
     }));
     format!("## What it costs\n\n{}\n", markdown(&lines))
+}
+
+/// Balancers that could not be asked.
+fn missing(run: &Run) -> String {
+    match run.manifest.missing.as_slice() {
+        [] => String::new(),
+        all => format!("## What is not there\n\n{}", list(all.iter().cloned(), "")),
+    }
 }
 
 fn method(run: &Run) -> String {

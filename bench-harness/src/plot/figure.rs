@@ -85,8 +85,12 @@ impl Figure {
         // The encoder goes by the ending; so the unfinished file needs the right one, too.
         let (png, part) =
             (path.with_extension("png"), folder.join(format!(".{}.part.png", self.name)));
-        self.draw_png(&part)?;
-        std::fs::rename(&part, &png).with_context(|| png.display().to_string())?;
+        let placed = self.draw_png(&part).and_then(|()| Ok(std::fs::rename(&part, &png)?));
+        if placed.is_err() {
+            // What was begun takes room that a full disk does not have.
+            let _ = std::fs::remove_file(&part);
+        }
+        placed.with_context(|| format!("writing {}", png.display()))?;
         Ok(Drawn { path, finding: self.finding.clone() })
     }
 

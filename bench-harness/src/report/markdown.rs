@@ -123,7 +123,7 @@ fn needs_words(outcome: Outcome) -> bool {
 fn exceptions(run: &Run) -> String {
     let mut text = String::new();
     for row in run.rows.iter().filter(|row| needs_words(row.outcome)) {
-        let why = row.error.as_deref().unwrap_or("no reason given");
+        let why = one_line(row.error.as_deref().unwrap_or("no reason given"));
         let _ = writeln!(
             text,
             "* trial {}: {} {} c={}: {}: {why}",

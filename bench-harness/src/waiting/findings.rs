@@ -190,10 +190,13 @@ pub fn skipped(rows: &[Row]) -> Vec<String> {
         let least = same.iter().map(|row| row.idle + row.active).min().unwrap_or(0);
         let (poller, note, count) = (&same[0].poller, &same[0].note, same.len());
         let least = grouped(least as f64);
-        sentences.push(format!(
-            "{poller} has no number for {count} conditions, of {least} connections and more: \
-             {note}."
-        ));
+        sentences.push(match same[0].is_failed() {
+            true => format!("{poller} could not be timed: {note}."),
+            false => format!(
+                "{poller} has no number for {count} conditions, of {least} connections and more: \
+                 {note}."
+            ),
+        });
     }
     sentences
 }
@@ -287,6 +290,13 @@ mod tests {
         let rows = made_up("poll", |idle, active| 300.0 + idle + active);
         let findings = Findings::of(&rows, 1);
         assert!(findings.steps[1].sentence().contains("too few conditions"));
+    }
+
+    #[test]
+    fn a_poller_that_failed_is_said_to_have() {
+        let error = anyhow::anyhow!("it ended\nwith status 7").context("timing");
+        let sentences = skipped(&[Row::failed("poll", &error)]);
+        assert_eq!(sentences, ["poll could not be timed: timing: it ended with status 7."]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 
 use super::grid::Grid;
@@ -101,10 +101,10 @@ impl Run {
         Ok(Self { manifest: folder.manifest()?, rows: folder.table(WAITS)?, folder })
     }
 
-    /// Measures all pollers, and keeps what there is after each.
+    /// Measures all pollers, and keeps what there is after each. One that fails is a row, too.
     ///
     /// # Errors
-    /// When one fails, or the user interrupts: what was measured before is kept.
+    /// When the user interrupts, or the disk is full: what was measured before is kept.
     pub fn measure(&mut self, binaries: &Binaries, grid: &Grid) -> Result<()> {
         let pollers = self.manifest.pollers.clone();
         for (number, poller) in (1..).zip(&pollers) {
@@ -113,7 +113,10 @@ impl Run {
             if interrupt::requested() {
                 bail!("interrupted at {poller}; the rest is in {}", self.folder.path().display());
             }
-            self.rows.extend(measured.with_context(|| format!("timing the waits of {poller}"))?);
+            self.rows.extend(measured.unwrap_or_else(|error| {
+                eprintln!("{poller} could not be timed: {error:#}");
+                vec![Row::failed(poller, &error)]
+            }));
             self.keep()?;
         }
         self.manifest.beginning.complete();

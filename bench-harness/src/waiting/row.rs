@@ -44,10 +44,30 @@ pub struct Row {
     pub wall_us: Option<u64>,
     /// CPU time of the thread in that, in microseconds.
     pub cpu_us: Option<u64>,
-    /// Why nothing was measured: `ceiling` or `table`.
+    /// Why nothing was measured: `ceiling` or `table`; or [`FAILED`].
     pub skipped: Option<String>,
     /// The same in a sentence.
     pub note: String,
+}
+
+/// Nothing was measured of a poller, since its process failed.
+pub const FAILED: &str = "failed";
+
+impl Row {
+    /// The row of a poller whose process failed.
+    #[must_use]
+    pub fn failed(poller: &str, error: &anyhow::Error) -> Self {
+        // In one line, for lists and tables.
+        let words: Vec<_> = format!("{error:#}").split_whitespace().map(str::to_owned).collect();
+        let (skipped, note) = (Some(FAILED.to_owned()), words.join(" "));
+        Self { poller: poller.to_owned(), skipped, note, ..Self::default() }
+    }
+
+    /// Whether the process of the poller failed.
+    #[must_use]
+    pub fn is_failed(&self) -> bool {
+        self.skipped.as_deref() == Some(FAILED)
+    }
 }
 
 /// Reads what the servers printed.
