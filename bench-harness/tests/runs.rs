@@ -191,6 +191,28 @@ fn the_titles_say_what_was_found() {
 }
 
 #[test]
+fn a_bar_is_as_long_as_its_title_says() {
+    // The trial with the most user time has the least system time.
+    let (_folder, mut run) = changed(|_| ());
+    let rows = std::mem::take(&mut run.rows);
+    for (user, system) in [(10.0, 30.0), (20.0, 10.0), (12.0, 21.0)] {
+        run.rows.extend(rows.iter().filter(|row| row.model != "starving").cloned().map(|row| {
+            let times = if row.model == "fast" { 1.0 } else { 4.0 };
+            Row {
+                server_user_us_per_request: Some(user * times),
+                server_system_us_per_request: Some(system * times),
+                ..row
+            }
+        }));
+    }
+    run.source.experiment.charts = vec![Chart::Cpu];
+    let figures = plot::draw_all(&run).unwrap();
+    assert!(figures[0].finding.contains("costs 33 µs of CPU with fast"), "{figures:?}");
+    let svg = fs::read_to_string(&figures[0].path).unwrap();
+    assert!(svg.contains("33 µs") && svg.contains("132 µs"), "medians of the sums: {svg}");
+}
+
+#[test]
 fn a_figure_names_its_axes_its_models_its_host_and_its_marks() {
     let (_, _, figures) = &*DRAWN;
     let svg = fs::read_to_string(&figures[0].path).unwrap();
@@ -348,6 +370,11 @@ fn a_published_open_loop_is_laid_beside_what_came_out_at_the_same_rate() {
     let figures = plot::draw_all(&run).unwrap();
     let svg = fs::read_to_string(&figures[0].path).unwrap();
     assert!(svg.contains("theirs, as published: 1,552/s answered"), "no line of theirs");
+    assert!(figures[0].finding.contains("with 2 models, 5.53 s as published"), "{figures:?}");
+    let fast = run.rows.iter_mut().filter(|row| row.model == "fast");
+    fast.for_each(|row| row.host_others_cpus = Some(0.5));
+    let figures = plot::draw_all(&run).unwrap();
+    assert!(figures[0].finding.contains("with 1 model, 5.53 s as published"), "{figures:?}");
 }
 
 #[test]

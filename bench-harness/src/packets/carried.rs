@@ -71,9 +71,10 @@ pub fn carried(rows: &[Relay], load: Load) -> Vec<Carried> {
 pub fn of_small(rows: &[Relay]) -> Option<String> {
     let [small, _] = LOADS;
     let all = carried(rows, small);
-    let (least, most) = ends(&all, |one| one.host_us.median)?;
+    let Ends { least, most, apart } = Ends::of(&all, |one| one.host_us)?;
+    let unranked = if apart { String::new() } else { format!("For small messages, {UNRANKED}: ") };
     Some(format!(
-        "{} through a relay by {} and back take {} and {} of CPU time; by {}, {} and {}",
+        "{unranked}{} through a relay by {} and back take {} and {} of CPU time; by {}, {} and {}",
         octets(small.size as f64),
         least.way,
         time(least.p50_us.median),
@@ -89,19 +90,37 @@ pub fn of_small(rows: &[Relay]) -> Option<String> {
 pub fn of_bulk(rows: &[Relay]) -> Option<String> {
     let [_, bulk] = LOADS;
     let all = carried(rows, bulk);
-    let (slow, fast) = ends(&all, |one| one.octets_per_s.median)?;
+    let Ends { least: slow, most: fast, apart } = Ends::of(&all, |one| one.octets_per_s)?;
+    let unranked = if apart { String::new() } else { format!(" {UNRANKED}:") };
     let words = |one: &Carried| {
         let cpu = time(one.per_gib(one.host_us));
         format!("by {} carries {} each way, with {cpu} of CPU time for a GiB", one.way, one.rate())
     };
-    Some(format!("In bulk, a relay {}; one {}", words(fast), words(slow)))
+    Some(format!("In bulk,{unranked} a relay {}; one {}", words(fast), words(slow)))
 }
 
-/// Who has the least and who the most; none unless there are two.
-fn ends(all: &[Carried], value: fn(&Carried) -> f64) -> Option<(&Carried, &Carried)> {
-    let by = |one: &&Carried, other: &&Carried| value(one).total_cmp(&value(other));
-    let (least, most) = (all.iter().min_by(by)?, all.iter().max_by(by)?);
-    (all.len() > 1).then_some((least, most))
+/// What is said where the passes of one way overlap with those of another.
+const UNRANKED: &str = "the ways can't be ranked, since their passes overlap";
+
+/// The two ways that are named.
+struct Ends<'a> {
+    /// Who has the least.
+    least: &'a Carried,
+    /// Who has the most.
+    most: &'a Carried,
+    /// Whether each pass of the one lies below all passes of the other.
+    apart: bool,
+}
+
+impl<'a> Ends<'a> {
+    /// By the medians; none unless there are two ways.
+    fn of(all: &'a [Carried], value: fn(&Carried) -> Typical) -> Option<Self> {
+        let by =
+            |one: &&Carried, other: &&Carried| value(one).median.total_cmp(&value(other).median);
+        let (least, most) = (all.iter().min_by(by)?, all.iter().max_by(by)?);
+        let apart = value(least).most < value(most).least;
+        (all.len() > 1).then_some(Self { least, most, apart })
+    }
 }
 
 #[cfg(test)]
@@ -142,6 +161,21 @@ mod tests {
         );
         let splice = carried(&rows, bulk)[1];
         assert_eq!((splice.us_per_gib(), splice.per_gib(splice.relay_us)), (5e5, 128e3));
+    }
+
+    #[test]
+    fn ways_whose_passes_overlap_are_not_ranked() {
+        let [small, bulk] = LOADS;
+        let of = |load, copy: [f64; 3], splice: [f64; 3]| {
+            let rows = |way, values: [f64; 3]| values.map(|value| row(way, load, value, value));
+            [rows("copy", copy), rows("splice", splice)].concat()
+        };
+        let of_small: fn(&[Relay]) -> Option<String> = of_small;
+        for (load, words) in [(small, of_small), (bulk, of_bulk)] {
+            let words = |splice| words(&of(load, [1.0, 2.0, 3.0], splice)).unwrap();
+            assert!(!words([4.0, 5.0, 6.0]).contains(UNRANKED), "{}", words([4.0, 5.0, 6.0]));
+            assert!(words([2.5, 5.0, 6.0]).contains(UNRANKED), "{}", words([2.5, 5.0, 6.0]));
+        }
     }
 
     #[test]

@@ -134,7 +134,7 @@ impl Bars {
         let [from, to, end] =
             [low, high, high.max(sum)].map(|x| frame.at(self.axis.scale.place(x), 0.0).0);
         if to > from {
-            canvas.line(&[(from, y), (to, y)], Pen::fine(INK))?;
+            canvas.stroke((from, y), (to, y))?;
         }
         canvas.text(&bar.label, (frame.left - GAP, y), Side::Right, Type::plain(TEXT, INK))?;
         canvas.text_on_paper(&bar.text, (end + 8.0, y), Type::plain(TEXT, INK))

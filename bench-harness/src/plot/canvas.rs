@@ -125,6 +125,12 @@ impl<'a, DB: DrawingBackend> Canvas<'a, DB> {
         self.area.draw(&PathElement::new(points.collect::<Vec<_>>(), style)).map_err(failed)
     }
 
+    /// A fine line from a smallest to a largest value, seen on paper and on bars of any colour.
+    pub(super) fn stroke(&self, from: Place, to: Place) -> Result<()> {
+        self.line(&[from, to], Pen { colour: PAPER, width: 3.0, dashed: false })?;
+        self.line(&[from, to], Pen::fine(INK))
+    }
+
     /// A filled rectangle between two corners.
     pub(super) fn bar(&self, from: Place, to: Place, colour: &impl Color) -> Result<()> {
         let bar = Rectangle::new([self.at(from), self.at(to)], colour.filled());

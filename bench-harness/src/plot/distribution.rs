@@ -136,3 +136,49 @@ fn ratio(histogram: &Histogram<u64>) -> f64 {
 fn tail(row: &Row) -> Option<f64> {
     Some(row.latency_p99_us? / row.latency_p50_us?.max(0.001))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::App;
+    use crate::record::Outcome;
+    use crate::stats::cell::points;
+
+    /// A hundred requests, of which the slowest took so many times as long as the others.
+    fn histogram(times: u64) -> Histogram<u64> {
+        let mut histogram = Histogram::new(3).unwrap();
+        histogram.record_n(1_000_000, 98).unwrap();
+        histogram.record_n(1_000_000 * times, 2).unwrap();
+        histogram
+    }
+
+    #[test]
+    fn what_holds_of_every_model_holds_of_the_most_even_one_that_is_compared() {
+        let row = |model: &str, outcome| Row {
+            model: model.into(),
+            app: "echo".into(),
+            outcome,
+            latency_p99_us: Some(1.0),
+            ..Row::default()
+        };
+        let disturbed = Row { host_others_cpus: Some(0.5), ..row("d", Outcome::Ok) };
+        let rows = [row("a", Outcome::Ok), row("b", Outcome::Ok), disturbed];
+        let rows = [&rows[..], &[row("e", Outcome::Starved)]].concat();
+        let points = points(&rows, App::Echo, &[]);
+        let tails = [5, 3, 2, 1].map(histogram);
+        let known: Vec<_> = points.iter().zip(tails).collect();
+        assert_eq!(least_of_all(&known).map(f64::round), Some(3.0));
+        assert_eq!(least_of_all(&known[2..]), None);
+    }
+
+    #[test]
+    fn a_percentile_that_no_trial_supports_is_not_marked() {
+        let row = Row { model: "a".into(), app: "echo".into(), ..Row::default() };
+        let with = Row { latency_p99_us: Some(1.0), ..row.clone() };
+        for (row, count) in [(row, 1), (with, 2)] {
+            let rows = [row];
+            let points = points(&rows, App::Echo, &[]);
+            assert_eq!(marks(&points[0], &histogram(5)).len(), count);
+        }
+    }
+}

@@ -127,7 +127,7 @@ impl Groups {
             if let Some((low, high)) = column.range {
                 let (x, end) =
                     (f64::midpoint(from, to), |value| frame.at(0.0, self.y.scale.place(value)).1);
-                canvas.line(&[(x, end(low)), (x, end(high))], Pen::fine(INK))?;
+                canvas.stroke((x, end(low)), (x, end(high)))?;
             }
             if let Some(value) = column.stroke {
                 let (_, y) = frame.at(0.0, self.y.scale.place(value));

@@ -131,12 +131,12 @@ fn beside(evidence: &Evidence<'_>, points: &[&Point<'_>]) -> Option<String> {
     let (low, high) =
         (own.iter().copied().reduce(f64::min)?, own.iter().copied().reduce(f64::max)?);
     Some(format!(
-        "{}: 99 % of {} requests a second take at most {} to {} with {} models, {} as published with {}",
+        "{}: 99 % of {} requests a second take at most {} with {} model{}, {} as published with {}",
         evidence.app,
         grouped(other.rate as f64),
-        time(low),
-        time(high),
+        if low < high { format!("{} to {}", time(low), time(high)) } else { time(low) },
         own.len(),
+        if own.len() == 1 { "" } else { "s" },
         time(1e3 * ms),
         other.name
     ))
