@@ -5,6 +5,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic anywhere")]
 
+#[path = "support/again.rs"]
+mod again;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -13,6 +16,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use bench_harness::packets::relay::TOO_FEW;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -79,6 +83,7 @@ fn a_try_leaves_rows_statements_charts_and_a_report() {
     assert!(page.contains("was expected to take in at least 8.0 ×"), "{page}");
     let manifest = fs::read_to_string(run.join("manifest.toml")).unwrap();
     assert!(manifest.contains("status = \"complete\""), "{manifest}");
+    again::says_the_same(&run);
 }
 
 /// Every figure, and what some row of it is called.
@@ -96,8 +101,12 @@ fn relayed(run: &Path) {
     let relays = rows(&run.join("relays.csv"));
     assert_eq!(relays.len(), 6);
     for row in relays {
-        assert_eq!((row["outcome"].as_str(), row["errors"].as_str()), ("ok", "0"), "{row:?}");
-        assert!(row["exchanges"].parse::<u64>().unwrap() > 0, "{row:?}");
+        assert_eq!(row["errors"], "0", "{row:?}");
+        // On a busy host a try may be over before enough messages are back.
+        if !row["reason"].ends_with(TOO_FEW) {
+            assert_eq!(row["outcome"], "ok", "{row:?}");
+            assert!(row["exchanges"].parse::<u64>().unwrap() > 0, "{row:?}");
+        }
     }
     let stalls = rows(&run.join("stalls.csv"));
     let stopped: Vec<_> = stalls.iter().map(|row| (&*row["way"], &*row["stopped"])).collect();

@@ -59,7 +59,7 @@ impl Effort {
         followed: 2_000,
         flood: 500_000,
         jobs: 3_000,
-        relay: Duration::from_millis(300),
+        relay: Duration::from_millis(600),
     };
 }
 
