@@ -122,21 +122,8 @@ fn answered(
 fn plan(model: &Model, app: App, size: Option<u64>) -> LoadPlan {
     // Through a proxy on a busy host, a short time may be too short for any answer.
     let count = app.is_proxy().then_some(Count { each: THROUGH_A_PROXY, sessions: None });
-    LoadPlan {
-        app,
-        connections: model.at_once.fair_clients(CLIENTS),
-        idle: 0,
-        size,
-        path: "/".into(),
-        reconnect_every: None,
-        warm_up: Duration::from_millis(10),
-        measure: Duration::from_millis(90),
-        timeout: Duration::from_secs(5),
-        schedule: None,
-        threads: None,
-        stamps: false,
-        count,
-        message: None,
-        samples: false,
-    }
+    let clients = model.at_once.fair_clients(CLIENTS);
+    let [warm_up, measure] = [10, 90].map(Duration::from_millis);
+    let closed = LoadPlan::closed(app, clients, warm_up, measure);
+    LoadPlan { size, count, timeout: Duration::from_secs(5), ..closed }
 }

@@ -127,6 +127,29 @@ pub struct Schedule {
 }
 
 impl LoadPlan {
+    /// A closed loop for so long: clients that ask again as soon as they have their answer, and are
+    /// given up after ten seconds without one.
+    #[must_use]
+    pub fn closed(app: App, connections: u64, warm_up: Duration, measure: Duration) -> Self {
+        Self {
+            app,
+            connections,
+            idle: 0,
+            size: None,
+            path: "/".into(),
+            reconnect_every: None,
+            warm_up,
+            measure,
+            timeout: Duration::from_secs(10),
+            schedule: None,
+            threads: None,
+            stamps: false,
+            count: None,
+            message: None,
+            samples: false,
+        }
+    }
+
     /// The target of loadgen for a server at this address.
     #[must_use]
     pub fn target(&self, address: SocketAddr) -> String {
@@ -310,24 +333,8 @@ mod tests {
 
     fn plan(app: App, size: Option<u64>) -> LoadPlan {
         let [warm_up, measure, timeout] = [300, 2_000, 5_000].map(Duration::from_millis);
-        let path = "/".into();
-        LoadPlan {
-            app,
-            connections: 8,
-            idle: 2,
-            size,
-            path,
-            reconnect_every: Some(1),
-            warm_up,
-            measure,
-            timeout,
-            schedule: None,
-            threads: None,
-            stamps: false,
-            count: None,
-            message: None,
-            samples: false,
-        }
+        let closed = LoadPlan::closed(app, 8, warm_up, measure);
+        LoadPlan { idle: 2, size, reconnect_every: Some(1), timeout, ..closed }
     }
 
     #[test]

@@ -78,23 +78,7 @@ impl Switches {
 
 impl Load {
     fn plan(self) -> LoadPlan {
-        LoadPlan {
-            app: App::Echo,
-            connections: self.connections,
-            idle: 0,
-            size: None,
-            path: "/".into(),
-            reconnect_every: None,
-            warm_up: self.measure / 4,
-            measure: self.measure,
-            timeout: Duration::from_secs(10),
-            schedule: None,
-            threads: None,
-            stamps: false,
-            count: None,
-            message: None,
-            samples: false,
-        }
+        LoadPlan::closed(App::Echo, self.connections, self.measure / 4, self.measure)
     }
 }
 

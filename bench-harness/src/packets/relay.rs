@@ -147,23 +147,8 @@ pub(super) fn serve(site: &Site, cpus: &[usize], line: &str) -> Result<(Child, S
 
 /// One connection, one message under way.
 fn plan(load: Load, measure: Duration) -> LoadPlan {
-    LoadPlan {
-        app: App::Echo,
-        connections: 1,
-        idle: 0,
-        size: Some(load.size),
-        path: "/".into(),
-        reconnect_every: None,
-        warm_up: measure / 5,
-        measure,
-        timeout: Duration::from_secs(10),
-        schedule: None,
-        threads: None,
-        stamps: false,
-        count: None,
-        message: None,
-        samples: false,
-    }
+    let closed = LoadPlan::closed(App::Echo, 1, measure / 5, measure);
+    LoadPlan { size: Some(load.size), ..closed }
 }
 
 fn row(summary: &Summary, cpus: f64, load: Load, blank: Relay) -> Result<Relay> {
