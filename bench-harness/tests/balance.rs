@@ -92,8 +92,8 @@ fn a_try_leaves_tables_charts_and_a_report() {
     }
 }
 
-/// Methods that `servers balance` takes, put to work with two and with three replicas: every request
-/// has come to one of these.
+/// Methods that `servers balance` takes, put to work with two and with three replicas: every
+/// request has come to one of these.
 fn balancers_have_answered(live: &[Live]) {
     for (method, requests) in AT_WORK {
         for nodes in [2, 3] {

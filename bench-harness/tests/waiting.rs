@@ -72,8 +72,8 @@ fn rows_are_whole(rows: &[Row]) {
     assert!(rows.iter().all(|row| row.wait_middle_mean_ns.unwrap() > 0.0 && row.rounds >= 16));
 }
 
-/// The row is defined on either side, since the servers know nothing of what runs them. A column that
-/// only one of the two has would be lost without a word.
+/// The row is defined on either side, since the servers know nothing of what runs them. A column
+/// that only one of the two has would be lost without a word.
 #[test]
 fn the_servers_print_the_columns_that_are_read_here() {
     let line = "time-waits --poller poll --idle 0 --active 1 --idle-max 0 --passes 1 --rounds 1 \

@@ -112,8 +112,8 @@ fn finding(
             times(most)
         ),
         false => format!(
-            "{app}: at {place}, the slowest 1 % take over {} the median, whatever the model, as far \
-             as trials can tell",
+            "{app}: at {place}, the slowest 1 % take over {} the median, whatever the model, as \
+             far as trials can tell",
             times(least_of_all(known).unwrap_or_else(|| least.min(most)))
         ),
     })
