@@ -9,7 +9,6 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use bench_harness::experiment::Chart;
 use bench_harness::launch::sampler::Sample;
 use bench_harness::plot::{self, Drawn};
 use bench_harness::record::Row;
@@ -18,7 +17,7 @@ use bench_harness::results::{Recorder, Run, file};
 use bench_harness::runner::Measurement;
 use loadgen::report::{Band, Path as Way};
 use loadgen::verdict::Standing;
-use support::finished_run;
+use support::{changed, finished_run};
 
 /// A run with its figures: drawn once, since bitmaps take their time in a build for tests.
 static DRAWN: LazyLock<(tempfile::TempDir, Run, Vec<Drawn>)> = LazyLock::new(|| {
@@ -181,35 +180,13 @@ fn the_titles_say_what_was_found() {
     let findings: Vec<_> = figures.iter().map(|figure| figure.finding.as_str()).collect();
     let expected = [
         "echo: fast answers 4.0 × as many requests as slow at 100 connections",
-        "echo: at 100 connections, 99 % of requests take at most 6.68 ms with fast and 26.7 ms with slow",
+        "echo: at 100 connections, the 99th percentiles of 2 models can't be ranked by one trial each",
         "echo: at 100 connections, the slowest 1 % take over 2.7 × the median, whatever the model",
         "echo: at 100 connections, a request costs 12.5 µs of CPU with fast and 4.0 × as much with slow",
     ];
     assert_eq!(findings[..2], expected[..2]);
     assert_eq!(findings[3], expected[3]);
     assert!(findings[2].contains("whatever the model"), "{}", findings[2]);
-}
-
-#[test]
-fn a_bar_is_as_long_as_its_title_says() {
-    // The medians of user and of system time, 12 and 21, are of two trials.
-    let (_folder, mut run) = changed(|_| ());
-    let rows = std::mem::take(&mut run.rows);
-    for (user, system) in [(10.0, 30.0), (20.0, 21.0), (12.0, 10.0)] {
-        run.rows.extend(rows.iter().filter(|row| row.model != "starving").cloned().map(|row| {
-            let times = if row.model == "fast" { 1.0 } else { 4.0 };
-            Row {
-                server_user_us_per_request: Some(user * times),
-                server_system_us_per_request: Some(system * times),
-                ..row
-            }
-        }));
-    }
-    run.source.experiment.charts = vec![Chart::Cpu];
-    let figures = plot::draw_all(&run).unwrap();
-    assert!(figures[0].finding.contains("costs 40 µs of CPU with fast"), "{figures:?}");
-    let svg = fs::read_to_string(&figures[0].path).unwrap();
-    assert!(svg.contains("40 µs") && svg.contains("160 µs"), "medians of the sums: {svg}");
 }
 
 #[test]
@@ -252,14 +229,6 @@ fn a_run_without_histograms_still_has_its_other_figures() {
     assert_eq!(plot::draw_all(&run).unwrap(), []);
 }
 
-/// A run like the made-up one whose rows are changed.
-fn changed(change: impl Fn(&mut Row)) -> (tempfile::TempDir, Run) {
-    let folder = tempfile::tempdir().unwrap();
-    let mut run = finished_run(folder.path());
-    run.rows.iter_mut().for_each(change);
-    (folder, run)
-}
-
 #[test]
 fn a_doubt_is_marked_where_it_sets_a_trial_apart_and_else_told_once() {
     let (_folder, run) = changed(|row| {
@@ -278,103 +247,6 @@ fn a_doubt_is_marked_where_it_sets_a_trial_apart_and_else_told_once() {
     ] {
         assert!(page.contains(words), "no `{words}` in\n{page}");
     }
-}
-
-#[test]
-fn times_of_an_invalid_trial_are_not_ranked_and_its_rate_is() {
-    let (_folder, run) = changed(|row| {
-        row.verdict = Some(Standing::Invalid);
-        row.verdict_reasons = Some("client CPU".into());
-    });
-    let findings: Vec<_> =
-        plot::draw_all(&run).unwrap().into_iter().map(|figure| figure.finding).collect();
-    assert!(findings[0].starts_with("echo: fast answers 4.0 ×"), "{findings:?}");
-    assert_eq!(findings[1], "echo: how long requests take at 100 connections");
-    assert_eq!(findings[2], "echo: how latency is distributed at 100 connections");
-}
-
-#[test]
-fn an_open_loop_is_told_by_its_times() {
-    let (_folder, mut run) = changed(|row| row.rate_asked_per_s = Some(row.connections * 1_000));
-    run.source.experiment.charts = vec![Chart::LatencyUnderLoad];
-    let page = markdown::page(&run, &[]);
-    assert!(page.contains("| p99 | c=1 1 k/s | c=10 10 k/s | c=100 100 k/s |"), "{page}");
-    let figures = plot::draw_all(&run).unwrap();
-    assert_eq!(figures.len(), 2, "p99.9 was not measured");
-    let expected = "echo: p99 of response time stays under 10 ms with fast up to 100 k/s, \
-        slow up to 10 k/s, starving up to 1 k/s";
-    assert_eq!(figures[1].finding, expected);
-}
-
-/// The made-up run as one of proxies: `starving` is left out, and each row is there once a policy.
-fn proxies() -> (tempfile::TempDir, Run) {
-    let (folder, mut run) = changed(|row| row.app = "proxy".into());
-    run.rows.retain(|row| row.model != "starving");
-    let rows = std::mem::take(&mut run.rows);
-    for (policy, cost, shares) in [("hash", 2.0, "900; 100"), ("turns", 1.0, "500; 500")] {
-        run.rows.extend(rows.iter().cloned().map(|row| Row {
-            policy: Some(policy.into()),
-            backend_answered: Some(shares.into()),
-            server_user_us_per_request: row.server_user_us_per_request.map(|us| us * cost),
-            server_system_us_per_request: row.server_system_us_per_request.map(|us| us * cost),
-            ..row
-        }));
-    }
-    run.rows.iter_mut().enumerate().for_each(|(place, row)| row.trial = place + 1);
-    (folder, run)
-}
-
-#[test]
-fn policies_are_compared_with_each_other_and_so_are_the_shares_of_backends() {
-    let (_folder, mut run) = proxies();
-    run.source.experiment.charts = vec![Chart::Policies, Chart::Backends];
-    let figures = plot::draw_all(&run).unwrap();
-    let findings: Vec<_> = figures.iter().map(|figure| figure.finding.as_str()).collect();
-    let expected = [
-        "proxy: at 100 connections, the CPU time of the proxy for one request is 12.5 µs with turns \
-         and 2.0 × as much with hash, on fast",
-        "proxy: at 100 connections, the 99th percentile of response time is the same with all \
-         policies, as far as trials can tell",
-        "proxy: the busiest of 2 backends has an even share with turns, and 1.80 times an even one \
-         with hash",
-    ];
-    assert_eq!(findings, expected);
-}
-
-#[test]
-fn a_chart_that_is_not_about_policies_has_one_of_them_at_a_time() {
-    let (_folder, mut run) = proxies();
-    run.source.experiment.charts = vec![Chart::Cpu];
-    let figures = plot::draw_all(&run).unwrap();
-    let stem = |figure: &Drawn| figure.path.file_stem().unwrap().to_string_lossy().into_owned();
-    let names: Vec<_> = figures.iter().map(stem).collect();
-    assert_eq!(names, ["cpu-proxy-hash", "cpu-proxy-turns"]);
-    let page = markdown::page(&run, &[]);
-    assert!(page.contains("hash c=100") && page.contains("| fast, turns |"), "{page}");
-}
-
-#[test]
-fn a_published_open_loop_is_laid_beside_what_came_out_at_the_same_rate() {
-    let (_folder, mut run) = changed(|row| row.rate_asked_per_s = Some(2_000));
-    run.source.experiment.published = Some(
-        toml::from_str(
-            "study = \"others\"\n[[latency]]\nname = \"theirs\"\nrate = 2_000\nanswered = 1_552\n\
-             percentiles-ms = [[50, 1_280], [99, 5_530]]\n",
-        )
-        .unwrap(),
-    );
-    run.source.experiment.charts = vec![Chart::Latency];
-    let page = markdown::page(&run, &[]);
-    assert!(page.contains("| theirs, as published | 2,000/s | 1,552/s | 1,280 "), "{page}");
-    assert!(page.contains("| fast | 2,000/s | 40,000/s | "), "{page}");
-    let figures = plot::draw_all(&run).unwrap();
-    let svg = fs::read_to_string(&figures[0].path).unwrap();
-    assert!(svg.contains("theirs, as published: 1,552/s answered"), "no line of theirs");
-    assert!(figures[0].finding.contains("with 2 models, 5.53 s as published"), "{figures:?}");
-    let fast = run.rows.iter_mut().filter(|row| row.model == "fast");
-    fast.for_each(|row| row.host_others_cpus = Some(0.5));
-    let figures = plot::draw_all(&run).unwrap();
-    assert!(figures[0].finding.contains("with 1 model, 5.53 s as published"), "{figures:?}");
 }
 
 #[test]

@@ -70,7 +70,10 @@ fn figure(evidence: &Evidence<'_>, shown: &Shown) -> Option<Figure> {
         name: evidence.name(shown.name),
         finding: finding(evidence, &points, count, shown),
         subtitle: vec![conditions(evidence, count)],
-        notes: notes(None, &points, Drawn::Bars),
+        notes: missing(&points, shown)
+            .into_iter()
+            .chain(notes(None, &points, Drawn::Bars))
+            .collect(),
         body: Body::Groups(Groups {
             title: "policy".into(),
             y: Axis::round(shown.title, (shown.scale)(&values), shown.text),
@@ -78,6 +81,16 @@ fn figure(evidence: &Evidence<'_>, shown: &Shown) -> Option<Figure> {
             stroke: None,
             groups: groups.collect(),
         }),
+    })
+}
+
+/// How many trials a median leaves out: those too small for a percentile have none.
+fn missing(points: &[&Point<'_>], shown: &Shown) -> Option<String> {
+    let rows = points.iter().flat_map(|point| &point.rows).filter(|row| row.outcome.measured());
+    let all = rows.clone().count();
+    let without = rows.filter(|row| (shown.column)(row).is_none()).count();
+    (without > 0).then(|| {
+        format!("{without} of {all} trials have too few independent answers for {}.", shown.what)
     })
 }
 

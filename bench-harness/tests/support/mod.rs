@@ -173,6 +173,14 @@ pub(crate) fn finished_run(root: &Path) -> Run {
     Run::read(recorder.path()).unwrap()
 }
 
+/// A run like the made-up one whose rows are changed.
+pub(crate) fn changed(change: impl Fn(&mut Row)) -> (tempfile::TempDir, Run) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = finished_run(folder.path());
+    run.rows.iter_mut().for_each(change);
+    (folder, run)
+}
+
 fn measurement(trial: usize, model: &str, connections: u64, rate: f64) -> Measurement {
     let starved = model == "starving" && connections > 1;
     let served = if starved { 1 } else { connections };
