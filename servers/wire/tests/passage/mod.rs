@@ -1,6 +1,8 @@
 //! An exchange through a gateway, between a scripted client and a scripted backend: whatever the cuts,
 //! the same octets come out on both sides.
 
+use std::slice::Chunks;
+
 use wire::Buffer;
 use wire::http1::gateway::{Forwarder, Gateway, Heard, Progress};
 use wire::http1::{Error, Limits};
@@ -31,6 +33,17 @@ pub(crate) enum Then {
     Closes,
 }
 
+/// A gateway, what stands in its buffers, and what has come out of them.
+struct Passage {
+    gateway: Gateway,
+    client_in: Buffer,
+    client_out: Buffer,
+    upstream_in: Buffer,
+    upstream_out: Buffer,
+    to_backend: Vec<u8>,
+    to_client: Vec<u8>,
+}
+
 /// One exchange, with both streams cut into pieces of `piece` octets, and outputs of `room`.
 pub(crate) fn exchange(
     request: &str,
@@ -39,69 +52,102 @@ pub(crate) fn exchange(
     piece: usize,
     room: usize,
 ) -> Outcome {
-    let mut gateway = Gateway::new(Limits::default());
-    let [mut client_in, mut upstream_in] = [Buffer::new(4096), Buffer::new(4096)];
-    let [mut client_out, mut upstream_out] = [Buffer::new(room), Buffer::new(room)];
-    let (mut to_backend, mut to_client) = (Vec::new(), Vec::new());
-    let mut pieces = request.as_bytes().chunks(piece);
-    let mut end = Ok(Progress::Waits);
-    while end == Ok(Progress::Waits) {
-        match gateway.hear(&mut client_in) {
-            Ok(Heard::Nothing) if gateway.listens() => {}
-            Ok(Heard::Request) => {
-                assert!(gateway.forward(&client_in, &BY, &mut upstream_out));
-                gateway.commit(&mut client_in);
-            }
-            Ok(Heard::Here) => {
-                gateway.answer_here(&BY, &mut client_in, &mut client_out);
-                break;
-            }
-            Ok(Heard::Nothing) => {}
-            Err(error) => {
-                end = Err(error);
-                break;
-            }
-        }
-        if let Err(error) = gateway.carry(&mut client_in, &mut upstream_out) {
-            end = Err(error);
-        }
-        drain(&mut upstream_out, &mut to_backend);
-        match pieces.next() {
-            Some(piece) => assert!(client_in.push_all(piece)),
-            None if client_in.is_empty() || !gateway.wants_content() => break,
-            None => {}
-        }
-    }
-    let mut pieces = reply.as_bytes().chunks(piece);
-    while end == Ok(Progress::Waits) && gateway.asked().is_some() {
-        end = gateway.answer(&mut upstream_in, &BY, &mut client_out);
-        drain(&mut client_out, &mut to_client);
-        if end != Ok(Progress::Waits) {
-            break;
-        }
-        if upstream_in.room() >= piece
-            && let Some(piece) = pieces.next()
-        {
-            assert!(upstream_in.push_all(piece));
-        } else if then == Then::Closes && pieces.len() == 0 {
-            end = gateway.answer(&mut upstream_in, &BY, &mut client_out);
-            if end == Ok(Progress::Waits) && (upstream_in.is_empty() || client_out.is_empty()) {
-                end = gateway.answer_ends(&mut client_out);
-            }
-        } else if pieces.len() == 0 && upstream_in.is_empty() {
-            break;
-        }
-        drain(&mut client_out, &mut to_client);
-    }
-    drain(&mut client_out, &mut to_client);
+    let mut passage = Passage::new(room);
+    let asked = passage.ask(request.as_bytes().chunks(piece));
+    let end = asked.and_then(|()| passage.reply(reply.as_bytes().chunks(piece), piece, then));
+    drain(&mut passage.client_out, &mut passage.to_client);
     if matches!(end, Ok(Progress::Done(_))) {
-        gateway.next(&mut client_in);
+        passage.gateway.next(&mut passage.client_in);
     }
     Outcome {
-        to_backend: String::from_utf8(to_backend).unwrap(),
-        to_client: String::from_utf8(to_client).unwrap(),
+        to_backend: String::from_utf8(passage.to_backend).unwrap(),
+        to_client: String::from_utf8(passage.to_client).unwrap(),
         end,
-        stays: gateway.listens(),
+        stays: passage.gateway.listens(),
+    }
+}
+
+impl Passage {
+    fn new(room: usize) -> Self {
+        let [client_in, upstream_in] = [(); 2].map(|()| Buffer::new(4096));
+        let [client_out, upstream_out] = [(); 2].map(|()| Buffer::new(room));
+        let gateway = Gateway::new(Limits::default());
+        let (to_backend, to_client) = Default::default();
+        Self { gateway, client_in, client_out, upstream_in, upstream_out, to_backend, to_client }
+    }
+
+    /// The client sends its request, for as long as anybody wants more of it.
+    fn ask(&mut self, mut pieces: Chunks<'_, u8>) -> Result<(), Error> {
+        while self.hear()? != Heard::Here {
+            let carried = self.gateway.carry(&mut self.client_in, &mut self.upstream_out);
+            drain(&mut self.upstream_out, &mut self.to_backend);
+            carried?;
+            match pieces.next() {
+                Some(piece) => assert!(self.client_in.push_all(piece)),
+                None if self.client_in.is_empty() || !self.gateway.wants_content() => break,
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self) -> Result<Heard, Error> {
+        let heard = self.gateway.hear(&mut self.client_in)?;
+        match heard {
+            Heard::Request => {
+                assert!(self.gateway.forward(&self.client_in, &BY, &mut self.upstream_out));
+                self.gateway.commit(&mut self.client_in);
+            }
+            Heard::Here => {
+                self.gateway.answer_here(&BY, &mut self.client_in, &mut self.client_out);
+            }
+            Heard::Nothing => {}
+        }
+        Ok(heard)
+    }
+
+    /// The backend sends its answer, and does then what it does then.
+    fn reply(
+        &mut self,
+        mut pieces: Chunks<'_, u8>,
+        piece: usize,
+        then: Then,
+    ) -> Result<Progress, Error> {
+        while self.gateway.asked().is_some() {
+            let mut end = self.answer();
+            drain(&mut self.client_out, &mut self.to_client);
+            if end != Ok(Progress::Waits) {
+                return end;
+            }
+            if self.upstream_in.room() >= piece
+                && let Some(piece) = pieces.next()
+            {
+                assert!(self.upstream_in.push_all(piece));
+            } else if then == Then::Closes && pieces.len() == 0 {
+                end = self.answer_and_close();
+                drain(&mut self.client_out, &mut self.to_client);
+            } else if pieces.len() == 0 && self.upstream_in.is_empty() {
+                break;
+            }
+            if end != Ok(Progress::Waits) {
+                return end;
+            }
+        }
+        Ok(Progress::Waits)
+    }
+
+    fn answer(&mut self) -> Result<Progress, Error> {
+        self.gateway.answer(&mut self.upstream_in, &BY, &mut self.client_out)
+    }
+
+    /// What is left of the answer, and its end when there is room for that.
+    fn answer_and_close(&mut self) -> Result<Progress, Error> {
+        match self.answer()? {
+            Progress::Waits if self.upstream_in.is_empty() || self.client_out.is_empty() => {
+                self.gateway.answer_ends(&mut self.client_out)
+            }
+            progress => Ok(progress),
+        }
     }
 }
 
