@@ -77,7 +77,6 @@ impl<R: Ring> Proactor<'_, R> {
     fn tie_new(&mut self, token: Token, socket: RawFd) -> Token {
         let name = self.slots.next();
         self.slots.tie(Tie { to: token, socket, line: Line::default() });
-        self.proxies = true;
         if let Some(link) = self.slots.of(token).and_then(|(client, _)| client.session.link()) {
             link.ticket = Some(name);
         }
@@ -147,7 +146,7 @@ impl<R: Ring> Proactor<'_, R> {
     /// when the clock ticks, and a backend whose link has rested. From now on they are watched. To
     /// watch each of them at once would cost a request more for each message.
     pub(super) fn look_after_the_silent(&mut self) {
-        if !self.proxies {
+        if !self.slots.has_links() {
             return;
         }
         for token in self.slots.tokens() {

@@ -93,8 +93,6 @@ pub struct Proactor<'a, R> {
     done: Vec<Done>,
     leaving: Vec<Leaving>,
     earliest: Ticks,
-    /// Whether a session has ever had a connection to a backend.
-    proxies: bool,
 }
 
 impl<'a, R: Ring> Proactor<'a, R> {
@@ -115,7 +113,6 @@ impl<'a, R: Ring> Proactor<'a, R> {
             done: Vec::new(),
             leaving: Vec::new(),
             earliest: Ticks::NEVER,
-            proxies: false,
         })
     }
 
@@ -365,9 +362,12 @@ impl<'a, R: Ring> Proactor<'a, R> {
 
 /// What a session has not taken of these octets.
 fn rest(octets: &[u8], worker: &mut Worker<'_>) -> Option<Early> {
+    if octets.is_empty() {
+        return None;
+    }
     let mut buffer = worker.buffers.lend();
     buffer.push(octets);
-    crate::connection::keep(buffer, &mut worker.buffers).map(Early::Octets)
+    Some(Early::Octets(buffer))
 }
 
 /// Whether a receive that failed so is simply asked for again: it was cancelled, or there was no

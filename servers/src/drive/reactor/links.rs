@@ -4,7 +4,7 @@
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use super::Reactor;
-use super::turn::ask;
+use super::turn::{Reported, ask};
 use crate::connection::Interest;
 use crate::drive::poller::{Poller, Ready, Token, Trigger};
 use crate::drive::reset::tell_if_reset;
@@ -43,19 +43,22 @@ impl<P: Poller> Reactor<'_, P> {
         let socket = link.as_raw_fd();
         let Some(tied) = self.slots.tied(ticket) else { return true };
         tied.to = token;
-        let unwanted = wanted.is_none() && (tied.watch.ready.read || tied.watch.ready.ended);
+        let reported = match tied.watch.ready.read || tied.watch.ready.ended {
+            true => Reported::Something,
+            false => Reported::Nothing,
+        };
         tied.watch.ready = ready;
         // SAFETY: the session's link is open; it is borrowed anew because the slots are, too.
         let socket = unsafe { BorrowedFd::borrow_raw(socket) };
         let watch = &mut tied.watch;
-        ask(&mut self.poller, &self.worker, socket, ticket, wanted, watch, unwanted).is_ok()
+        ask(&mut self.poller, &self.worker, socket, ticket, wanted, watch, reported).is_ok()
     }
 
     /// A client from whom nothing is wanted while a backend works for it may go away unnoticed: when it
     /// has sent too much, it is no longer watched. So it is looked at when the clock ticks.
     pub(super) fn look_after_the_silent(&mut self) {
-        if P::TRIGGER == Trigger::Edge {
-            // Who is told of each change has been told of this one.
+        // Who is told of each change has been told of this one.
+        if P::TRIGGER == Trigger::Edge || !self.slots.has_links() {
             return;
         }
         for link in self.slots.links() {

@@ -7,13 +7,15 @@
 //!
 //! Nobody is starved: each turn of a connection has a budget, and so has each round of accepting.
 
+mod gate;
 mod links;
+#[cfg(test)]
+mod tests;
 mod turn;
 
 use std::io;
 use std::mem::{replace, take};
-use std::net::TcpStream;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 use crate::apps::App;
@@ -21,15 +23,15 @@ use crate::connection::Interest;
 use crate::control::{Phase, Ticks};
 use crate::drive::poller::{Block, Event, Poller, Ready, Token, Trigger};
 use crate::drive::reset::tell_if_reset;
-use crate::drive::slots::{Slots, Tenant};
+use crate::drive::slots::Slots;
 use crate::keeper::Keeper;
-use crate::listener::{Blocking, Inbox, Listener, Refusal};
+use crate::listener::{Blocking, Inbox, Listener};
 use crate::models::Site;
 use crate::session::{End, Ends, Wants};
 use crate::waker::Waker;
 use crate::worker::Worker;
 
-use turn::{Turn, ask, drive, known};
+use turn::{Reported, Turn, ask, drive, known};
 
 /// The most connections accepted in one round.
 const ACCEPTS_MAX: usize = 64;
@@ -142,16 +144,22 @@ impl<'a, P: Poller> Reactor<'a, P> {
         for Event { token, ready } in events.drain(..) {
             self.dispatch(token, ready);
         }
-        for token in unfinished {
-            self.dispatch(token, Ready::default());
-        }
+        unfinished.into_iter().for_each(|token| self.resume(token));
         self.events = events;
         Ok(())
     }
 
+    /// Goes on where the last round has left off.
+    fn resume(&mut self, token: Token) {
+        if let Some((tenant, _)) = self.slots.of(token) {
+            tenant.unfinished = false;
+        }
+        self.dispatch(token, Ready::default());
+    }
+
     fn dispatch(&mut self, token: Token, ready: Ready) {
         match token {
-            LISTENER => self.accept(),
+            LISTENER => self.accept(ACCEPTS_MAX),
             WAKER => self.wake_up(),
             KEEPER => self.keep(),
             _ => self.serve(token, ready),
@@ -186,6 +194,10 @@ impl<'a, P: Poller> Reactor<'a, P> {
         if let Some((End::Client, event)) = event {
             tenant.watch.ready.note(event);
         }
+        if tenant.unfinished {
+            // It goes on when it is its turn, and not for each event once more.
+            return;
+        }
         let mut ready = Ends { client: tenant.watch.ready, upstream };
         let turn = drive::<P>(tenant.session.as_mut(), &mut ready, &mut self.worker);
         tenant.watch.ready = known::<P>(ready.client);
@@ -194,7 +206,10 @@ impl<'a, P: Poller> Reactor<'a, P> {
             Turn::Waits(wants) => self.settle(token, wants, known::<P>(ready.upstream), event),
             Turn::Unfinished => {
                 self.settle_link(token, None, known::<P>(ready.upstream));
-                self.unfinished.push(token);
+                if let Some((tenant, _)) = self.slots.of(token) {
+                    tenant.unfinished = true;
+                    self.unfinished.push(token);
+                }
             }
             Turn::Over => self.close(token),
         }
@@ -208,8 +223,11 @@ impl<'a, P: Poller> Reactor<'a, P> {
         let Some((tenant, deadline)) = self.slots.of(token) else { return };
         *deadline = tenant.session.deadline(&self.worker);
         self.earliest = self.earliest.min(*deadline);
-        let unwanted = event.is_some_and(|(end, _)| end == End::Client) && wants.client.is_none();
-        if unwanted && event.is_some_and(|(_, ready)| ready.ended) {
+        let (reported, ended) = match event {
+            Some((End::Client, ready)) => (Reported::Something, ready.ended),
+            _ => (Reported::Nothing, false),
+        };
+        if ended && wants.client.is_none() {
             // There may be nobody any more for whom a backend should go on working.
             if tell_if_reset(tenant.session.as_mut(), &mut self.worker).is_err() {
                 return self.close(token);
@@ -218,7 +236,7 @@ impl<'a, P: Poller> Reactor<'a, P> {
         let socket = tenant.session.socket(End::Client);
         let watch = &mut tenant.watch;
         let asked =
-            ask(&mut self.poller, &self.worker, socket, token, wants.client, watch, unwanted);
+            ask(&mut self.poller, &self.worker, socket, token, wants.client, watch, reported);
         if asked.is_err() {
             self.close(token);
         }
@@ -236,73 +254,6 @@ impl<'a, P: Poller> Reactor<'a, P> {
             if self.gate == Gate::Paused {
                 self.open_gate();
             }
-        }
-    }
-
-    fn accept(&mut self) {
-        let Source::Listener(listener) = self.source else { return };
-        for _ in 0..ACCEPTS_MAX {
-            self.worker.counters.accepts.count();
-            match listener.accept(Blocking::No) {
-                Ok(stream) => self.admit(stream),
-                Err(Refusal::Nobody) => return self.ask_for_clients_again(listener),
-                Err(Refusal::Gone) => {}
-                Err(Refusal::NoRoom(error)) => {
-                    self.worker.counters.accepts_without_room.count();
-                    self.worker.control.complain("cannot accept for now", &error);
-                    return self.pause_gate(listener);
-                }
-            }
-        }
-        if P::TRIGGER == Trigger::Edge {
-            self.unfinished.push(LISTENER);
-        }
-        self.ask_for_clients_again(listener);
-    }
-
-    fn ask_for_clients_again(&mut self, listener: &Listener) {
-        if P::TRIGGER == Trigger::Oneshot && self.gate == Gate::Open {
-            self.worker.counters.controls.count();
-            let asked = self.poller.modify(listener.socket(), LISTENER, Interest::Read);
-            if asked.is_err() {
-                self.gate = Gate::Paused;
-            }
-        }
-    }
-
-    fn admit(&mut self, stream: TcpStream) {
-        let beyond = P::CEILING.is_some_and(|ceiling| stream.as_raw_fd() >= ceiling);
-        let token = self.slots.next();
-        if beyond || self.poller.add(stream.as_fd(), token, Interest::Read).is_err() {
-            let counters = &self.worker.counters;
-            let reason = if beyond { &counters.refused_number } else { &counters.refused_no_watch };
-            reason.count();
-            counters.refused.count();
-            return self.app.turn_away(stream);
-        }
-        self.worker.counters.controls.count();
-        self.worker.counters.accepted.count();
-        let session = self.app.open(stream, &mut self.worker);
-        let deadline = session.deadline(&self.worker);
-        self.earliest = self.earliest.min(deadline);
-        let begins_by_reading = session.wants().client == Some(Interest::Read);
-        self.slots.insert(Tenant::new(session), deadline);
-        if !begins_by_reading {
-            self.turn_of(token, None);
-        }
-    }
-
-    fn open_gate(&mut self) {
-        if let Source::Listener(listener) = self.source {
-            let added = self.poller.add(listener.socket(), LISTENER, Interest::Read);
-            self.gate = if added.is_ok() { Gate::Open } else { Gate::Paused };
-        }
-    }
-
-    /// Stops looking at the listener: it would be reported again and again, and each time in vain.
-    fn pause_gate(&mut self, listener: &Listener) {
-        if self.gate == Gate::Open && self.poller.remove(listener.socket()).is_ok() {
-            self.gate = Gate::Paused;
         }
     }
 
@@ -345,7 +296,7 @@ impl<'a, P: Poller> Reactor<'a, P> {
         if self.gate == Gate::Open
             && let Source::Listener(listener) = self.source
         {
-            self.accept();
+            self.accept(ACCEPTS_MAX);
             self.pause_gate(listener);
         }
         self.gate = Gate::Closed;

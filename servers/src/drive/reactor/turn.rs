@@ -13,7 +13,7 @@ use crate::session::{End, Ends, Session, Wants};
 use crate::worker::Worker;
 
 /// The most writes for one connection in one turn: 16 full buffers are 256 KiB.
-const WRITES_MAX: u32 = 16;
+pub(super) const WRITES_MAX: u32 = 16;
 /// The most reads for one connection in one turn of an edge-triggered reactor.
 const EDGE_READS_MAX: u32 = 16;
 
@@ -26,6 +26,13 @@ pub(super) enum Turn {
     Over,
 }
 
+/// Whether the poller has just reported something of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reported {
+    Something,
+    Nothing,
+}
+
 /// Makes sure that the poller reports what is `wanted` of a socket. What nobody wants now it may report
 /// once; that is cheaper than asking it twice for each request.
 pub(super) fn ask<P: Poller>(
@@ -35,12 +42,13 @@ pub(super) fn ask<P: Poller>(
     token: Token,
     wanted: Option<Interest>,
     watch: &mut Watch,
-    reported_in_vain: bool,
+    reported: Reported,
 ) -> io::Result<()> {
     let ask = match (P::TRIGGER, wanted) {
         // It was asked for both directions, once and for all.
         (Trigger::Edge, _) | (Trigger::Oneshot, None) => return Ok(()),
-        (Trigger::Level, None) if watch.registered.is_none() || !reported_in_vain => return Ok(()),
+        (Trigger::Level, None) if watch.registered.is_none() => return Ok(()),
+        (Trigger::Level, None) if reported == Reported::Nothing => return Ok(()),
         (Trigger::Level, Some(_)) => watch.registered != wanted,
         (Trigger::Oneshot, Some(_)) | (Trigger::Level, None) => true,
     };
