@@ -16,6 +16,7 @@
 //! | [`shape`]      | how large a server is, and how it says where it listens                 |
 //! | [`notice`]     | what is said on standard error, and that nobody may be there to read it |
 //! | `shortage`     | whether a call has failed for want of something of ours                 |
+//! | `accept_queue` | how many clients wait to be accepted                                    |
 //! | [`stats`]      | counters: connections, answers, system calls, for each worker           |
 //! | `dice`         | random numbers, the same ones for the same seed                         |
 //! | [`placement`]  | which node a key belongs to: consistent hashing, one method a file      |
@@ -25,6 +26,7 @@
 //!
 //! The protocols themselves are in the crate `wire`, which knows no socket.
 
+pub(crate) mod accept_queue;
 pub mod apps;
 pub mod buffers;
 pub mod cli;

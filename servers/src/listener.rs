@@ -14,6 +14,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{SockFlag, accept4};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::accept_queue;
 use crate::control::{Control, TICK};
 use crate::drive::blocking::{limit_reads, limit_writes};
 use crate::shortage;
@@ -60,6 +61,13 @@ impl Listener {
             Err(errno) if shortage::is_ours(errno) => Err(Refusal::NoRoom(errno.into())),
             Err(_) => Err(Refusal::Gone),
         }
+    }
+
+    /// How many clients wait to be accepted: the last ones of a server that stops. Where the kernel
+    /// does not tell, accept says when there is nobody left.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        accept_queue::length(self.socket()).map_or(usize::MAX, |length| length as usize)
     }
 
     /// The descriptor to wait for.

@@ -53,7 +53,7 @@ macro_rules! counted {
             #[must_use]
             pub fn totals(&self) -> Totals {
                 let mut totals = Totals { open: 0, $($name: self.$name.value(),)* };
-                totals.open = totals.accepted - totals.closed;
+                totals.open = totals.accepted.saturating_sub(totals.closed);
                 totals
             }
         }

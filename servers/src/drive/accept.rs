@@ -1,6 +1,7 @@
 //! Accepting by a call that waits: the acceptor of the blocking models, and of `epoll-edge`.
 
 use std::io;
+use std::iter;
 use std::net::TcpStream;
 use std::thread;
 
@@ -10,7 +11,8 @@ use crate::models::Site;
 
 /// The clients that come to `listener`, until the server stops.
 ///
-/// Those that are in the accept queue when it stops are still among them.
+/// Those that are in the accept queue when it stops are still among them; who comes later is not,
+/// or clients that come again and again would keep it from stopping.
 ///
 /// # Errors
 /// When the listener cannot be made to wait.
@@ -20,26 +22,46 @@ pub fn clients<'a>(
 ) -> io::Result<impl Iterator<Item = TcpStream> + use<'a>> {
     let control = site.control;
     listener.block(control)?;
-    Ok(std::iter::from_fn(move || next(control, listener)))
+    let come = iter::from_fn(move || next(control, listener));
+    Ok(come.chain(iter::once_with(move || last(control, listener)).flatten()))
 }
 
+/// Waits for the next one.
 fn next(control: &Control, listener: &Listener) -> Option<TcpStream> {
-    loop {
-        let stopping = control.phase() != Phase::Serving;
-        if stopping && listener.unblock().is_err() {
-            return None;
-        }
+    while control.phase() == Phase::Serving {
         control.acceptor.accepts.count();
         match listener.accept(Blocking::Yes) {
             Ok(client) => return Some(client),
-            // One who finds no room now will not be waited for.
-            Err(Refusal::Nobody | Refusal::NoRoom(_)) if stopping => return None,
             Err(Refusal::Nobody | Refusal::Gone) => {}
             Err(Refusal::NoRoom(error)) => {
-                control.acceptor.accepts_without_room.count();
-                control.complain("cannot accept for now", &error);
+                no_room(control, &error);
                 thread::sleep(TICK);
             }
         }
     }
+    None
+}
+
+/// Those who wait now. One who finds no room will not be waited for.
+fn last(control: &Control, listener: &Listener) -> impl Iterator<Item = TcpStream> {
+    let count = listener.unblock().map_or(0, |()| listener.waiting());
+    let goes_on = move |_: &usize| control.phase() != Phase::Closing;
+    let taken = (0..count).take_while(goes_on).map_while(move |_| {
+        control.acceptor.accepts.count();
+        match listener.accept(Blocking::Yes) {
+            Ok(client) => Some(Some(client)),
+            Err(Refusal::Gone) => Some(None),
+            Err(Refusal::Nobody) => None,
+            Err(Refusal::NoRoom(error)) => {
+                no_room(control, &error);
+                None
+            }
+        }
+    });
+    taken.flatten()
+}
+
+fn no_room(control: &Control, error: &io::Error) {
+    control.acceptor.accepts_without_room.count();
+    control.complain("cannot accept for now", error);
 }

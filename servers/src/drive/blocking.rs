@@ -18,6 +18,7 @@ use crate::connection::{Interest, Wait};
 use crate::control::{Phase, TICK, Ticks};
 use crate::drive::poller::{Ready, flags, ready_for};
 use crate::drive::reset::tell_if_reset;
+use crate::proxy::link::is_quiet;
 use crate::session::{End, Ends, Session, Wants};
 use crate::worker::Worker;
 
@@ -39,7 +40,7 @@ pub fn run(mut session: Box<dyn Session>, worker: &mut Worker<'_>) {
             break;
         }
         if let Some(taken) = &taken {
-            taken.seat().note(session.wait() == Wait::Idle);
+            taken.seat().note(session.wait());
         }
         if driver.step(session.as_mut(), wants, worker).is_err() {
             break;
@@ -87,7 +88,9 @@ impl Driver {
             session.expire(worker);
         }
         if worker.control.phase() != Phase::Serving && self.asked_to_close != Some(now) {
-            self.asked_to_close = Some(now);
+            if self.asked_to_close.replace(now).is_none() {
+                read_what_is_there(session, worker)?;
+            }
             session.close_soon(worker);
         }
         Ok(())
@@ -104,6 +107,15 @@ impl Driver {
         let patience = worker.control.now().until(session.deadline(worker));
         limit_reads(session.socket(end), patience)
     }
+}
+
+/// What the client has sent by now is still answered, also where the wait for it was interrupted.
+fn read_what_is_there(session: &mut dyn Session, worker: &mut Worker<'_>) -> io::Result<()> {
+    let wanted = session.wants().client.is_some_and(Interest::reads);
+    if wanted && !is_quiet(session.socket(End::Client)) {
+        session.read(End::Client, worker)?;
+    }
+    Ok(())
 }
 
 /// Waits, for a tick at most, for several things at once, and lets the session have those that are

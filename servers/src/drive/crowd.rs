@@ -3,7 +3,12 @@
 //! A thread that waits in read(2) for its client hears nothing else. When the server stops, somebody
 //! must end that wait from outside: shutdown(2) for reading makes the read return what has arrived,
 //! and then the end, as if the client had closed. Clients that are between two messages are ushered
-//! out like that at once; the others may finish what they have begun.
+//! out like that; the others may finish what they have begun.
+//!
+//! Whoever looks from outside sees a client between two messages also while the next one waits in
+//! its socket for a thread that is not awake yet, and while the thread has it in its hands. To end
+//! the reading then would cut a message that has begun. So only those are shown out of whom nothing
+//! is there to be read, and whose thread has not gone on from one look to the next.
 
 use std::collections::HashMap;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
@@ -12,7 +17,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::sys::socket::{self, Shutdown as Direction, sockopt};
 
+use crate::connection::Wait;
 use crate::control::Phase;
+use crate::proxy::link::is_quiet;
 
 /// All clients that are served by blocking calls now.
 #[derive(Debug, Default)]
@@ -22,12 +29,20 @@ pub struct Crowd(Mutex<HashMap<RawFd, Arc<Seat>>>);
 #[derive(Debug)]
 pub struct Seat {
     between: AtomicBool,
+    /// Its thread has not gone on since somebody looked.
+    seen: AtomicBool,
 }
 
 impl Seat {
-    /// Notes whether the client is between two messages.
-    pub fn note(&self, between: bool) {
-        self.between.store(between, Ordering::Relaxed);
+    /// Notes what its thread is about to wait for.
+    pub fn note(&self, wait: Wait) {
+        self.between.store(wait == Wait::Idle, Ordering::Relaxed);
+        self.seen.store(false, Ordering::Relaxed);
+    }
+
+    /// Looks; says whether the client is between two messages, and was when somebody last looked.
+    fn rests(&self) -> bool {
+        self.between.load(Ordering::Relaxed) && self.seen.swap(true, Ordering::Relaxed)
     }
 }
 
@@ -42,7 +57,7 @@ pub struct Taken<'a> {
 impl Crowd {
     /// Takes a seat for the time that `socket` is served.
     pub fn sit(&self, socket: BorrowedFd<'_>) -> Taken<'_> {
-        let seat = Arc::new(Seat { between: AtomicBool::new(true) });
+        let seat = Arc::new(Seat { between: AtomicBool::new(true), seen: AtomicBool::new(false) });
         self.seats().insert(socket.as_raw_fd(), Arc::clone(&seat));
         Taken { crowd: self, socket: socket.as_raw_fd(), seat }
     }
@@ -63,16 +78,17 @@ impl Crowd {
         if phase == Phase::Serving {
             return;
         }
-        for (&socket, seat) in self.seats().iter() {
+        for (&number, seat) in self.seats().iter() {
+            // SAFETY: it is open: a seat is left, under this lock, before its socket is closed.
+            let socket = unsafe { BorrowedFd::borrow_raw(number) };
             let direction = match phase {
                 Phase::Closing if ends_by_reset(socket) => continue,
                 Phase::Closing => Direction::Both,
-                _ if seat.between.load(Ordering::Relaxed) => Direction::Read,
+                _ if seat.rests() && is_quiet(socket) => Direction::Read,
                 _ => continue,
             };
-            // The descriptor is open: a seat is left, under this lock, before its socket is closed.
             // The connection itself may be gone, and then nobody waits for it any more.
-            let _ = socket::shutdown(socket, direction);
+            let _ = socket::shutdown(number, direction);
         }
     }
 
@@ -81,10 +97,8 @@ impl Crowd {
     }
 }
 
-/// Whether closing that socket, which is open, resets its connection (socket(7), `SO_LINGER`).
-fn ends_by_reset(socket: RawFd) -> bool {
-    // SAFETY: a seat is left, under the lock that the caller holds, before its socket is closed.
-    let socket = unsafe { BorrowedFd::borrow_raw(socket) };
+/// Whether closing that socket resets its connection (socket(7), `SO_LINGER`).
+fn ends_by_reset(socket: BorrowedFd<'_>) -> bool {
     let linger = socket::getsockopt(&socket, sockopt::Linger);
     linger.is_ok_and(|linger| linger.l_onoff != 0 && linger.l_linger == 0)
 }

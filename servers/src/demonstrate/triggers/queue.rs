@@ -1,15 +1,15 @@
 //! A listening socket, and clients that nobody has accepted.
 
 use std::io;
-use std::mem::MaybeUninit;
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::sys::epoll::EpollFlags;
 
 use super::Unit;
 use super::habit::{Call, Peer, Socket};
 use super::pair;
+use crate::accept_queue;
 
 /// A listener, with its clients.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl Socket for Queue {
     }
 
     fn left(&self) -> io::Result<u64> {
-        Ok(tcp_info(self.fd())?.tcpi_unacked.into())
+        Ok(accept_queue::length(self.fd())?.into())
     }
 
     fn stir(&mut self) -> anyhow::Result<Peer> {
@@ -65,26 +65,4 @@ impl Socket for Queue {
         self.welcome()?;
         Ok(Peer::Stirred)
     }
-}
-
-/// What the kernel knows of a TCP socket. Of one that listens, `tcpi_unacked` is the number of
-/// connections that wait to be accepted (`tcp_get_info` in net/ipv4/tcp.c).
-fn tcp_info(socket: BorrowedFd<'_>) -> io::Result<libc::tcp_info> {
-    let mut info = MaybeUninit::<libc::tcp_info>::zeroed();
-    let mut size = size_of::<libc::tcp_info>() as libc::socklen_t;
-    // SAFETY: the kernel writes at most `size` octets, and that many are there.
-    let result = unsafe {
-        libc::getsockopt(
-            socket.as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_INFO,
-            info.as_mut_ptr().cast(),
-            &raw mut size,
-        )
-    };
-    if result != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: all of it is integers, and what the kernel did not write is 0.
-    Ok(unsafe { info.assume_init() })
 }

@@ -86,7 +86,7 @@ impl Client {
         let mut calls = CALLS_MAX;
         while !self.session.wants().is_over() {
             let moved = self.catch_up(upstream, worker)?
-                || self.say_farewell(worker)
+                || self.say_farewell(worker)?
                 || self.call(upstream, &mut calls, worker)?;
             if !moved {
                 return Ok(Next::Waits);
@@ -124,13 +124,17 @@ impl Client {
         }
     }
 
-    fn say_farewell(&mut self, worker: &mut Worker<'_>) -> bool {
+    fn say_farewell(&mut self, worker: &mut Worker<'_>) -> io::Result<bool> {
         let due = self.farewell == Farewell::Due && !self.line.asked.has(What::Receive);
         if due {
             self.farewell = Farewell::Said;
+            // A receive can be cancelled with octets before it: only a read knows that there are none.
+            if self.line.early.is_none() && reads(self.session.as_ref(), End::Client) {
+                self.session.read(End::Client, worker)?;
+            }
             self.session.close_soon(worker);
         }
-        due
+        Ok(due)
     }
 
     /// Lets the session make a call that nobody can make for it: one that moves what is not in

@@ -11,9 +11,6 @@ use super::{Gate, LISTENER, Proactor};
 use crate::listener::{Blocking, Refusal};
 use crate::shortage;
 
-/// The most clients that are still taken on when the server stops.
-const ACCEPTS_MAX: usize = 64;
-
 impl<R: Ring> Proactor<'_, R> {
     /// A client has come, or the request for clients has ended.
     pub(super) fn accepted(&mut self, done: Done) {
@@ -62,7 +59,7 @@ impl<R: Ring> Proactor<'_, R> {
     /// Takes on who has come until now, and nobody later.
     fn close_gate(&mut self) {
         self.gate = Gate::Closed;
-        for _ in 0..ACCEPTS_MAX {
+        for _ in 0..self.listener.waiting() {
             self.worker.counters.accepts.count();
             match self.listener.accept(Blocking::No) {
                 Ok(stream) => self.admit(stream),

@@ -129,6 +129,8 @@ impl<'a, R: Ring> Proactor<'a, R> {
         if result.is_err() {
             self.worker.control.enter(Phase::Closing);
         }
+        // Who is still there is closed with this.
+        self.worker.counters.closed.add(self.slots.len() as u64);
         self.worker.control.leave_reactors();
         result
     }

@@ -120,6 +120,8 @@ impl<'a, P: Poller> Reactor<'a, P> {
         if result.is_err() {
             self.worker.control.enter(Phase::Closing);
         }
+        // Who is still there is closed with this.
+        self.worker.counters.closed.add(self.slots.len() as u64);
         self.worker.control.leave_reactors();
         result
     }
@@ -296,7 +298,7 @@ impl<'a, P: Poller> Reactor<'a, P> {
         if self.gate == Gate::Open
             && let Source::Listener(listener) = self.source
         {
-            self.accept(ACCEPTS_MAX);
+            self.accept(listener.waiting());
             self.pause_gate(listener);
         }
         self.gate = Gate::Closed;
