@@ -9,6 +9,7 @@ use wire::Protocol;
 
 use crate::connection::{Connection, Flow, Interest, Wait};
 use crate::control::Ticks;
+use crate::listener::Blocking;
 use crate::proxy::link::Link;
 use crate::worker::Worker;
 
@@ -155,8 +156,12 @@ pub trait Session: Send {
         if output.is_empty() {
             return self.write_outside(worker);
         }
-        let only_what_fits = self.is_full_duplex() || self.wants().only().is_none();
-        let count = send(self.socket(end), output, only_what_fits);
+        // Where something else may happen meanwhile, a write must not wait.
+        let blocking = match self.is_full_duplex() || self.wants().only().is_none() {
+            true => Blocking::No,
+            false => Blocking::Yes,
+        };
+        let count = send(self.socket(end), output, blocking);
         self.sent(end, count, worker)
     }
 
@@ -208,11 +213,11 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, into: &mut [u8]) -> io::Result<usi
     Ok(count)
 }
 
-/// Writes by a system call and nothing around it. Where something else may happen meanwhile, a write
-/// to a socket that waits must not wait all the same.
-fn send(socket: BorrowedFd<'_>, from: &[u8], only_what_fits: bool) -> io::Result<usize> {
+/// Writes by a system call and nothing around it. With [`Blocking::No`] it takes only what fits now,
+/// even of a socket that waits.
+fn send(socket: BorrowedFd<'_>, from: &[u8], blocking: Blocking) -> io::Result<usize> {
     let mut flags = SendFlags::NOSIGNAL;
-    flags.set(SendFlags::DONTWAIT, only_what_fits);
+    flags.set(SendFlags::DONTWAIT, blocking == Blocking::No);
     Ok(net::send(socket, from, flags)?)
 }
 
