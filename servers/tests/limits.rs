@@ -146,3 +146,18 @@ fn workers_for_whom_there_are_no_threads_are_an_error() {
         assert_eq!(server.wait().code(), Some(1), "{model}");
     }
 }
+
+/// A server that has no descriptors left says so, and nobody hears it.
+#[test]
+fn a_complaint_that_nobody_reads_ends_no_server() {
+    let unheard = ["bash", "-c", "exec \"$@\" 2> >(exit)", "bash"];
+    let by = [&unheard[..], &["prlimit", "--nofile=32", "--", SERVERS]].concat();
+    for model in process::models() {
+        let mut server = Server::start_by(&by, model.name, "http", &[]);
+        let clients = (0..60).map(|_| server.connect()).collect::<Vec<_>>();
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(server.runs(), "{}", model.name);
+        drop(clients);
+        assert_eq!(server.get("/"), "Hello, world!\n", "{}", model.name);
+    }
+}
