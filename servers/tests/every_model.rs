@@ -56,6 +56,7 @@ every_model! {{
     says_why_before_it_closes_on_a_sender
     says_why_before_the_body_comes
     sends_files_whole
+    keeps_no_file_open_for_an_idle_client
     counts_what_it_does
 }}
 
@@ -282,6 +283,25 @@ fn sends_files_whole(model: &str) {
     let out =
         server.ask("GET /files/../../etc/passwd HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
     assert!(out.starts_with("HTTP/1.1 404 "), "{out}");
+}
+
+fn keeps_no_file_open_for_an_idle_client(model: &str) {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::write(root.path().join("full.txt"), "content").unwrap();
+    std::fs::write(root.path().join("empty.txt"), "").unwrap();
+    let server = Server::start(model, "http", &["--root", root.path().to_str().unwrap()]);
+    let mut stream = server.connect();
+    stream.write_all(GET).unwrap();
+    read_reply(&mut stream);
+    let descriptors = server.descriptors();
+    for (method, name) in [("GET", "full"), ("GET", "empty"), ("HEAD", "full"), ("GET", "full")] {
+        let request = format!("{method} /files/{name}.txt HTTP/1.1\r\nHost: h\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        assert!(process::scripted::read_head(&mut stream).contains(" 200 "));
+        let content = if (method, name) == ("GET", "full") { "content" } else { "" };
+        expect(&mut stream, content.as_bytes());
+        eventually("the file is closed", || server.descriptors() <= descriptors);
+    }
 }
 
 fn counts_what_it_does(model: &str) {

@@ -108,7 +108,7 @@ impl Service for Routes {
             None if path == "/stats" => self.stats(),
             Some(("bytes", length)) => bytes(length),
             Some(("work", microseconds)) => work(microseconds),
-            Some(("files", file)) => self.file(file),
+            Some(("files", file)) => self.file(file, request.method()),
             _ => Answer::text(StatusCode::NOT_FOUND, "There is nothing here.\n"),
         }
     }
@@ -135,12 +135,13 @@ impl Routes {
         Answer::new(StatusCode::OK, "application/json", Content::Owned(text))
     }
 
-    fn file(&mut self, path: &str) -> Answer {
+    fn file(&mut self, path: &str, method: &str) -> Answer {
         let found = self.site.root.as_ref().and_then(|root| root.find(path));
         let Some((outgoing, length)) = found else {
             return Answer::text(StatusCode::NOT_FOUND, "There is no such file.\n");
         };
-        self.outgoing = Some(outgoing);
+        // Where nothing of it will be sent, nobody would close it.
+        self.outgoing = Some(outgoing).filter(|_| method == "GET" && length > 0);
         Answer::new(StatusCode::OK, media_type(path), Content::Outside(length))
     }
 }
@@ -148,10 +149,13 @@ impl Routes {
 impl Serves for Server<Routes> {
     fn send_outside(&mut self, socket: BorrowedFd<'_>) -> io::Result<u64> {
         let left = self.outside();
-        match &mut self.service_mut().outgoing {
-            Some(outgoing) => outgoing.send(socket, left),
-            None => Err(io::ErrorKind::UnexpectedEof.into()),
+        let file = &mut self.service_mut().outgoing;
+        let outgoing = file.as_mut().ok_or(io::ErrorKind::UnexpectedEof)?;
+        let sent = outgoing.send(socket, left)?;
+        if sent == left {
+            *file = None;
         }
+        Ok(sent)
     }
 }
 
