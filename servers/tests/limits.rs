@@ -140,10 +140,22 @@ fn epoll_edge_deals_connections_out_evenly() {
 fn workers_for_whom_there_are_no_threads_are_an_error() {
     let stacks = ["env", "RUST_MIN_STACK=100000000"];
     let limited = ["prlimit", "--as=1000000000", "--", SERVERS];
-    for model in ["epoll-edge", "reactors"] {
+    for model in ["pool", "epoll-edge", "reactors", "uring"] {
         let by = [&stacks[..], &limited].concat();
-        let mut server = Server::start_by(&by, model, "echo", &["--workers", "30"]);
+        let flags = ["--workers", "30", "--stack", "100000000"];
+        let mut server = Server::start_by(&by, model, "echo", &flags);
         assert_eq!(server.wait().code(), Some(1), "{model}");
+    }
+}
+
+/// So do buffers for which there is no memory.
+#[test]
+fn a_ring_whose_buffers_do_not_fit_into_memory_is_an_error() {
+    if process::has("uring") {
+        let limited = ["prlimit", "--as=1000000000", "--", SERVERS];
+        let buffers = ["--workers", "1", "--buffer", "16777216"];
+        let mut server = Server::start_by(&limited, "uring", "echo", &buffers);
+        assert_eq!(server.wait().code(), Some(1));
     }
 }
 

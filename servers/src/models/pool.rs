@@ -15,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::drive::accept::clients;
 use crate::drive::blocking;
 use crate::listener::{Blocking, Listener};
-use crate::models::{AtOnce, Family, Listeners, Model, Site, Workers};
+use crate::models::{AtOnce, Family, Listeners, Model, Site, Workers, no_thread};
 use crate::worker::Worker;
 
 pub(super) const MODEL: Model = Model {
@@ -40,7 +40,8 @@ fn serve(site: &Site<'_>, listeners: Vec<Listener>) -> io::Result<()> {
             let waiting = &waiting;
             std::thread::Builder::new()
                 .stack_size(site.stack_octets)
-                .spawn_scoped(scope, move || work(site, waiting))?;
+                .spawn_scoped(scope, move || work(site, waiting))
+                .map_err(no_thread)?;
         }
         for client in clients(site, &listeners[0])? {
             // The threads end only after the queue has.

@@ -10,13 +10,14 @@
 //! room in the cache, however few are needed at once. So there are few to begin with. When a
 //! receive has found none (ENOBUFS), twice as many are put in, up to a limit.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::io;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use io_uring::Submitter;
 use io_uring::types::BufRingEntry;
+use nix::errno::Errno;
 
 use super::ring::Lent;
 
@@ -38,8 +39,8 @@ impl Memory {
     fn new(octets: usize, align: usize) -> io::Result<Self> {
         let layout = Layout::from_size_align(octets.max(1), align).map_err(io::Error::other)?;
         // SAFETY: the size is not 0.
-        let start = NonNull::new(unsafe { alloc_zeroed(layout) });
-        Ok(Self { start: start.unwrap_or_else(|| handle_alloc_error(layout)), layout })
+        let start = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(Errno::ENOMEM)?;
+        Ok(Self { start, layout })
     }
 }
 
