@@ -38,7 +38,9 @@ impl Ticks {
     }
 }
 
-/// A length of time in ticks: one more than it takes, for the tick that has already begun.
+/// A length of time in ticks: two more than it takes. One is for the tick that has already begun. The
+/// other is for the clock: it is looked at ten times a second, but now a little before the next tick
+/// and now a little after, so that what it says may be a tick behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span(u32);
 
@@ -52,7 +54,7 @@ impl Span {
 
 impl From<Duration> for Span {
     fn from(duration: Duration) -> Self {
-        let ticks = duration.as_nanos().div_ceil(TICK.as_nanos()) + 1;
+        let ticks = duration.as_nanos().div_ceil(TICK.as_nanos()) + 2;
         Self(u32::try_from(ticks).unwrap_or(u32::MAX))
     }
 }
@@ -259,7 +261,7 @@ mod tests {
     #[test]
     fn a_deadline_is_never_early() {
         let start = Ticks(7);
-        assert_eq!(start.after(Duration::from_millis(250).into()), Ticks(11));
+        assert_eq!(start.after(Duration::from_millis(250).into()), Ticks(12));
         assert_eq!(start.until(Ticks(9)), Duration::from_millis(200));
         assert_eq!(start.until(Ticks(3)), Duration::ZERO);
     }

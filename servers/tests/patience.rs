@@ -5,15 +5,14 @@
 mod process;
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use process::Server;
-use process::scripted::{GET, OK, Scripted, everywhere, proxy, read_answer, read_head};
+use process::scripted::{Deaf, GET, OK, Scripted, everywhere, proxy, read_answer, read_head};
 use servers::models::{AtOnce, model};
-use socket2::{Domain, SockAddr, Socket, Type};
 
 /// How many clients a model serves beside each other here.
 fn clients(name: &str) -> usize {
@@ -50,24 +49,27 @@ fn a_transfer_that_never_pauses_is_not_cut() {
     });
 }
 
-/// A backend that neither takes a connection nor refuses it: its queue is full.
-struct Hole {
-    address: String,
-    _listener: Socket,
-    _queue: Vec<TcpStream>,
+/// How long a client is kept that says nothing.
+fn kept(mut client: TcpStream, since: Instant) -> Duration {
+    assert_eq!(client.read(&mut [0]).unwrap(), 0);
+    since.elapsed()
 }
 
-impl Hole {
-    fn new() -> Self {
-        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        listener.bind(&SockAddr::from(any)).unwrap();
-        listener.listen(0).unwrap();
-        let address = listener.local_addr().unwrap().as_socket().unwrap();
-        let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(200)).ok();
-        let queue = std::iter::from_fn(connect).collect();
-        Self { address: address.to_string(), _listener: listener, _queue: queue }
-    }
+/// They come at all moments of a tick.
+#[test]
+fn nobody_is_let_go_before_the_time() {
+    everywhere(|model| {
+        let server = Server::start(model, "http", &["--idle-timeout", "300ms"]);
+        let come = |_| {
+            thread::sleep(Duration::from_millis(7));
+            (Instant::now(), server.connect())
+        };
+        let come = (0..clients(model) * 10).map(come).collect::<Vec<_>>();
+        for (since, client) in come {
+            let time = kept(client, since);
+            assert!(time >= Duration::from_millis(300), "{model}: {time:?}");
+        }
+    });
 }
 
 const SPAN: Duration = Duration::from_millis(400);
@@ -76,9 +78,9 @@ const DRAIN: &str = "5s";
 #[test]
 fn a_backend_that_does_not_connect_is_passed_over_while_the_server_stops() {
     everywhere(|model| {
-        let (hole, backend) = (Hole::new(), Scripted::answering(OK));
+        let (deaf, backend) = (Deaf::new(), Scripted::answering(OK));
         let flags = ["--connect-timeout", "400ms", "--drain-timeout", DRAIN];
-        let mut proxy = proxy(model, &[&hole.address, &backend.address], &flags);
+        let mut proxy = proxy(model, &[&deaf.address, &backend.address], &flags);
         let mut stream = proxy.connect();
         let start = Instant::now();
         stream.write_all(GET).unwrap();

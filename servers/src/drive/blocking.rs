@@ -55,8 +55,10 @@ pub fn run(mut session: Box<dyn Session>, worker: &mut Worker<'_>) {
 }
 
 struct Driver {
-    /// What the read time-out is set for; `None` when it must be set anew.
-    armed: Option<Wait>,
+    /// The read time-out, if it is one for the next message; else it must be set anew. It holds for
+    /// the messages after that, but not for what is left of a wait that the kernel has given up a
+    /// little before our clock does.
+    armed: Option<Duration>,
     /// When the session was last asked to finish: once in a tick is enough.
     asked_to_close: Option<Ticks>,
 }
@@ -100,11 +102,12 @@ impl Driver {
     /// all: see [`crate::proxy::link`].
     fn arm(&mut self, end: End, session: &dyn Session, worker: &Worker<'_>) -> io::Result<()> {
         let wait = session.wait();
-        if end == End::Upstream || (wait == Wait::Idle && self.armed == Some(Wait::Idle)) {
+        let patience = worker.control.now().until(session.deadline(worker));
+        let holds = |armed: Duration| patience / 2 < armed && armed / 2 < patience;
+        if end == End::Upstream || (wait == Wait::Idle && self.armed.is_some_and(holds)) {
             return Ok(());
         }
-        self.armed = Some(wait);
-        let patience = worker.control.now().until(session.deadline(worker));
+        self.armed = Some(patience).filter(|_| wait == Wait::Idle);
         limit_reads(session.socket(end), patience)
     }
 }
