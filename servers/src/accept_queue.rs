@@ -6,8 +6,8 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use nix::libc;
 
-/// How many there are. The kernel says it where it says what it knows of any TCP socket: of one that
-/// listens, `tcpi_unacked` is that number (`tcp_get_info` in net/ipv4/tcp.c).
+/// How many there are. The kernel says it where it says what it knows of any TCP socket: of one
+/// that listens, `tcpi_unacked` is that number (`tcp_get_info` in net/ipv4/tcp.c).
 ///
 /// # Errors
 /// What getsockopt(2) says.

@@ -53,14 +53,14 @@ Exit status: 0 fine, 1 failed, 2 wrong usage.";
 pub enum Command {
     /// Show the models, or the policies of proxies
     List(List),
-    /// Serve until SIGTERM or Ctrl-C, then finish what has been asked and exit with 0. A second signal
-    /// ends it at once. SIGHUP makes a proxy read --backends again
+    /// Serve until SIGTERM or Ctrl-C, then finish what has been asked and exit with 0. A second
+    /// signal ends it at once. SIGHUP makes a proxy read --backends again
     Run(Box<Run>),
     /// Show what comes of a limit or of a trigger, by trying
     #[command(subcommand)]
     Demonstrate(Demonstrate),
-    /// Time the waits of a poller, by idle and by active connections. Every wait finds something ready:
-    /// falling asleep and being woken are not in it
+    /// Time the waits of a poller, by idle and by active connections. Every wait finds something
+    /// ready: falling asleep and being woken are not in it
     TimeWaits(TimeWaits),
     /// Balance requests over replicas that are started, watched and replaced
     Balance(Box<Balance>),
@@ -134,16 +134,16 @@ pub struct Run {
     /// Address and port; port 0 takes a free one, and the first line of output tells which
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = parse_address)]
     pub listen: SocketAddr,
-    /// Threads that serve, for each table [default: what the model takes: 1, 10 for the pool, or one
-    /// for each CPU, shared out among the tables]
+    /// Threads that serve, for each table [default: what the model takes: 1, 10 for the pool, or
+    /// one for each CPU, shared out among the tables]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,
-    /// Descriptor tables, each with a copy of the model. The hard limit of RLIMIT_NOFILE holds for each.
-    /// `auto` takes as many as --clients needs [default: 1; 8 for select-sharded]
+    /// Descriptor tables, each with a copy of the model. The hard limit of RLIMIT_NOFILE holds for
+    /// each. `auto` takes as many as --clients needs [default: 1; 8 for select-sharded]
     #[arg(long, value_name = "N|auto")]
     pub tables: Option<Tables>,
-    /// Clients to have room for at once: where a limit leaves no room for so many, say what to change,
-    /// and do not start
+    /// Clients to have room for at once: where a limit leaves no room for so many, say what to
+    /// change, and do not start
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub clients: Option<u32>,
     /// Serve the files below this directory as /files/… (HTTP)
@@ -156,7 +156,8 @@ pub struct Run {
     /// How many octets a message has (fixed)
     #[arg(long, value_name = "OCTETS", default_value = "14")]
     pub message_size: NonZeroUsize,
-    /// Which of several servers this is: /home says it (HTTP) [default: the variable SERVER_ID, or 0]
+    /// Which of several servers this is: /home says it (HTTP) [default: the variable SERVER_ID, or
+    /// 0]
     #[arg(long, value_name = "ID")]
     pub server_id: Option<String>,
     /// What ps(1) and top(1) call the process, in up to 15 octets [default: as its file]
@@ -240,8 +241,8 @@ impl AppName {
         matches!(self, Self::Proxy | Self::Relay)
     }
 
-    /// How many descriptors it may have open for one client: the connection and, as the case may be, a
-    /// file, or the connection to a backend and a pipe in each direction.
+    /// How many descriptors it may have open for one client: the connection and, as the case may
+    /// be, a file, or the connection to a backend and a pipe in each direction.
     #[must_use]
     pub const fn descriptors(self, run: &Run) -> u64 {
         match (self, run.relay_by) {

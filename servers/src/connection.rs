@@ -6,13 +6,13 @@
 //!     └──────── the peer has closed, and all is answered ─────────────────▲
 //! ```
 //!
-//! A connection wants one thing at a time: to write while it owes something, else to read. That makes
-//! it half-duplex, so that blocking code can drive it as it is; and it is all the back-pressure there
-//! is: a peer that does not read its answers is not read from.
+//! A connection wants one thing at a time: to write while it owes something, else to read. That
+//! makes it half-duplex, so that blocking code can drive it as it is; and it is all the
+//! back-pressure there is: a peer that does not read its answers is not read from.
 //!
-//! *Lingering* (RFC 9112, section 9.6): closing a socket while the peer still sends makes the kernel
-//! answer with a reset, and the reset may overtake our last words. So we close our direction first,
-//! and drop what still comes, up to a limit.
+//! *Lingering* (RFC 9112, section 9.6): closing a socket while the peer still sends makes the
+//! kernel answer with a reset, and the reset may overtake our last words. So we close our direction
+//! first, and drop what still comes, up to a limit.
 
 use std::io;
 
@@ -180,7 +180,8 @@ impl<P: Protocol> Connection<P> {
         self.input.get_or_insert_with(|| worker.buffers.lend()).spare()
     }
 
-    /// A read into [`spare`](Self::spare) is over: takes the conversation as far as it goes with that.
+    /// A read into [`spare`](Self::spare) is over: takes the conversation as far as it goes with
+    /// that.
     ///
     /// # Errors
     /// What the read says, except that it would have to wait.

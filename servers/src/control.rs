@@ -1,7 +1,8 @@
 //! What all workers of a server share: whether to go on, what time it is, what has been counted.
 //!
-//! A server may be several copies of a model that share no descriptors (see [`crate::tables`]). Each
-//! copy has a control of its own, with its own wakers; what is only memory is common to all of them.
+//! A server may be several copies of a model that share no descriptors (see [`crate::tables`]).
+//! Each copy has a control of its own, with its own wakers; what is only memory is common to all of
+//! them.
 
 use std::io;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -38,9 +39,9 @@ impl Ticks {
     }
 }
 
-/// A length of time in ticks: two more than it takes. One is for the tick that has already begun. The
-/// other is for the clock: it is looked at ten times a second, but now a little before the next tick
-/// and now a little after, so that what it says may be a tick behind.
+/// A length of time in ticks: two more than it takes. One is for the tick that has already begun.
+/// The other is for the clock: it is looked at ten times a second, but now a little before the next
+/// tick and now a little after, so that what it says may be a tick behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span(u32);
 
@@ -104,8 +105,8 @@ pub struct Control {
     started: Instant,
     wakers: Mutex<Vec<Arc<Waker>>>,
     reactors: AtomicUsize,
-    /// The idle connections to backends of the models with a thread for each client: a thread that ends
-    /// leaves its own to the others. Reactors keep theirs, for they are registered there.
+    /// The idle connections to backends of the models with a thread for each client: a thread that
+    /// ends leaves its own to the others. Reactors keep theirs, for they are registered there.
     links: Mutex<Links>,
     /// How long peers may take.
     pub patience: Patience,

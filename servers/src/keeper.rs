@@ -1,8 +1,9 @@
 //! Who keeps the time, hears the signals and shows the progress.
 //!
 //! It is one descriptor that becomes readable ten times a second, and at a signal. In the readiness
-//! models the first reactor watches it beside its sockets, so that a model of one thread is a process
-//! of one thread. The blocking models have no place to watch anything, and get a thread for it.
+//! models the first reactor watches it beside its sockets, so that a model of one thread is a
+//! process of one thread. The blocking models have no place to watch anything, and get a thread for
+//! it.
 
 use std::fmt;
 use std::io;
@@ -51,8 +52,8 @@ struct Duties {
 }
 
 impl Keeper {
-    /// From now on the signals that are heard end nothing by themselves, in this thread and in those that it makes
-    /// afterwards.
+    /// From now on the signals that are heard end nothing by themselves, in this thread and in
+    /// those that it makes afterwards.
     ///
     /// # Errors
     /// When there is no descriptor left for it.

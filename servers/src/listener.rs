@@ -1,7 +1,7 @@
 //! Listening sockets, and how clients come in.
 //!
-//! This is the one place where listening sockets get their options, so that they are the same for every
-//! model: SO_REUSEADDR, TCP_NODELAY (an accepted socket inherits it, tcp(7)), one backlog.
+//! This is the one place where listening sockets get their options, so that they are the same for
+//! every model: SO_REUSEADDR, TCP_NODELAY (an accepted socket inherits it, tcp(7)), one backlog.
 
 use std::io;
 use std::net::{SocketAddr, SocketAddrV6, TcpStream, ToSocketAddrs};
@@ -76,8 +76,8 @@ impl Listener {
         self.0.as_fd()
     }
 
-    /// Makes accept wait, but no longer than a tick, so that it can notice a stop; and makes writes to
-    /// its clients give up when their patience ends.
+    /// Makes accept wait, but no longer than a tick, so that it can notice a stop; and makes writes
+    /// to its clients give up when their patience ends.
     ///
     /// # Errors
     /// When the kernel refuses.
@@ -171,7 +171,8 @@ fn local_address(socket: &Socket) -> anyhow::Result<SocketAddr> {
     socket.local_addr()?.as_socket().context("not an internet address")
 }
 
-/// Reads an address to listen on: `127.0.0.1:8080`, `[::1]:0`, `[fe80::1%veth0]:8080`, `localhost:80`.
+/// Reads an address to listen on: `127.0.0.1:8080`, `[::1]:0`, `[fe80::1%veth0]:8080`,
+/// `localhost:80`.
 ///
 /// # Errors
 /// When it is not one, in words.

@@ -194,8 +194,8 @@ fn write_counters(path: &Path, control: &Control, tables: u16) -> anyhow::Result
 }
 
 /// Writes a file beside its place, which it takes when it is whole: nobody reads half of it. What
-/// is no file, such as a pipe or /dev/stderr, keeps its place, and so does a file that we may write in
-/// a directory that we may not.
+/// is no file, such as a pipe or /dev/stderr, keeps its place, and so does a file that we may write
+/// in a directory that we may not.
 fn put(path: &Path, octets: &[u8]) -> io::Result<()> {
     if path.metadata().is_ok_and(|place| !place.is_file()) {
         return fs::write(path, octets);

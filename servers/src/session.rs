@@ -79,24 +79,26 @@ pub enum Calls {
 
 /// One or two sockets of which something is wanted, until it is over.
 ///
-/// The drivers know nothing else about a server: they wait until the session can have what it wants,
-/// and let it have it. [`read`](Self::read) and [`write`](Self::write) make the system calls for
-/// those who wait for readiness or in the call itself. Whoever hands the calls to the kernel and waits
-/// for their completion takes the octets from [`spare`](Self::spare) and [`output`](Self::output), and
-/// tells by [`received`](Self::received) and [`sent`](Self::sent) what became of them.
+/// The drivers know nothing else about a server: they wait until the session can have what it
+/// wants, and let it have it. [`read`](Self::read) and [`write`](Self::write) make the system calls
+/// for those who wait for readiness or in the call itself. Whoever hands the calls to the kernel
+/// and waits for their completion takes the octets from [`spare`](Self::spare) and
+/// [`output`](Self::output), and tells by [`received`](Self::received) and [`sent`](Self::sent)
+/// what became of them.
 pub trait Session: Send {
-    /// The socket of that end. The backend's is asked for only while there is a [`link`](Self::link).
+    /// The socket of that end. The backend's is asked for only while there is a
+    /// [`link`](Self::link).
     fn socket(&self, end: End) -> BorrowedFd<'_>;
 
     /// What it wants.
     fn wants(&self) -> Wants;
 
-    /// Where a read puts what it finds: never empty while the read is wanted, unless the session itself
-    /// [makes the calls](Self::calls).
+    /// Where a read puts what it finds: never empty while the read is wanted, unless the session
+    /// itself [makes the calls](Self::calls).
     fn spare<'s>(&'s mut self, end: End, worker: &mut Worker<'_>) -> &'s mut [u8];
 
-    /// A read has brought so many octets, or none because the peer has closed, or an error. The error
-    /// may come when no read is wanted: somebody has found the connection broken.
+    /// A read has brought so many octets, or none because the peer has closed, or an error. The
+    /// error may come when no read is wanted: somebody has found the connection broken.
     ///
     /// # Errors
     /// When the session is broken; it is to be dropped then.
@@ -165,14 +167,14 @@ pub trait Session: Send {
         self.sent(end, count, worker)
     }
 
-    /// Who makes the calls that move its octets: when it is the session, [`spare`](Self::spare) is empty
-    /// and [`received`](Self::received) and [`sent`](Self::sent) are not for it.
+    /// Who makes the calls that move its octets: when it is the session, [`spare`](Self::spare) is
+    /// empty and [`received`](Self::received) and [`sent`](Self::sent) are not for it.
     fn calls(&self) -> Calls {
         Calls::Anyone
     }
 
-    /// Whether it may want something of both sockets at any time. Calls on its sockets never wait, and
-    /// whoever drives it by calls that wait must look first.
+    /// Whether it may want something of both sockets at any time. Calls on its sockets never wait,
+    /// and whoever drives it by calls that wait must look first.
     fn is_full_duplex(&self) -> bool {
         false
     }
@@ -198,23 +200,24 @@ pub trait Session: Send {
 
     /// The server wants to stop: end at the next boundary between messages, if any are known.
     ///
-    /// It is asked for that when it is known what its client had sent by then, and again at each tick
-    /// for as long as it is there. Being asked is cheap, and no sign of life from anybody: where it
-    /// changes nothing, the [deadline](Self::deadline) stays where it was.
+    /// It is asked for that when it is known what its client had sent by then, and again at each
+    /// tick for as long as it is there. Being asked is cheap, and no sign of life from anybody:
+    /// where it changes nothing, the [deadline](Self::deadline) stays where it was.
     fn close_soon(&mut self, worker: &mut Worker<'_>);
 }
 
 /// Reads by a system call and nothing around it.
 ///
-/// The C library's recv and send are points where a thread may be cancelled: in a process with threads
-/// each call pays for two atomic operations, which would be a part of what is measured here.
+/// The C library's recv and send are points where a thread may be cancelled: in a process with
+/// threads each call pays for two atomic operations, which would be a part of what is measured
+/// here.
 pub(crate) fn receive(socket: BorrowedFd<'_>, into: &mut [u8]) -> io::Result<usize> {
     let (count, _) = net::recv(socket, into, RecvFlags::empty())?;
     Ok(count)
 }
 
-/// Writes by a system call and nothing around it. With [`Blocking::No`] it takes only what fits now,
-/// even of a socket that waits.
+/// Writes by a system call and nothing around it. With [`Blocking::No`] it takes only what fits
+/// now, even of a socket that waits.
 fn send(socket: BorrowedFd<'_>, from: &[u8], blocking: Blocking) -> io::Result<usize> {
     let mut flags = SendFlags::NOSIGNAL;
     flags.set(SendFlags::DONTWAIT, blocking == Blocking::No);

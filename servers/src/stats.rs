@@ -1,7 +1,8 @@
 //! What a server counts, for each worker by itself.
 //!
-//! A worker has counters that nobody else adds to, on cache lines that nobody else writes. So adding
-//! needs no locked instruction, and counting costs the same in every model. Readers add the workers up.
+//! A worker has counters that nobody else adds to, on cache lines that nobody else writes. So
+//! adding needs no locked instruction, and counting costs the same in every model. Readers add the
+//! workers up.
 
 use std::io;
 use std::ops::Deref;
@@ -85,7 +86,8 @@ counted! {
     refused_number,
     /// Because the kernel did not take the descriptor for what is waited for.
     refused_no_watch,
-    /// Accepts that found no room for a descriptor: EMFILE, ENFILE, ENOBUFS, ENOMEM. The client waits.
+    /// Accepts that found no room for a descriptor: EMFILE, ENFILE, ENOBUFS, ENOMEM. The client
+    /// waits.
     accepts_without_room,
     /// Connections ended because a deadline passed.
     expired,
@@ -97,8 +99,8 @@ counted! {
     octets_out,
     /// Waits for any of many sockets.
     waits,
-    /// System calls that those were made of: one each, for who calls the kernel himself. With a ring they
-    /// hand over accepts, reads and writes as well, which are no system calls then.
+    /// System calls that those were made of: one each, for who calls the kernel himself. With a
+    /// ring they hand over accepts, reads and writes as well, which are no system calls then.
     wait_calls,
     /// Calls that change what is waited for: epoll_ctl.
     controls,

@@ -1,15 +1,16 @@
 //! For how many threads a process has mappings, measured before there are many.
 //!
-//! All limits of the kernel but one make the creation of a thread fail, which is an answer. The one is
-//! vm.max_map_count: a thread begins with a stack, and only when it runs does the library map a second
-//! one, for the handler that reports a stack overflow (sigaltstack(2)). If there is no room for that,
-//! the library aborts the process. So the model that makes a thread for each client must stop before.
+//! All limits of the kernel but one make the creation of a thread fail, which is an answer. The one
+//! is vm.max_map_count: a thread begins with a stack, and only when it runs does the library map a
+//! second one, for the handler that reports a stack overflow (sigaltstack(2)). If there is no room
+//! for that, the library aborts the process. So the model that makes a thread for each client must
+//! stop before.
 //!
 //! The others are looked at all the same when somebody says how many clients there will be.
 //!
-//! Each of the two stacks has a guard page, which is a mapping of its own: four in all. A process that
-//! was started with SIGSEGV and SIGBUS ignored has no such handler, and its threads take two. Other C
-//! libraries and kernels have other numbers; so they are counted here, not assumed.
+//! Each of the two stacks has a guard page, which is a mapping of its own: four in all. A process
+//! that was started with SIGSEGV and SIGBUS ignored has no such handler, and its threads take two.
+//! Other C libraries and kernels have other numbers; so they are counted here, not assumed.
 
 use std::io;
 use std::path::Path;
@@ -23,8 +24,8 @@ use anyhow::bail;
 const RESERVE: usize = 256;
 /// What a thread takes where it cannot be counted.
 const EACH: usize = 4;
-/// The C library makes a heap, itself some mappings, for each new thread until there are so many heaps
-/// for each CPU (mallopt(3), M_ARENA_MAX).
+/// The C library makes a heap, itself some mappings, for each new thread until there are so many
+/// heaps for each CPU (mallopt(3), M_ARENA_MAX).
 const HEAPS_PER_CPU: usize = 8;
 /// Threads over which the mappings are averaged.
 const SAMPLE: usize = 32;

@@ -1,5 +1,5 @@
-//! `servers packet filter` and `balance` as a shell calls them, on interfaces of hosts of their own,
-//! in both modes. Takes root; is skipped aloud without.
+//! `servers packet filter` and `balance` as a shell calls them, on interfaces of hosts of their
+//! own, in both modes. Takes root; is skipped aloud without.
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 

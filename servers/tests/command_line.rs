@@ -1,5 +1,5 @@
-//! What the command line promises: the listing, the first line, one clear sentence and the right exit
-//! status when something is wrong.
+//! What the command line promises: the listing, the first line, one clear sentence and the right
+//! exit status when something is wrong.
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 

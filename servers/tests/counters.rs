@@ -1,7 +1,7 @@
 //! The counters against a witness: strace(1) counts the same system calls from outside.
 //!
-//! What a ring is asked to do is no system call, so there the witness sees none of it: only that the
-//! ring was entered.
+//! What a ring is asked to do is no system call, so there the witness sees none of it: only that
+//! the ring was entered.
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 

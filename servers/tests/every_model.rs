@@ -1,7 +1,7 @@
 //! One suite, once for each model of the table.
 //!
-//! What a model cannot do by its nature (serve a second client while the first one stays) is told by
-//! its row, and the tests take it from there.
+//! What a model cannot do by its nature (serve a second client while the first one stays) is told
+//! by its row, and the tests take it from there.
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 

@@ -53,8 +53,8 @@ impl Root {
         Ok(root)
     }
 
-    /// Opens the regular file that `path` names below the root, percent-encoded as in a request; also
-    /// says how long it is. `None` when there is no such file, for whatever reason.
+    /// Opens the regular file that `path` names below the root, percent-encoded as in a request;
+    /// also says how long it is. `None` when there is no such file, for whatever reason.
     pub(super) fn find(&self, path: &str) -> Option<(Outgoing, u64)> {
         let path = percent_decode_str(path).decode_utf8().ok()?;
         // A pipe or a device must not block us before we know what it is.

@@ -28,8 +28,8 @@ pub trait App: Sync {
     /// Begins to serve the client at the other end of `stream`.
     fn open(&self, stream: TcpStream, worker: &mut Worker<'_>) -> Box<dyn Session>;
 
-    /// What it has open for all copies of a server. In the descriptor table of a copy everything else
-    /// that was there before is closed.
+    /// What it has open for all copies of a server. In the descriptor table of a copy everything
+    /// else that was there before is closed.
     fn descriptors(&self) -> Vec<RawFd> {
         Vec::new()
     }

@@ -1,9 +1,9 @@
 //! Driving a session by calls that wait.
 //!
-//! The loop is what a beginner would write: read, work, write, read again. The only thing to add are
-//! deadlines, and the kernel keeps those: SO_RCVTIMEO and SO_SNDTIMEO (socket(7)) make a read or a
-//! write give up. The time-out for the next message is set once for a connection; only a client that
-//! is slow in the middle of a message costs further calls.
+//! The loop is what a beginner would write: read, work, write, read again. The only thing to add
+//! are deadlines, and the kernel keeps those: SO_RCVTIMEO and SO_SNDTIMEO (socket(7)) make a read
+//! or a write give up. The time-out for the next message is set once for a connection; only a
+//! client that is slow in the middle of a message costs further calls.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -98,8 +98,8 @@ impl Driver {
         Ok(())
     }
 
-    /// Limits how long the next read from a client may wait. On a link that has been done once and for
-    /// all: see [`crate::proxy::link`].
+    /// Limits how long the next read from a client may wait. On a link that has been done once and
+    /// for all: see [`crate::proxy::link`].
     fn arm(&mut self, end: End, session: &dyn Session, worker: &Worker<'_>) -> io::Result<()> {
         let wait = session.wait();
         let patience = worker.control.now().until(session.deadline(worker));

@@ -1,9 +1,9 @@
 //! Who sits in a blocking read, and how they are told that it is time to go.
 //!
-//! A thread that waits in read(2) for its client hears nothing else. When the server stops, somebody
-//! must end that wait from outside: shutdown(2) for reading makes the read return what has arrived,
-//! and then the end, as if the client had closed. Clients that are between two messages are ushered
-//! out like that; the others may finish what they have begun.
+//! A thread that waits in read(2) for its client hears nothing else. When the server stops,
+//! somebody must end that wait from outside: shutdown(2) for reading makes the read return what has
+//! arrived, and then the end, as if the client had closed. Clients that are between two messages
+//! are ushered out like that; the others may finish what they have begun.
 //!
 //! Whoever looks from outside sees a client between two messages also while the next one waits in
 //! its socket for a thread that is not awake yet, and while the thread has it in its hands. To end
@@ -72,8 +72,9 @@ impl Crowd {
         self.seats().is_empty()
     }
 
-    /// Shows out who must go in this phase. Nobody whose connection is to be reset when it is closed: to
-    /// the client, an end would look like the end of its answer. Its thread never waits for long.
+    /// Shows out who must go in this phase. Nobody whose connection is to be reset when it is
+    /// closed: to the client, an end would look like the end of its answer. Its thread never waits
+    /// for long.
     pub fn usher(&self, phase: Phase) {
         if phase == Phase::Serving {
             return;

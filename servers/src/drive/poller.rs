@@ -15,8 +15,8 @@ use crate::connection::Interest;
 pub enum Trigger {
     /// At each wait while the descriptor is ready for what is wanted.
     Level,
-    /// Once each time it becomes ready, for reading as well as for writing; whoever is told must go on
-    /// until the descriptor is no longer ready.
+    /// Once each time it becomes ready, for reading as well as for writing; whoever is told must go
+    /// on until the descriptor is no longer ready.
     Edge,
     /// Once, after which it must be asked for again.
     Oneshot,
@@ -125,7 +125,8 @@ pub trait Poller: Sized {
     /// When the kernel has no room for it.
     fn new() -> io::Result<Self>;
 
-    /// Adds a descriptor, which is below [`CEILING`](Self::CEILING) and stays open until it is removed.
+    /// Adds a descriptor, which is below [`CEILING`](Self::CEILING) and stays open until it is
+    /// removed.
     ///
     /// # Errors
     /// When the kernel has no room for it.

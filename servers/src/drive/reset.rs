@@ -1,8 +1,8 @@
 //! How a session hears that its client has reset the connection while nothing is wanted from it.
 //!
-//! Whoever does not read is told of a reset by nobody, and a session that is simply dropped then would
-//! end its connection to a backend as if all were well. So a driver that has a reason to look does, and
-//! the session is told as if a read had failed: what it passes on is its own business.
+//! Whoever does not read is told of a reset by nobody, and a session that is simply dropped then
+//! would end its connection to a backend as if all were well. So a driver that has a reason to look
+//! does, and the session is told as if a read had failed: what it passes on is its own business.
 
 use std::io;
 use std::os::fd::BorrowedFd;

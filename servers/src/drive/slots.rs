@@ -1,7 +1,9 @@
-//! Where a worker keeps its sessions: numbered slots that are used again, each time by another name.
+//! Where a worker keeps its sessions: numbered slots that are used again, each time by another
+//! name.
 //!
-//! A slot stands for a socket. That of a client holds the session; that of a backend says whose it is,
-//! or was last: it stays when the session has gone, for the connection is kept for the next one.
+//! A slot stands for a socket. That of a client holds the session; that of a backend says whose it
+//! is, or was last: it stays when the session has gone, for the connection is kept for the next
+//! one.
 
 use crate::connection::Interest;
 use crate::control::Ticks;

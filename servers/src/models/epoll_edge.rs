@@ -6,8 +6,8 @@
 //! - Watch the end of a read: whoever stops before the socket is empty is not told again. A short
 //!   read is such an end (epoll(7), Q9); a full one is not.
 //!
-//! The acceptor deals connections out in turn, so that all workers have the same number of them, give
-//! or take one.
+//! The acceptor deals connections out in turn, so that all workers have the same number of them,
+//! give or take one.
 
 use std::io;
 

@@ -1,6 +1,7 @@
 //! One thread, and one-shot epoll(7).
 //!
-//! - The kernel is handed each descriptor again after each report, and until then keeps silent of it.
+//! - The kernel is handed each descriptor again after each report, and until then keeps silent of
+//!   it.
 //! - A wait costs what the active descriptors cost, and one more call for each of them.
 //! - Nothing but the descriptor limit limits it.
 //! - Watch that call. It buys something only where several threads wait on one set: then no two of

@@ -1,6 +1,7 @@
 //! One client at a time: accept, serve to the end, accept the next.
 //!
-//! - The kernel is handed one socket, in each read and each write, and comes back when that is done.
+//! - The kernel is handed one socket, in each read and each write, and comes back when that is
+//!   done.
 //! - A wait costs one system call that does the work as well, and nothing else.
 //! - All other clients wait in the accept queue meanwhile, for as long as the one likes to stay.
 //!

@@ -211,8 +211,8 @@ pub(crate) fn side_by_side<W: Send>(
     beside(site, workers, run, || first.map_or(Ok(()), run))
 }
 
-/// Runs each worker in a thread of its own, and `here` in this thread. If one cannot be had, nobody is
-/// to serve.
+/// Runs each worker in a thread of its own, and `here` in this thread. If one cannot be had, nobody
+/// is to serve.
 pub(crate) fn beside<W: Send>(
     site: &Site<'_>,
     mut workers: impl Iterator<Item = W>,
@@ -240,8 +240,8 @@ fn no_thread(error: io::Error) -> io::Error {
     io::Error::new(error.kind(), words)
 }
 
-/// Waits for all of them; says what the first one that failed said. A panic in one of them is a fault
-/// of ours, and goes on here.
+/// Waits for all of them; says what the first one that failed said. A panic in one of them is a
+/// fault of ours, and goes on here.
 pub(crate) fn join(threads: Vec<ScopedJoinHandle<'_, io::Result<()>>>) -> io::Result<()> {
     threads
         .into_iter()

@@ -1,9 +1,9 @@
 //! One thread, and poll(2).
 //!
-//! - The kernel is handed a list, a line for each descriptor with what is wanted of it, and fills in
-//!   what it is ready for.
-//! - A wait costs two passes over the whole list, one in the kernel and one here, however few of the
-//!   descriptors are active.
+//! - The kernel is handed a list, a line for each descriptor with what is wanted of it, and fills
+//!   in what it is ready for.
+//! - A wait costs two passes over the whole list, one in the kernel and one here, however few of
+//!   the descriptors are active.
 //! - Nothing but the descriptor limit limits it.
 //! - Watch the list: it is kept from one wait to the next, so that only the kernel's cost is there.
 

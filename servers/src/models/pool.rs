@@ -3,9 +3,10 @@
 //! - The kernel is handed one socket, in each read and each write, by the thread that serves it.
 //! - A wait costs what it costs with a thread for each connection, but threads are made only once.
 //! - What limits it is the number of threads: a client keeps its thread for as long as it keeps its
-//!   connection, and the next one waits. Idle clients with keep-alive are enough to starve all others.
-//! - Watch the queue: it is bounded, and when it is full the acceptor waits, so that further clients
-//!   wait in the kernel's accept queue.
+//!   connection, and the next one waits. Idle clients with keep-alive are enough to starve all
+//!   others.
+//! - Watch the queue: it is bounded, and when it is full the acceptor waits, so that further
+//!   clients wait in the kernel's accept queue.
 
 use std::io;
 use std::net::TcpStream;

@@ -1,5 +1,5 @@
-//! One thread, and the `polling` crate: what a portable interface over epoll(7), kqueue(2) and others
-//! costs here.
+//! One thread, and the `polling` crate: what a portable interface over epoll(7), kqueue(2) and
+//! others costs here.
 //!
 //! - The crate is handed changes of interest only, and brings back those that are ready.
 //! - A wait costs more than the one call: the crate sets a timer, asks for it and for its own
@@ -48,8 +48,8 @@ fn serve(site: &Site<'_>, listeners: Vec<Listener>) -> io::Result<()> {
 
 impl Poller for Portable {
     const TRIGGER: Trigger = Trigger::Level;
-    /// timerfd_settime, epoll_ctl for the timer, epoll_ctl for the notifier, epoll_pwait, and the read
-    /// that finds the notifier silent.
+    /// timerfd_settime, epoll_ctl for the timer, epoll_ctl for the notifier, epoll_pwait, and the
+    /// read that finds the notifier silent.
     const CALLS_PER_WAIT: u64 = 5;
 
     fn new() -> io::Result<Self> {

@@ -3,8 +3,9 @@
 //! - The kernel is handed changes of interest only, by each thread for its own connections.
 //! - A wait costs what the thread's active descriptors cost; threads share nothing.
 //! - Nothing but the descriptor limit limits it, and it uses all processors.
-//! - Watch the listeners: SO_REUSEPORT lets them share the port, and the kernel chooses one for each
-//!   client by a hash of the addresses. Chance deals unevenly, and a client stays where it was dealt.
+//! - Watch the listeners: SO_REUSEPORT lets them share the port, and the kernel chooses one for
+//!   each client by a hash of the addresses. Chance deals unevenly, and a client stays where it was
+//!   dealt.
 
 use std::io;
 

@@ -2,10 +2,11 @@
 //!
 //! - The kernel is handed two sets of bits, for reading and for writing, and overwrites them with
 //!   what is ready; so a copy goes in.
-//! - A wait costs two passes over all descriptors up to the highest, one in the kernel and one here,
-//!   however few of them are active.
-//! - What limits it is FD_SETSIZE, 1,024: not the number of clients but the number of the descriptor.
-//!   The limit is that of the C library's type; writing a bit beyond it overwrites other memory.
+//! - A wait costs two passes over all descriptors up to the highest, one in the kernel and one
+//!   here, however few of them are active.
+//! - What limits it is FD_SETSIZE, 1,024: not the number of clients but the number of the
+//!   descriptor. The limit is that of the C library's type; writing a bit beyond it overwrites
+//!   other memory.
 //! - Watch [`CEILING`](Poller::CEILING): clients with a descriptor beyond it are turned away and
 //!   counted.
 
@@ -107,6 +108,7 @@ impl Poller for Select {
 
 /// Lets a set keep a descriptor for longer than this borrow of it.
 fn outlive(fd: BorrowedFd<'_>) -> BorrowedFd<'static> {
-    // SAFETY: the reactor removes each descriptor before it closes it, so whatever is in a set is open.
+    // SAFETY: the reactor removes each descriptor before it closes it, so whatever is in a set is
+    // open.
     unsafe { BorrowedFd::borrow_raw(fd.as_raw_fd()) }
 }

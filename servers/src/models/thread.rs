@@ -1,9 +1,10 @@
 //! A thread for each connection.
 //!
 //! - The kernel is handed one socket, in each read and each write, by the thread that serves it.
-//! - A wait costs the call itself and, as soon as there is more than one client, a switch of threads.
-//! - What limits it is the number of threads: each has a stack, some mappings (see [`crate::threads`]),
-//!   and a place in the kernel's tables.
+//! - A wait costs the call itself and, as soon as there is more than one client, a switch of
+//!   threads.
+//! - What limits it is the number of threads: each has a stack, some mappings (see
+//!   [`crate::threads`]), and a place in the kernel's tables.
 //! - Watch what happens when there is no thread: the client is turned away with an answer, and
 //!   counted; the server goes on.
 //!

@@ -128,7 +128,8 @@ impl Client {
         let due = self.farewell == Farewell::Due && !self.line.asked.has(What::Receive);
         if due {
             self.farewell = Farewell::Said;
-            // A receive can be cancelled with octets before it: only a read knows that there are none.
+            // A receive can be cancelled with octets before it: only a read knows that there are
+            // none.
             if self.line.early.is_none() && reads(self.session.as_ref(), End::Client) {
                 self.session.read(End::Client, worker)?;
             }

@@ -22,8 +22,8 @@ impl<R: Ring> Proactor<'_, R> {
         self.slots.of(token).map(|(client, _)| &mut client.line)
     }
 
-    /// Whose socket it is or was last, and which of the two. While a send is open, that is the session
-    /// which has asked for it: it is left alone, and so it keeps its link.
+    /// Whose socket it is or was last, and which of the two. While a send is open, that is the
+    /// session which has asked for it: it is left alone, and so it keeps its link.
     pub(super) fn owner(&mut self, token: Token) -> (Token, End) {
         match self.slots.tied(token) {
             Some(tied) => (tied.to, End::Upstream),

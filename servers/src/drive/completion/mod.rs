@@ -9,8 +9,8 @@
 //! before the next answer is looked at, so a client that is slow to take its answer keeps none from
 //! the others. The kernel reads from a session's output, which must stay where it is; so a send
 //! takes only what fits *now*, is done when the call that handed it over returns, and until then
-//! the session is left alone; if there are two, until both are done. Where nothing fits, the session
-//! waits for a report of room, which needs no memory at all.
+//! the session is left alone; if there are two, until both are done. Where nothing fits, the
+//! session waits for a report of room, which needs no memory at all.
 //!
 //! **Who owns the sockets.** A request keeps the connection open behind the descriptor's back: a
 //! socket that is closed while something is asked of it says nothing to its peer. So what is open

@@ -44,8 +44,8 @@ impl<R: Ring> Proactor<'_, R> {
         self.look_after_the_silent();
     }
 
-    /// Asks all sessions to finish, each for the first time when it is known what its client has sent
-    /// by now: for that, a receive that waits is cancelled, and a last read looks for itself.
+    /// Asks all sessions to finish, each for the first time when it is known what its client has
+    /// sent by now: for that, a receive that waits is cancelled, and a last read looks for itself.
     fn drain(&mut self) {
         if self.gate == Gate::Open {
             self.gate = Gate::Closing;

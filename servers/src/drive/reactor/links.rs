@@ -54,8 +54,8 @@ impl<P: Poller> Reactor<'_, P> {
         ask(&mut self.poller, &self.worker, socket, ticket, wanted, watch, reported).is_ok()
     }
 
-    /// A client from whom nothing is wanted while a backend works for it may go away unnoticed: when it
-    /// has sent too much, it is no longer watched. So it is looked at when the clock ticks.
+    /// A client from whom nothing is wanted while a backend works for it may go away unnoticed:
+    /// when it has sent too much, it is no longer watched. So it is looked at when the clock ticks.
     pub(super) fn look_after_the_silent(&mut self) {
         // Who is told of each change has been told of this one.
         if P::TRIGGER == Trigger::Edge || !self.slots.has_links() {

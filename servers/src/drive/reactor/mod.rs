@@ -217,7 +217,8 @@ impl<'a, P: Poller> Reactor<'a, P> {
         }
     }
 
-    /// Notes until when the session may wait, and makes sure that the poller waits for the right thing.
+    /// Notes until when the session may wait, and makes sure that the poller waits for the right
+    /// thing.
     fn settle(&mut self, token: Token, wants: Wants, upstream: Ready, event: Option<(End, Ready)>) {
         if !self.settle_link(token, wants.upstream, upstream) {
             return self.close(token);

@@ -1,4 +1,5 @@
-//! One turn of a session: what is done for it while nothing waits, and what the poller is asked then.
+//! One turn of a session: what is done for it while nothing waits, and what the poller is asked
+//! then.
 //!
 //! These are the parts of the reactor that no reactor is needed for. Each has a place where the
 //! [`Trigger`] matters, and says so by name.
@@ -33,8 +34,8 @@ pub(super) enum Reported {
     Nothing,
 }
 
-/// Makes sure that the poller reports what is `wanted` of a socket. What nobody wants now it may report
-/// once; that is cheaper than asking it twice for each request.
+/// Makes sure that the poller reports what is `wanted` of a socket. What nobody wants now it may
+/// report once; that is cheaper than asking it twice for each request.
 pub(super) fn ask<P: Poller>(
     poller: &mut P,
     worker: &Worker<'_>,
