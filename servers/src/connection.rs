@@ -19,7 +19,7 @@ use std::io;
 use wire::{Buffer, Protocol, Stage, Status};
 
 use crate::buffers::Buffers;
-use crate::control::{Patience, Span, Ticks};
+use crate::control::{Patience, Phase, Span, Ticks};
 use crate::worker::Worker;
 
 /// How much of a peer's further sending is dropped before the connection is closed all the same.
@@ -204,6 +204,10 @@ impl<P: Protocol> Connection<P> {
         let room = input.spare().len();
         input.commit(count);
         worker.counters.octets_in.add(count as u64);
+        if worker.control.phase() != Phase::Serving {
+            // Whatever it is, it is the last: so its answer says (RFC 9112, section 9.6).
+            self.protocol.close_soon();
+        }
         self.drop_if_lingering(&mut input);
         self.advance(input, worker);
         Ok(if count == room { Flow::More } else { Flow::Dry })

@@ -18,6 +18,10 @@ use crate::waker::Waker;
 /// The length of a tick: deadlines are kept to this grain.
 pub const TICK: Duration = Duration::from_millis(100);
 
+/// How long a session is left alone, at least, before it is asked to finish because the server is to
+/// stop: what its client sends meanwhile is still answered, and the answer says that it is the last.
+const GRACE: Duration = TICK;
+
 /// A moment, in ticks since the server started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticks(u32);
@@ -30,6 +34,13 @@ impl Ticks {
     #[must_use]
     pub fn after(self, span: Span) -> Self {
         Self(self.0.saturating_add(span.0))
+    }
+
+    /// Whether a session that heard at this moment of the end is to be asked to finish now.
+    #[must_use]
+    pub fn grace_is_over(self, now: Self) -> bool {
+        // A tick that has just begun does not count.
+        self.until(now) > GRACE
     }
 
     /// How long it is from `self` until `later`; nothing when that has passed.

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use process::scripted::{GET, everywhere, read_answer};
+use process::scripted::{GET, Scripted, everywhere, proxy, read_answer, read_head};
 use process::{LONG, Server, read_to_close};
 use servers::models::{AtOnce, model};
 
@@ -68,6 +68,46 @@ fn who_has_asked_on_an_old_connection_is_answered() {
         });
         assert_eq!(answers(clients), at_once(model), "{model}");
         assert!(server.wait().success());
+    });
+}
+
+/// Asks again and again until the connection ends; whether it was told so before.
+fn is_told(mut client: TcpStream) -> bool {
+    loop {
+        let head = match client.write_all(GET) {
+            Ok(()) => read_head(&mut client),
+            Err(_) => return false,
+        };
+        if head.is_empty() || head.contains("Connection: close") {
+            return !head.is_empty();
+        }
+        client.read_exact(&mut [0; HELLO.1.len()]).unwrap();
+    }
+}
+
+/// How many of so many clients who never pause are told that an answer is the last.
+fn told(server: &Server, clients: usize) -> usize {
+    let clients = (0..clients).map(|_| server.connect()).collect::<Vec<_>>();
+    thread::scope(|scope| {
+        let clients = clients.into_iter().map(|client| scope.spawn(|| is_told(client)));
+        let clients = clients.collect::<Vec<_>>();
+        thread::sleep(Duration::from_millis(50));
+        server.signal(Signal::SIGTERM);
+        clients.into_iter().map(|client| usize::from(client.join().unwrap())).sum()
+    })
+}
+
+/// Who does not know that an answer is the last sends one more request, and does not know what has
+/// become of it. On a busy machine a client may have paused for longer than the server waits.
+#[test]
+fn who_goes_on_asking_is_told_which_answer_is_the_last() {
+    everywhere(|model| {
+        let all = at_once(model);
+        assert!((0..5).any(|_| told(&Server::start(model, "http", &[]), all) == all), "{model}");
+        let backend =
+            Scripted::answering(b"HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\nHello, world!\n");
+        let proxy = || proxy(model, &[&backend.address], &[]);
+        assert!((0..5).any(|_| told(&proxy(), all) == all), "{model}: a proxy");
     });
 }
 

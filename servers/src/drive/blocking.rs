@@ -18,7 +18,6 @@ use crate::connection::{Interest, Wait};
 use crate::control::{Phase, TICK, Ticks};
 use crate::drive::poller::{Ready, flags, ready_for};
 use crate::drive::reset::tell_if_reset;
-use crate::proxy::link::is_quiet;
 use crate::session::{End, Ends, Session, Wants};
 use crate::worker::Worker;
 
@@ -33,7 +32,7 @@ pub fn run(mut session: Box<dyn Session>, worker: &mut Worker<'_>) {
     // would be passed on.
     let sits = !session.is_full_duplex();
     let taken = sits.then(|| worker.control.crowd.sit(session.socket(End::Client)));
-    let mut driver = Driver { armed: None, asked_to_close: None };
+    let mut driver = Driver { armed: None, stopping: None };
     while worker.control.phase() != Phase::Closing {
         let wants = session.wants();
         if wants.is_over() {
@@ -59,8 +58,8 @@ struct Driver {
     /// the messages after that, but not for what is left of a wait that the kernel has given up a
     /// little before our clock does.
     armed: Option<Duration>,
-    /// When the session was last asked to finish: once in a tick is enough.
-    asked_to_close: Option<Ticks>,
+    /// When it was first seen that the server is to stop, or the session was last asked to finish.
+    stopping: Option<Ticks>,
 }
 
 impl Driver {
@@ -89,10 +88,10 @@ impl Driver {
         if now >= session.deadline(worker) {
             session.expire(worker);
         }
-        if worker.control.phase() != Phase::Serving && self.asked_to_close != Some(now) {
-            if self.asked_to_close.replace(now).is_none() {
-                read_what_is_there(session, worker)?;
-            }
+        if worker.control.phase() != Phase::Serving
+            && self.stopping.get_or_insert(now).grace_is_over(now)
+        {
+            self.stopping = Some(now);
             session.close_soon(worker);
         }
         Ok(())
@@ -110,15 +109,6 @@ impl Driver {
         self.armed = Some(patience).filter(|_| wait == Wait::Idle);
         limit_reads(session.socket(end), patience)
     }
-}
-
-/// What the client has sent by now is still answered, also where the wait for it was interrupted.
-fn read_what_is_there(session: &mut dyn Session, worker: &mut Worker<'_>) -> io::Result<()> {
-    let wanted = session.wants().client.is_some_and(Interest::reads);
-    if wanted && !is_quiet(session.socket(End::Client)) {
-        session.read(End::Client, worker)?;
-    }
-    Ok(())
 }
 
 /// Waits, for a tick at most, for several things at once, and lets the session have those that are

@@ -32,8 +32,8 @@ pub(crate) struct Tenant {
     pub(crate) session: Box<dyn Session>,
     /// Its client's socket.
     pub(crate) watch: Watch,
-    /// Whether it has been asked to finish.
-    pub(crate) asked_to_close: bool,
+    /// When it was first seen that the server is to stop.
+    pub(crate) stopping: Option<Ticks>,
     /// Whether its budget was spent before its turn was over: it goes on in the next round.
     pub(crate) unfinished: bool,
 }
@@ -42,7 +42,7 @@ impl Tenant {
     /// A session whose client's socket has just been put into the poller, for reading.
     pub(crate) fn new(session: Box<dyn Session>) -> Self {
         let watch = Watch::new(Interest::Read);
-        Self { session, watch, asked_to_close: false, unfinished: false }
+        Self { session, watch, stopping: None, unfinished: false }
     }
 }
 

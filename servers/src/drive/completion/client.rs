@@ -8,6 +8,7 @@ use nix::errno::Errno;
 use super::line::{Line, reads};
 use super::ring::What;
 use crate::connection::{Flow, Interest};
+use crate::control::Ticks;
 use crate::drive::poller::Token;
 use crate::session::{End, Ends, Session};
 use crate::worker::Worker;
@@ -19,6 +20,8 @@ const CALLS_MAX: u32 = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Farewell {
     No,
+    /// It will be, when the grace that began at that moment is over.
+    Soon(Ticks),
     /// It will be, once it is known what its client had sent by now.
     Due,
     /// It has been, and may be asked again.

@@ -44,17 +44,23 @@ impl<R: Ring> Proactor<'_, R> {
         self.look_after_the_silent();
     }
 
-    /// Asks all sessions to finish, each for the first time when it is known what its client has
-    /// sent by now: for that, a receive that waits is cancelled, and a last read looks for itself.
+    /// Asks all sessions to finish, each for the first time when the grace is over and it is known
+    /// what its client has sent by now: for that, a receive that waits is cancelled, and a last
+    /// read looks for itself.
     fn drain(&mut self) {
         if self.gate == Gate::Open {
             self.gate = Gate::Closing;
             self.cancel(LISTENER, only(What::Accept));
         }
+        let now = self.worker.control.now();
         for token in self.slots.tokens() {
             let Some((client, _)) = self.slots.of(token) else { continue };
             match client.farewell {
                 Farewell::No => {
+                    client.farewell = Farewell::Soon(now);
+                    continue;
+                }
+                Farewell::Soon(since) if since.grace_is_over(now) => {
                     client.farewell = Farewell::Due;
                     if client.line.asked.has(What::Receive) {
                         self.cancel(token, only(What::Receive));
@@ -63,7 +69,7 @@ impl<R: Ring> Proactor<'_, R> {
                 Farewell::Said if !client.is_sending() => {
                     client.session.close_soon(&mut self.worker);
                 }
-                Farewell::Due | Farewell::Said => continue,
+                Farewell::Soon(_) | Farewell::Due | Farewell::Said => continue,
             }
             self.advance(token);
         }

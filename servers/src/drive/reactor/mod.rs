@@ -14,7 +14,7 @@ mod tests;
 mod turn;
 
 use std::io;
-use std::mem::{replace, take};
+use std::mem::take;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
@@ -306,13 +306,15 @@ impl<'a, P: Poller> Reactor<'a, P> {
         self.slots.tokens().into_iter().for_each(|token| self.ask_to_close(token));
     }
 
+    /// First a session is only looked at: what its client has sent by now is there to be answered.
     fn ask_to_close(&mut self, token: Token) {
+        let now = self.worker.control.now();
         let Some((tenant, _)) = self.slots.of(token) else { return };
-        if !replace(&mut tenant.asked_to_close, true) {
-            // What the client has sent by now is still answered.
-            self.turn_of(token, Some((End::Client, Ready::only(Interest::Read))));
-        }
-        if let Some((tenant, _)) = self.slots.of(token) {
+        let Some(since) = tenant.stopping else {
+            tenant.stopping = Some(now);
+            return self.turn_of(token, Some((End::Client, Ready::only(Interest::Read))));
+        };
+        if since.grace_is_over(now) {
             tenant.session.close_soon(&mut self.worker);
             self.turn_of(token, None);
         }

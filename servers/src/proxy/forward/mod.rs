@@ -39,7 +39,7 @@ use super::link::Link;
 use super::site::{ProxySite, Reached, Routes, client_of, outcome_of};
 use super::{Client, Outcome};
 use crate::connection::{Flow, Interest, Wait, calm};
-use crate::control::Ticks;
+use crate::control::{Phase, Ticks};
 use crate::session::{End, Session, Wants};
 use crate::worker::Worker;
 
@@ -181,6 +181,10 @@ impl Forward {
     }
 
     fn client_said(&mut self, count: usize, worker: &mut Worker<'_>) {
+        if worker.control.phase() != Phase::Serving {
+            // Whatever it is, it is the last: so its answer says (RFC 9112, section 9.6).
+            self.gateway.close_soon();
+        }
         self.client_ended |= count == 0;
         self.linger();
         if self.client_ended && self.gateway.wants_content() {
