@@ -89,6 +89,8 @@ counted! {
     /// Accepts that found no room for a descriptor: EMFILE, ENFILE, ENOBUFS, ENOMEM. The client
     /// waits.
     accepts_without_room,
+    /// Loads of a relay by splice(2) that were copied, for there was no descriptor for a pipe.
+    loads_without_pipe,
     /// Connections ended because a deadline passed.
     expired,
     /// Messages answered.

@@ -121,23 +121,34 @@ impl Lane for Copying {
 }
 
 /// By splice(2): the octets stay in the kernel, and only their pages pass through a pipe.
+///
+/// A load for which no pipe can be made (there is no descriptor left) is copied. That is a shortage of
+/// ours: it says nothing of the backend, and need not end anybody's connection. The next load asks
+/// for a pipe again.
 #[derive(Debug, Default)]
 pub struct Splicing {
+    /// Where a load is, of so many octets.
     pipe: Option<Pipe>,
     octets: usize,
+    /// Where a load is that found no pipe.
+    copying: Copying,
 }
 
 impl Lane for Splicing {
     const CALLS: Calls = Calls::Itself;
 
     fn is_empty(&self) -> bool {
-        self.octets == 0
+        self.octets == 0 && self.copying.is_empty()
     }
 
     fn load(&mut self, from: BorrowedFd<'_>, worker: &mut Worker<'_>) -> io::Result<(usize, Flow)> {
-        let pipe = match &self.pipe {
-            Some(pipe) => pipe,
-            None => self.pipe.insert(worker.pipes.lend()?),
+        let pipe = match worker.pipes.lend() {
+            Ok(pipe) => self.pipe.insert(pipe),
+            Err(error) => {
+                worker.counters.loads_without_pipe.count();
+                worker.control.complain("no pipe for a relay, which copies for now", &error);
+                return self.copying.load(from, worker);
+            }
         };
         let count = moved(from, pipe.inlet()).inspect_err(|_| self.leave(worker))?;
         self.octets += count;
@@ -149,7 +160,7 @@ impl Lane for Splicing {
     }
 
     fn unload(&mut self, to: BorrowedFd<'_>, worker: &mut Worker<'_>) -> io::Result<usize> {
-        let Some(pipe) = &self.pipe else { return Ok(0) };
+        let Some(pipe) = &self.pipe else { return self.copying.unload(to, worker) };
         let count = moved(pipe.outlet(), to)?;
         self.octets -= count;
         if self.octets == 0 {
@@ -159,6 +170,7 @@ impl Lane for Splicing {
     }
 
     fn leave(&mut self, worker: &mut Worker<'_>) {
+        self.copying.leave(worker);
         let Some(pipe) = self.pipe.take() else { return };
         // What is left in a pipe is somebody's: it must not reach the next one.
         if std::mem::take(&mut self.octets) == 0 {
