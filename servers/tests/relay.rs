@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use process::admin::{Proxy, get};
 use process::scripted::{Deaf, nobody};
 use process::{LONG, Server, eventually, expect, models, reset};
 use servers::session::End;
@@ -177,6 +178,23 @@ fn a_backend_that_refuses_or_does_not_accept_is_passed_over() {
             client.write_all(b"anybody?").unwrap();
             expect(&mut client, b"anybody?");
         }
+    });
+}
+
+#[test]
+fn a_relay_is_a_second_attempt_only_until_it_is_connected() {
+    let echo = Server::start("epoll-level", "echo", &[]);
+    let (refusing, answering) = (nobody(), echo.address.to_string());
+    everywhere(|model, way| {
+        let backends = ["--backend", &refusing, "--backend", &answering];
+        let relay = Proxy::start(model, "relay", &[&["--relay-by", way], &backends[..]].concat());
+        let mut client = relay.connect();
+        client.write_all(b"hello").unwrap();
+        expect(&mut client, b"hello");
+        let metrics = get(relay.admin, "/metrics");
+        let value = |name: &str| metrics.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        let retries = (value("servers_retries_total "), value("servers_retries_open "));
+        assert_eq!(retries, ("1", "0"), "made, and under way");
     });
 }
 

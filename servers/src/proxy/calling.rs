@@ -103,6 +103,7 @@ impl Calling {
         match reached.link.progress() {
             Ok(Progress::Connecting) => Flow::Dry,
             Ok(Progress::Connected) => {
+                reached.lease.settle();
                 self.connected = true;
                 self.since = worker.control.now();
                 Flow::More
