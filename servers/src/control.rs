@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::drive::crowd::Crowd;
 use crate::notice;
 use crate::proxy::link::Links;
+use crate::shortage::Appeal;
 use crate::stats::{Counters, Stats};
 use crate::waker::Waker;
 
@@ -119,6 +120,8 @@ pub struct Control {
     /// The idle connections to backends of the models with a thread for each client: a thread that
     /// ends leaves its own to the others. Reactors keep theirs, for they are registered there.
     links: Mutex<Links>,
+    /// For a descriptor, to whoever has one to spare.
+    pub appeal: Appeal,
     /// How long peers may take.
     pub patience: Patience,
     /// The most octets that a connection holds in each direction.
@@ -144,6 +147,7 @@ impl Control {
             wakers: Mutex::default(),
             reactors: AtomicUsize::new(0),
             links: Mutex::default(),
+            appeal: Appeal::default(),
             patience,
             buffer_octets,
             crowd: Crowd::default(),
@@ -204,6 +208,7 @@ impl Control {
         self.unix_seconds.store(unix.as_secs(), Ordering::Relaxed);
         self.crowd.usher(self.phase());
         self.go_through_links();
+        self.appeal.end();
         self.wake_all();
     }
 
@@ -243,6 +248,26 @@ impl Control {
     /// The idle connections to backends that threads share.
     pub fn links(&self) -> MutexGuard<'_, Links> {
         self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Closes the oldest idle connection that threads share; says whether there was one.
+    pub fn give_up_link(&self) -> bool {
+        let mut links = self.links();
+        let given = links.give_up();
+        links.close_retired();
+        given
+    }
+
+    /// Whether there are more of those than the clients may need, with one client more.
+    pub fn has_links_to_spare(&self) -> bool {
+        self.links().idle() > self.crowd.len() + 1
+    }
+
+    /// Asks all workers of this table for a descriptor, until the next tick.
+    pub fn appeal_for_room(&self) {
+        if self.appeal.make() {
+            self.wake_all();
+        }
     }
 
     fn go_through_links(&self) {

@@ -47,6 +47,11 @@ impl Pipes {
         Ok(Pipe { outlet, inlet })
     }
 
+    /// Closes one that is kept, for its descriptors are wanted; says whether there was one.
+    pub fn give_up(&mut self) -> bool {
+        self.0.pop().is_some()
+    }
+
     /// Takes an empty pipe back.
     pub fn take_back(&mut self, pipe: Pipe) {
         if self.0.len() < KEPT_MAX {

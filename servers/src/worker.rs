@@ -43,4 +43,13 @@ impl<'a> Worker<'a> {
             links: Links::default(),
         }
     }
+
+    /// Frees a descriptor that is only kept for later; says whether there was one.
+    pub fn make_room(&mut self) -> bool {
+        self.pipes.give_up()
+            || match self.blocking {
+                Blocking::Yes => self.control.give_up_link(),
+                Blocking::No => self.links.make_room(),
+            }
+    }
 }

@@ -6,33 +6,37 @@ mod process;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::thread;
 
+use process::scripted::{GET, OK, Scripted, ask, read_answer};
 use process::{SERVERS, Server, eventually, expect, models};
-use servers::models::AtOnce;
+use servers::models::{AtOnce, Family, Model, Workers};
 
 /// The most descriptors of a table.
 const LIMIT: usize = 64;
 const LIMITED: [&str; 4] = ["prlimit", "--nofile=64", "--", SERVERS];
 
-/// Does it for each model that has more than one client at a time, or has them wait in its own table.
-fn everywhere(test: impl Fn(&str)) {
+/// Does it for each model that takes on more than one client.
+fn everywhere(test: impl Fn(&Model)) {
     for model in models().filter(|model| model.at_once != AtOnce::One) {
         println!("{}", model.name);
-        test(model.name);
+        test(model);
     }
 }
 
-fn limited(model: &str, app: &str, backends: &[String], flags: &[&str]) -> Server {
+/// With one worker, where the model lets us choose how many share what there is.
+fn limited(model: &Model, app: &str, backends: &[String], flags: &[&str]) -> Server {
     let named = backends.iter().flat_map(|backend| ["--backend", backend]);
-    let flags = named.chain(flags.iter().copied()).collect::<Vec<_>>();
-    Server::start_by(&LIMITED, model, app, &flags)
+    let alone = if model.workers == Workers::PerCpu { &["--workers", "1"][..] } else { &[] };
+    let flags = named.chain(flags.iter().copied()).chain(alone.iter().copied());
+    Server::start_by(&LIMITED, model.name, app, &flags.collect::<Vec<_>>())
 }
 
 /// Sends a megabyte through a relay to an echo, and has all of it back.
 fn send_and_expect(stream: &mut TcpStream) {
     let message = (0..1 << 20).map(|place| (place * 31 + place / 251) as u8).collect::<Vec<_>>();
     let mut writer = stream.try_clone().unwrap();
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         scope.spawn(|| writer.write_all(&message).unwrap());
         expect(stream, &message);
     });
@@ -57,4 +61,80 @@ fn a_relay_by_splice_that_gets_no_pipe_copies_until_it_gets_one() {
         let counters = relay.stop();
         assert!(counters["loads_without_pipe"].as_u64() > Some(0), "{counters}");
     });
+}
+
+#[test]
+fn a_relay_closes_empty_pipes_when_their_descriptors_are_wanted_for_clients() {
+    let echo = Server::start("epoll-level", "echo", &[]);
+    let backends = [echo.address.to_string()];
+    // A thread that waits in its calls keeps what belongs to its client.
+    everywhere(|model| {
+        if model.family == Family::Blocking {
+            return;
+        }
+        let relay = limited(model, "relay", &backends, &["--relay-by", "splice"]);
+        let mut busy = (0..8).map(|_| relay.connect()).collect::<Vec<_>>();
+        thread::scope(|scope| {
+            busy.iter_mut().for_each(|client| drop(scope.spawn(|| send_and_expect(client))));
+        });
+        drop(busy);
+        let mut clients = (0..20).map(|_| relay.connect()).collect::<Vec<_>>();
+        for client in &mut clients {
+            client.write_all(b"hello").unwrap();
+            expect(client, b"hello");
+        }
+    });
+}
+
+/// More backends than the table has room for connections to them.
+fn many() -> (Vec<Scripted>, Vec<String>) {
+    let backends = (0..LIMIT).map(|_| Scripted::answering(OK)).collect::<Vec<_>>();
+    let addresses = backends.iter().map(|backend| backend.address.clone()).collect();
+    (backends, addresses)
+}
+
+fn is_answered(client: &mut TcpStream) -> bool {
+    client.write_all(GET).unwrap();
+    read_answer(client) == (200, "ok".into())
+}
+
+/// Longer than a test: nothing is let go for its age.
+const FOR_LONG: [&str; 2] = ["--link-idle", "1h"];
+
+#[test]
+fn a_proxy_closes_idle_links_when_their_descriptors_are_wanted() {
+    let (_backends, addresses) = many();
+    everywhere(|model| {
+        let proxy = limited(model, "proxy", &addresses, &FOR_LONG);
+        let mut clients = vec![proxy.connect()];
+        for number in 0..2 * LIMIT {
+            assert!(is_answered(&mut clients[0]), "{}: to backend {number}", model.name);
+        }
+        assert!(proxy.descriptors() >= LIMIT - 1, "links are kept as long as there is room");
+        for number in 0..8 {
+            let mut client = proxy.connect();
+            assert!(is_answered(&mut client), "{}: for client {number}", model.name);
+            clients.push(client);
+        }
+        assert!(clients.iter_mut().all(is_answered), "{}", model.name);
+    });
+}
+
+#[test]
+fn a_worker_closes_idle_links_when_another_has_no_descriptor() {
+    let (_backends, addresses) = many();
+    for model in models().filter(|model| model.workers == Workers::PerCpu) {
+        println!("{}", model.name);
+        let named = addresses.iter().flat_map(|address| ["--backend", address]);
+        let flags = named.chain(["--workers", "2"]).chain(FOR_LONG).collect::<Vec<_>>();
+        let proxy = Server::start_by(&LIMITED, model.name, "proxy", &flags);
+        let mut first = proxy.connect();
+        eventually("the table is full", || {
+            is_answered(&mut first) && proxy.descriptors() >= LIMIT - 1
+        });
+        for _ in 0..8 {
+            // Whom the kernel, or the acceptor, gives to the other worker may have to ask once more.
+            eventually("the next client is answered", || ask(&proxy, GET).0 == 200);
+        }
+    }
 }

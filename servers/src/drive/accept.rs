@@ -3,7 +3,6 @@
 use std::io;
 use std::iter;
 use std::net::TcpStream;
-use std::thread;
 
 use crate::control::{Control, Phase, TICK};
 use crate::listener::{Blocking, Listener, Refusal};
@@ -34,8 +33,8 @@ fn next(control: &Control, listener: &Listener) -> Option<TcpStream> {
             Ok(client) => return Some(client),
             Err(Refusal::Nobody | Refusal::Gone) => {}
             Err(Refusal::NoRoom(error)) => {
-                no_room(control, &error);
-                thread::sleep(TICK);
+                control.acceptor.accepts_without_room.count();
+                make_room(control, &error);
             }
         }
     }
@@ -53,7 +52,8 @@ fn last(control: &Control, listener: &Listener) -> impl Iterator<Item = TcpStrea
             Err(Refusal::Gone) => Some(None),
             Err(Refusal::Nobody) => None,
             Err(Refusal::NoRoom(error)) => {
-                no_room(control, &error);
+                control.acceptor.accepts_without_room.count();
+                control.complain("cannot accept for now", &error);
                 None
             }
         }
@@ -61,7 +61,13 @@ fn last(control: &Control, listener: &Listener) -> impl Iterator<Item = TcpStrea
     taken.flatten()
 }
 
-fn no_room(control: &Control, error: &io::Error) {
-    control.acceptor.accepts_without_room.count();
+/// Frees a descriptor that is only kept for later, by threads or by a worker of this table. If nobody
+/// has one to spare, this takes a tick.
+fn make_room(control: &Control, error: &io::Error) {
+    if control.has_links_to_spare() && control.give_up_link() {
+        return;
+    }
     control.complain("cannot accept for now", error);
+    control.appeal_for_room();
+    control.appeal.wait(TICK);
 }

@@ -14,6 +14,11 @@
 //! - those whose backend has been replaced: nobody asks for them again.
 //!
 //! And whoever takes one up looks once more, for all that may have happened just now.
+//!
+//! Where descriptors run out, the link that has waited longest is given up. Its poller may have to be told
+//! before it is closed, and a session that needs its descriptor now can't wait for that. So there is
+//! another one in *reserve*, open for nothing but its number: the session gets that, and when the link
+//! has been closed, its number is the next reserve.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -22,6 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, SockaddrStorage, connect, setsockopt, socket, sockopt,
 };
@@ -191,6 +197,8 @@ pub struct Links {
     retired: Vec<Link>,
     /// When they are gone through next.
     due: Ticks,
+    /// A descriptor that can be done without at any time.
+    reserve: Option<EventFd>,
 }
 
 /// How long links are kept, and how many.
@@ -233,6 +241,34 @@ impl Links {
     pub fn evict(&mut self, ticket: Token) {
         if let Some(place) = self.idle.iter().position(|link| link.ticket == Some(ticket)) {
             self.retired.push(self.idle.remove(place));
+        }
+    }
+
+    /// How many are idle.
+    pub fn idle(&self) -> usize {
+        self.idle.len()
+    }
+
+    /// Gives up the link that has been idle for longest; says whether there was one.
+    pub fn give_up(&mut self) -> bool {
+        // They are in the order in which they were kept.
+        let oldest = (!self.idle.is_empty()).then(|| self.idle.remove(0));
+        let given = oldest.is_some();
+        self.retired.extend(oldest);
+        given
+    }
+
+    /// The same, and frees a descriptor at once; says whether it could.
+    pub fn make_room(&mut self) -> bool {
+        self.give_up() && self.reserve.take().is_some()
+    }
+
+    /// Sees to it that there is a reserve for as long as there are links to be given up. Whoever has
+    /// closed one calls this.
+    pub fn fill_reserve(&mut self) {
+        if self.reserve.is_none() && !self.idle.is_empty() {
+            // Where there is no descriptor yet, the next one who closes a link gets it.
+            self.reserve = EventFd::from_flags(EfdFlags::EFD_CLOEXEC).ok();
         }
     }
 

@@ -130,12 +130,13 @@ impl ProxySite {
         &self,
         lease: Lease,
         tried: &mut Tried,
-        worker: &Worker<'_>,
+        worker: &mut Worker<'_>,
     ) -> Result<Reached, Unreached> {
         match self.open(&lease, worker) {
             Ok(link) => Ok(Reached { lease, link }),
             Err(error) if shortage::has_caused(&error) => {
                 worker.control.complain("cannot connect to a backend", &error);
+                worker.control.appeal_for_room();
                 Err(Unreached::NoRoom)
             }
             Err(error) => {
@@ -150,10 +151,16 @@ impl ProxySite {
         }
     }
 
-    fn open(&self, lease: &Lease, worker: &Worker<'_>) -> io::Result<Link> {
+    /// Opens a connection, if need be with the descriptor of something that is only kept for later.
+    fn open(&self, lease: &Lease, worker: &mut Worker<'_>) -> io::Result<Link> {
         let manners = &self.manners;
         let waits = Waits { connect: manners.connect, read: manners.reply, write: manners.write };
-        Link::open(lease.backend(), waits, worker)
+        loop {
+            match Link::open(lease.backend(), waits, worker) {
+                Err(error) if shortage::is_of_descriptors(&error) && worker.make_room() => {}
+                opened => return opened,
+            }
+        }
     }
 
     fn idle(&self, lease: &Lease, worker: &mut Worker<'_>) -> Option<Link> {

@@ -27,7 +27,12 @@ impl<R: Ring> Proactor<'_, R> {
         match self.gate {
             _ if done.goes_on => {}
             Gate::Open if room => self.open_gate(),
-            Gate::Open => self.gate = Gate::Paused,
+            Gate::Open => {
+                self.gate = Gate::Paused;
+                if self.make_room() {
+                    self.reopen_gate();
+                }
+            }
             Gate::Closing => self.close_gate(),
             Gate::Paused | Gate::Closed => {}
         }
@@ -53,6 +58,14 @@ impl<R: Ring> Proactor<'_, R> {
         unsafe {
             let name = Name { what: What::Accept, token: LISTENER };
             self.ring.ask(name, Ask::Accept(self.listener.socket()));
+        }
+    }
+
+    /// Asks for clients again, if there was no room for the next one, and there may be some now: what is
+    /// leaving has its descriptors until the next turn.
+    pub(super) fn reopen_gate(&mut self) {
+        if self.gate == Gate::Paused && self.leaving.is_empty() {
+            self.open_gate();
         }
     }
 

@@ -155,7 +155,7 @@ impl<'a, R: Ring> Proactor<'a, R> {
         let turned = self.ring.turn(&mut done);
         self.worker.counters.wait_calls.add(self.ring.calls());
         if self.ring.backlog() == 0 {
-            self.leaving.clear();
+            self.close_leaving();
         }
         done.drain(..).for_each(|done| self.dispatch(done));
         self.done = done;
@@ -348,8 +348,15 @@ impl<'a, R: Ring> Proactor<'a, R> {
             self.leaving.push(Leaving::Session(client.session));
         }
         self.worker.counters.closed.count();
-        if self.gate == Gate::Paused {
-            self.open_gate();
+        self.reopen_gate();
+    }
+
+    /// Closes what the kernel knows to be given up.
+    fn close_leaving(&mut self) {
+        if !self.leaving.is_empty() {
+            self.leaving.clear();
+            self.worker.links.fill_reserve();
+            self.reopen_gate();
         }
     }
 

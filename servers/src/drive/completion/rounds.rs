@@ -33,6 +33,7 @@ impl<R: Ring> Proactor<'_, R> {
     pub(super) fn wake_up(&mut self) {
         self.waker.rest();
         self.look_at_waker();
+        self.hear_appeal();
         if self.gate == Gate::Paused {
             self.open_gate();
         }

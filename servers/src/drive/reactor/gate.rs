@@ -22,8 +22,10 @@ impl<P: Poller> Reactor<'_, P> {
                 Err(Refusal::Gone) => {}
                 Err(Refusal::NoRoom(error)) => {
                     self.worker.counters.accepts_without_room.count();
-                    self.worker.control.complain("cannot accept for now", &error);
-                    return self.pause_gate(listener);
+                    if !self.make_room() {
+                        self.worker.control.complain("cannot accept for now", &error);
+                        return self.pause_gate(listener);
+                    }
                 }
             }
         }

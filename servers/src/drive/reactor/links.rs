@@ -79,6 +79,27 @@ impl<P: Poller> Reactor<'_, P> {
         self.sweep();
     }
 
+    /// Closes something that is only kept for later, for its descriptor is wanted for a client: an empty
+    /// pipe, or the oldest idle connection to a backend, if enough of them are left. If there is none,
+    /// the other workers are asked.
+    pub(super) fn make_room(&mut self) -> bool {
+        let made = self.worker.pipes.give_up()
+            || (self.slots.has_links_to_spare() && self.worker.links.give_up());
+        self.sweep();
+        if !made && self.worker.control.reactors() > 1 {
+            self.worker.control.appeal_for_room();
+        }
+        made
+    }
+
+    /// Does that for somebody who has appealed for it.
+    pub(super) fn hear_appeal(&mut self) {
+        let control = self.worker.control;
+        if control.appeal.is_open() && self.make_room() {
+            control.appeal.end();
+        }
+    }
+
     /// Closes the connections to backends that nobody wants any more.
     pub(super) fn sweep(&mut self) {
         while let Some(link) = self.worker.links.retired() {
@@ -89,5 +110,6 @@ impl<P: Poller> Reactor<'_, P> {
             }
             self.slots.remove(ticket);
         }
+        self.worker.links.fill_reserve();
     }
 }

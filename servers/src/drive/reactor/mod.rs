@@ -283,6 +283,7 @@ impl<'a, P: Poller> Reactor<'a, P> {
         if let Source::Inbox(inbox) = self.source {
             inbox.take().into_iter().for_each(|stream| self.admit(stream));
         }
+        self.hear_appeal();
         if self.gate == Gate::Paused {
             self.open_gate();
         }
