@@ -1,0 +1,185 @@
+//! How relays end: by ends and resets, of either side, in each order; and that nothing is left of them.
+
+#![allow(clippy::unwrap_used, reason = "that is how a test fails")]
+
+mod process;
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::thread;
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, poll};
+use process::{LONG, Server, eventually, expect, models, reset};
+
+const WAYS: [&str; 3] = ["copy", "splice", "sockmap"];
+
+/// A relay, and the only backend that it has.
+struct Bench {
+    relay: Server,
+    listener: TcpListener,
+}
+
+impl Bench {
+    fn new(model: &str, way: &str, flags: &[&str]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let backend = listener.local_addr().unwrap().to_string();
+        let flags = [&["--relay-by", way, "--backend", &backend], flags].concat();
+        Self { relay: Server::start(model, "relay", &flags), listener }
+    }
+
+    /// A client and a backend that the relay has connected.
+    fn pair(&self) -> [TcpStream; 2] {
+        let client = self.relay.connect();
+        let (backend, _) = self.listener.accept().unwrap();
+        backend.set_read_timeout(Some(LONG)).unwrap();
+        backend.set_write_timeout(Some(LONG)).unwrap();
+        [client, backend]
+    }
+}
+
+/// Does it for each model and each way of carrying that this host has.
+fn everywhere(flags: &[&str], test: impl Fn(&Bench, &str)) {
+    for model in models() {
+        for way in WAYS {
+            if way == "sockmap" && packet::bpf::missing().is_some() {
+                continue;
+            }
+            println!("{} by {way}", model.name);
+            test(&Bench::new(model.name, way, flags), way);
+        }
+    }
+}
+
+/// Says something, and that this was all.
+fn say_and_end(stream: &mut TcpStream, words: &[u8]) {
+    stream.write_all(words).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+}
+
+/// Hears exactly that, and then the end.
+fn expect_all(stream: &mut TcpStream, words: &[u8]) {
+    expect(stream, words);
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+}
+
+/// Waits until the connection is broken, whether or not there is anything to read.
+fn expect_break(stream: &TcpStream) {
+    const TIMEOUT: u16 = LONG.as_millis() as u16;
+    let mut list = [PollFd::new(stream.as_fd(), PollFlags::POLLERR)];
+    assert!(poll(&mut list, TIMEOUT).unwrap() > 0, "it hears of no reset");
+}
+
+fn one_after_the_other(first: &mut TcpStream, second: &mut TcpStream) {
+    let answer = vec![b'x'; 100_000];
+    say_and_end(first, b"question");
+    expect_all(second, b"question");
+    say_and_end(second, &answer);
+    expect_all(first, &answer);
+}
+
+fn crosswise(client: &mut TcpStream, backend: &mut TcpStream) {
+    say_and_end(client, b"to the backend");
+    say_and_end(backend, b"to the client");
+    expect_all(backend, b"to the backend");
+    expect_all(client, b"to the client");
+}
+
+#[test]
+fn nothing_is_left_of_sessions_however_they_end() {
+    everywhere(&[], |bench, way| {
+        let relay = &bench.relay;
+        let (sockets, descriptors) = (relay.sockets().len(), relay.descriptors());
+        for round in 0..100 {
+            let [mut client, mut backend] = bench.pair();
+            match round % 5 {
+                0 => one_after_the_other(&mut client, &mut backend),
+                1 => one_after_the_other(&mut backend, &mut client),
+                2 => crosswise(&mut client, &mut backend),
+                3 => {
+                    reset(client);
+                    expect_break(&backend);
+                }
+                _ => {
+                    reset(backend);
+                    expect_break(&client);
+                }
+            }
+        }
+        eventually("all sockets are closed", || relay.sockets().len() == sockets);
+        // A worker keeps some empty pipes.
+        let kept = if way == "splice" { 2 * 64 } else { 0 };
+        assert!(relay.descriptors() <= descriptors + kept, "{} are left", relay.descriptors());
+    });
+}
+
+#[test]
+fn a_reset_after_an_end_is_heard_by_the_other_side() {
+    everywhere(&[], |bench, _| {
+        for ends_first in 0..2 {
+            for resets in 0..2 {
+                let mut pair = bench.pair();
+                say_and_end(&mut pair[ends_first], b"all");
+                expect_all(&mut pair[1 - ends_first], b"all");
+                let [client, backend] = pair;
+                let (resetting, mut other) =
+                    if resets == 0 { (client, backend) } else { (backend, client) };
+                reset(resetting);
+                if (ends_first, resets) == (1, 1) {
+                    // Nothing is expected from a backend that has ended: a write has to find out.
+                    eventually("the client is told", || other.write_all(b"?").is_err());
+                } else if ends_first != resets {
+                    let error = other.read(&mut [0]).unwrap_err();
+                    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+                } else {
+                    expect_break(&other);
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn two_who_send_before_they_read_have_all_in_the_end() {
+    let message = (0..8 << 20).map(|place| (place * 31 + place / 251) as u8).collect::<Vec<_>>();
+    everywhere(&[], |bench, _| {
+        let mut pair = bench.pair();
+        thread::scope(|scope| {
+            for mut writer in pair.each_ref().map(|stream| stream.try_clone().unwrap()) {
+                let message = &message;
+                scope.spawn(move || say_and_end(&mut writer, message));
+            }
+            // Both are stuck by then, or as far as they get.
+            thread::sleep(Duration::from_millis(200));
+            for reader in &mut pair {
+                scope.spawn(|| expect_all(reader, &message));
+            }
+        });
+    });
+}
+
+#[test]
+fn who_is_silent_for_too_long_sees_a_reset_on_both_sides() {
+    everywhere(&["--idle-timeout", "300ms"], |bench, _| {
+        for mut stream in bench.pair() {
+            let error = stream.read(&mut [0]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+        }
+    });
+}
+
+#[test]
+fn a_backend_that_does_not_read_for_too_long_is_given_up() {
+    let all = vec![b'x'; 32 << 20];
+    everywhere(&["--write-timeout", "300ms"], |bench, _| {
+        let [mut client, mut backend] = bench.pair();
+        let cut = client.write_all(&all).and_then(|()| {
+            client.shutdown(Shutdown::Write)?;
+            client.read_exact(&mut [0])
+        });
+        assert!(cut.is_err());
+        let cut = std::io::copy(&mut backend, &mut std::io::sink()).unwrap_err();
+        assert_eq!(cut.kind(), ErrorKind::ConnectionReset);
+    });
+}
