@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use process::admin::{Proxy, get};
-use process::scripted::{Deaf, nobody};
+use process::scripted::{Deaf, Scripted, nobody};
 use process::{LONG, Server, eventually, expect, models, reset};
 use servers::session::End;
 
@@ -195,6 +195,30 @@ fn a_relay_is_a_second_attempt_only_until_it_is_connected() {
         let value = |name: &str| metrics.lines().find_map(|line| line.strip_prefix(name)).unwrap();
         let retries = (value("servers_retries_total "), value("servers_retries_open "));
         assert_eq!(retries, ("1", "0"), "made, and under way");
+    });
+}
+
+#[test]
+fn a_backend_that_leaves_after_its_last_word_has_not_failed() {
+    let parting = Scripted::new(|mut stream, _| {
+        expect(&mut stream, b"hello");
+        stream.write_all(b"that is all").unwrap();
+    });
+    let breaking = Scripted::new(|mut stream, _| {
+        expect(&mut stream, b"hello");
+        reset(stream);
+    });
+    everywhere(|model, way| {
+        for (backend, broken) in [(&parting, false), (&breaking, true)] {
+            let flags = ["--relay-by", way, "--backend", &backend.address];
+            let relay = Proxy::start(model, "relay", &flags);
+            let mut client = relay.connect();
+            client.write_all(b"hello").unwrap();
+            let _ = client.read_to_end(&mut Vec::new());
+            eventually("the client is told", || client.write_all(b"go on").is_err());
+            eventually("it is over", || relay.backend(0)["open"] == 0);
+            assert_eq!(relay.backend(0)["outcomes"]["broken"], u64::from(broken));
+        }
     });
 }
 
