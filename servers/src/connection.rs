@@ -34,6 +34,9 @@ pub enum Interest {
     Write,
     /// Whichever comes first.
     Either,
+    /// To read the end: what comes before it somebody else takes. Who can't tell an end from octets waits
+    /// for both.
+    End,
 }
 
 impl Interest {
@@ -51,7 +54,7 @@ impl Interest {
     /// Whether reading is wanted.
     #[must_use]
     pub const fn reads(self) -> bool {
-        matches!(self, Self::Read | Self::Either)
+        matches!(self, Self::Read | Self::Either | Self::End)
     }
 
     /// Whether writing is wanted.

@@ -4,6 +4,7 @@
 
 mod process;
 
+use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsFd;
@@ -11,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, poll};
-use process::{LONG, Server, eventually, expect, models, reset};
+use process::{LONG, Server, eventually, expect, has, models, reset};
 
 const WAYS: [&str; 3] = ["copy", "splice", "sockmap"];
 
@@ -138,6 +139,43 @@ fn a_reset_after_an_end_is_heard_by_the_other_side() {
             }
         }
     });
+}
+
+/// How often its threads have waited for something, and gone on (proc(5), `voluntary_ctxt_switches`).
+fn wakes(relay: &Server) -> u64 {
+    let threads = fs::read_dir(format!("/proc/{}/task", relay.pid())).unwrap();
+    let of = |thread: fs::DirEntry| {
+        let status = fs::read_to_string(thread.path().join("status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        line.unwrap().trim().parse::<u64>().unwrap()
+    };
+    threads.map(|thread| of(thread.unwrap())).sum()
+}
+
+#[test]
+fn what_the_kernel_relays_wakes_nobody_who_can_wait_for_the_end_alone() {
+    const ROUNDS: u64 = 1_000;
+    if let Some(missing) = packet::bpf::missing() {
+        return eprintln!("SKIPPED: {missing}");
+    }
+    for model in ["epoll-level", "epoll-edge", "epoll-oneshot", "reactors", "uring"] {
+        if !has(model) {
+            continue;
+        }
+        let bench = Bench::new(model, "sockmap", &[]);
+        let [mut client, mut backend] = bench.pair();
+        let before = wakes(&bench.relay);
+        for _ in 0..ROUNDS {
+            client.write_all(b"question").unwrap();
+            expect(&mut backend, b"question");
+            backend.write_all(b"answer").unwrap();
+            expect(&mut client, b"answer");
+        }
+        let wakes = wakes(&bench.relay) - before;
+        // The clock wakes it ten times a second.
+        assert!(wakes < ROUNDS, "{model}: {wakes} times in {} messages", 2 * ROUNDS);
+        one_after_the_other(&mut client, &mut backend);
+    }
 }
 
 #[test]

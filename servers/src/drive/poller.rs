@@ -72,7 +72,7 @@ impl Ready {
     #[must_use]
     pub fn only(interest: Interest) -> Self {
         match interest {
-            Interest::Read => Self { read: true, ..Self::default() },
+            Interest::Read | Interest::End => Self { read: true, ..Self::default() },
             Interest::Write => Self { write: true, ..Self::default() },
             Interest::Either => Self { read: true, write: true, ..Self::default() },
         }
@@ -171,7 +171,7 @@ pub enum Block {
 /// What poll(2) is to look for.
 pub(crate) fn flags(interest: Interest) -> PollFlags {
     match interest {
-        Interest::Read => PollFlags::POLLIN,
+        Interest::Read | Interest::End => PollFlags::POLLIN,
         Interest::Write => PollFlags::POLLOUT,
         Interest::Either => PollFlags::POLLIN | PollFlags::POLLOUT,
     }

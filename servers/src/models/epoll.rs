@@ -34,7 +34,7 @@ pub trait Asking {
 #[derive(Debug)]
 pub struct Level;
 
-/// Each change once, in both directions: so nothing needs to be asked again, ever.
+/// Each change once, in both directions: so nothing needs to be asked again, unless for less.
 #[derive(Debug)]
 pub struct Edge;
 
@@ -50,6 +50,7 @@ impl Asking for Level {
             Interest::Read => EpollFlags::EPOLLIN,
             Interest::Write => EpollFlags::EPOLLOUT,
             Interest::Either => EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT,
+            Interest::End => EpollFlags::EPOLLRDHUP,
         }
     }
 }
@@ -57,10 +58,14 @@ impl Asking for Level {
 impl Asking for Edge {
     const TRIGGER: Trigger = Trigger::Edge;
 
-    fn flags(_interest: Interest) -> EpollFlags {
+    fn flags(interest: Interest) -> EpollFlags {
         // EPOLLRDHUP tells of the peer's half-close in the same event as its last octets; a reader
         // that stops at a short read would otherwise miss it.
-        EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET
+        let end = EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET;
+        match interest {
+            Interest::End => end,
+            _ => end | EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT,
+        }
     }
 }
 

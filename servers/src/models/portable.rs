@@ -88,7 +88,7 @@ fn event(token: Token, interest: Interest) -> polling::Event {
     // A key is as wide as an address: 64 bits on every host that has epoll and this many clients.
     let key = u64::from(token) as usize;
     match interest {
-        Interest::Read => polling::Event::readable(key),
+        Interest::Read | Interest::End => polling::Event::readable(key),
         Interest::Write => polling::Event::writable(key),
         Interest::Either => polling::Event::all(key),
     }

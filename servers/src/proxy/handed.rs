@@ -1,9 +1,9 @@
 //! A relay inside the kernel: two connections, handed over to a program that sends on what comes in.
 //!
 //! User space accepts, connects, puts both sockets into a map (see [`packet::programs::verdict`]), and
-//! from then on waits for their ends. No octet passes through it. All the same it is woken for about
-//! every other message, since the kernel tells the reader of what it has taken already, and then looks
-//! in vain: that is what is left of a relay's own CPU time.
+//! from then on waits for their ends. No octet passes through it. The kernel tells a reader of octets all
+//! the same, when they are gone already: whoever waits for octets is woken for each message, and
+//! whoever can wait for an [end](Interest::End) alone is not.
 //!
 //! Three things are its own to see to:
 //! - What lay in a socket before it was put in would wait there until more comes. Setting `SO_RCVLOWAT`
@@ -188,6 +188,8 @@ impl Session for Handed {
             return Wants { client: None, upstream: Some(Interest::Write) };
         }
         let of = |end, other| match (self.stage(end), self.stage(other)) {
+            (Stage::Flowing, Stage::Flowing) => Some(Interest::End),
+            // Where the other one has gone, what comes may be left to its reader.
             (Stage::Flowing, _) => Some(Interest::Read),
             (_, Stage::Ending) => Some(Interest::Write),
             _ => None,

@@ -3,6 +3,8 @@
 use std::io;
 
 use nix::errno::Errno;
+use nix::libc;
+use nix::poll::PollFlags;
 use wire::Buffer;
 
 use super::ring::{Expect, What};
@@ -78,7 +80,10 @@ impl Line {
     pub(crate) fn lacks(&self, wanted: Interest, calls: Calls) -> Asked {
         let mut lacks = Asked::default();
         let write = if self.full || calls == Calls::Itself { What::Room } else { What::Send };
-        let read = if calls == Calls::Itself { What::Ready } else { What::Receive };
+        let read = match (wanted, calls) {
+            (Interest::End, _) | (_, Calls::Itself) => What::Ready,
+            _ => What::Receive,
+        };
         if wanted.writes() && !self.asked.has(What::Room) {
             lacks.add(write);
         }
@@ -111,6 +116,14 @@ impl Line {
             }
         };
         session.received(end, result, worker).map(drop)
+    }
+}
+
+/// What a session waits for that reads for itself.
+pub(crate) fn arrival(wanted: Interest) -> PollFlags {
+    match wanted {
+        Interest::End => PollFlags::from_bits_retain(libc::POLLRDHUP),
+        _ => PollFlags::POLLIN,
     }
 }
 
@@ -169,6 +182,12 @@ mod tests {
     fn asks_for_reports_where_the_session_makes_the_calls() {
         let lacks = Line::default().lacks(Interest::Either, Calls::Itself);
         assert!(lacks.each().eq([What::Room, What::Ready]));
+    }
+
+    #[test]
+    fn asks_for_a_report_of_an_end_before_which_nothing_comes_here() {
+        let lacks = Line::default().lacks(Interest::End, Calls::Anyone);
+        assert!(lacks.each().eq([What::Ready]));
     }
 
     #[test]

@@ -37,7 +37,7 @@ use nix::errno::Errno;
 use nix::poll::PollFlags;
 
 use client::{Client, Next, Tie};
-use line::{Asked, Early, deliver};
+use line::{Asked, Early, arrival, deliver};
 use ring::SLOTS;
 
 use crate::apps::App;
@@ -324,7 +324,7 @@ impl<'a, R: Ring> Proactor<'a, R> {
                 let ask = match what {
                     What::Send => Ask::Send(session.socket(end), session.output(end)),
                     What::Room => Ask::Poll(session.socket(end), PollFlags::POLLOUT),
-                    What::Ready => Ask::Poll(session.socket(end), PollFlags::POLLIN),
+                    What::Ready => Ask::Poll(session.socket(end), arrival(wanted)),
                     _ => Ask::Receive(session.socket(end), expect),
                 };
                 // SAFETY: the session is left alone while it has sends, and is not dropped; a

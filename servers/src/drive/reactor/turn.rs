@@ -46,8 +46,11 @@ pub(super) fn ask<P: Poller>(
     reported: Reported,
 ) -> io::Result<()> {
     let ask = match (P::TRIGGER, wanted) {
-        // It was asked for both directions, once and for all.
-        (Trigger::Edge, _) | (Trigger::Oneshot, None) => return Ok(()),
+        (Trigger::Edge | Trigger::Oneshot, None) => return Ok(()),
+        // It was asked for both directions, once and for all; or for neither.
+        (Trigger::Edge, Some(_)) => {
+            (watch.registered == Some(Interest::End)) != (wanted == Some(Interest::End))
+        }
         (Trigger::Level, None) if watch.registered.is_none() => return Ok(()),
         (Trigger::Level, None) if reported == Reported::Nothing => return Ok(()),
         (Trigger::Level, Some(_)) => watch.registered != wanted,
