@@ -92,6 +92,13 @@ fn nothing_is_left_of_sessions_however_they_end() {
     everywhere(&[], |bench, way| {
         let relay = &bench.relay;
         let (sockets, descriptors) = (relay.sockets().len(), relay.descriptors());
+        let [mut client, mut backend] = bench.pair();
+        client.write_all(b"hello").unwrap();
+        expect(&mut backend, b"hello");
+        // As many as `--clients` counts for each.
+        let each = if way == "splice" { 6 } else { 2 };
+        assert!(relay.descriptors() <= descriptors + each, "{} at work", relay.descriptors());
+        drop((client, backend));
         for round in 0..100 {
             let [mut client, mut backend] = bench.pair();
             match round % 5 {

@@ -137,6 +137,29 @@ fn a_copy_holds_nothing_that_another_opened() {
     });
 }
 
+#[test]
+fn a_relay_has_both_sockets_of_a_client_in_the_table_of_one_copy_only() {
+    const CLIENTS: usize = 100;
+    let echo = Server::start("epoll-level", "echo", &[]);
+    let backend = echo.address.to_string();
+    for way in ["copy", "splice", "sockmap"] {
+        if way == "sockmap" && packet::bpf::missing().is_some() {
+            continue;
+        }
+        let relay = apart("relay", &["--relay-by", way, "--backend", &backend]);
+        let mut clients = (0..CLIENTS).map(|_| relay.connect()).collect::<Vec<_>>();
+        for client in &mut clients {
+            client.write_all(b"hello").unwrap();
+            expect(client, b"hello");
+        }
+        let all = sockets(&relay).concat();
+        assert_eq!(all.len(), 2 * CLIENTS + TABLES, "{way}");
+        assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len(), "{way}");
+        drop(clients);
+        eventually("only listeners are left", || sockets(&relay).concat().len() == TABLES);
+    }
+}
+
 /// Clients that are in the middle of a body, and have the head of their answer.
 fn busy(server: &Server) -> Vec<TcpStream> {
     let begin = |_| {
