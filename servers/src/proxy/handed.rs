@@ -5,13 +5,15 @@
 //! the same, when they are gone already: whoever waits for octets is woken for each message, and
 //! whoever can wait for an [end](Interest::End) alone is not.
 //!
-//! Three things are its own to see to:
+//! Four things are its own to see to:
 //! - What lay in a socket before it was put in would wait there until more comes. Setting `SO_RCVLOWAT`
 //!   makes the kernel look again (`tcp_set_rcvlowat` reports what is there), in order and without a read.
 //! - The program hands on data, not the end of data. When one side has ended, this passes the end on.
 //! - The kernel sends on in its own time: an end that is passed on too early would cut off what is
 //!   still on its way. How much has come in and gone out is in the connections' own counts (tcp(7),
 //!   `TCP_INFO`), and the end waits until they agree.
+//! - One who has ended may go for good while the other one still sends. The kernel takes that, and
+//!   drops it; so this looks at each tick whether both connections are still there.
 
 use std::io;
 use std::net::TcpStream;
@@ -134,7 +136,7 @@ impl Handed {
         }
     }
 
-    /// Whether what looks like an end is a reset whose error somebody else has been told: such a
+    /// Whether it is a reset, whose error may have been told somebody else, and not an end: such a
     /// connection is closed at once, and one that we have not ended ourselves is not after an end.
     fn was_reset(&self, end: End) -> bool {
         let other = if end == End::Client { End::Upstream } else { End::Client };
@@ -188,9 +190,7 @@ impl Session for Handed {
             return Wants { client: None, upstream: Some(Interest::Write) };
         }
         let of = |end, other| match (self.stage(end), self.stage(other)) {
-            (Stage::Flowing, Stage::Flowing) => Some(Interest::End),
-            // Where the other one has gone, what comes may be left to its reader.
-            (Stage::Flowing, _) => Some(Interest::Read),
+            (Stage::Flowing, _) => Some(Interest::End),
             (_, Stage::Ending) => Some(Interest::Write),
             _ => None,
         };
@@ -291,11 +291,12 @@ impl Session for Handed {
         if self.carrier != Carrier::Kernel {
             return self.relay.deadline(worker);
         }
-        match self.wait() {
-            // An end is passed on soon after the last octet is out.
-            Wait::Room => self.looked.after(TICK.into()),
-            _ => self.relay.calling.since.after(self.patience(worker)),
+        if End::BOTH.into_iter().any(|end| self.stage(end) != Stage::Flowing) {
+            // An end is passed on soon after the last octet is out; and nobody reports that one who has
+            // ended has gone, while the kernel drops what it should send there.
+            return self.looked.after(TICK.into());
         }
+        self.relay.calling.since.after(self.patience(worker))
     }
 
     fn expire(&mut self, worker: &mut Worker<'_>) {
@@ -307,6 +308,9 @@ impl Session for Handed {
             self.relay.calling.since = self.looked;
         }
         self.pass_ends_on(worker);
+        if End::BOTH.into_iter().any(|end| self.was_reset(end)) {
+            return self.leave(worker);
+        }
         if self.looked >= self.relay.calling.since.after(self.patience(worker)) {
             worker.counters.expired.count();
             self.leave(worker);
