@@ -208,6 +208,22 @@ fn what_the_kernel_relays_wakes_nobody_who_can_wait_for_the_end_alone() {
     }
 }
 
+/// Often, for it takes two ends that come while the kernel is being given the sockets.
+#[test]
+fn nothing_is_lost_where_ends_come_while_the_kernel_takes_over() {
+    if let Some(missing) = packet::bpf::missing() {
+        return eprintln!("SKIPPED: {missing}");
+    }
+    for model in ["thread", "epoll-level", "uring"].into_iter().filter(|model| has(model)) {
+        println!("{model}");
+        let bench = Bench::new(model, "sockmap", &[]);
+        for _ in 0..2_000 {
+            let [mut client, mut backend] = bench.pair();
+            crosswise(&mut client, &mut backend);
+        }
+    }
+}
+
 #[test]
 fn two_who_send_before_they_read_have_all_in_the_end() {
     let message = (0..8 << 20).map(|place| (place * 31 + place / 251) as u8).collect::<Vec<_>>();

@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use nix::libc;
 use packet::programs::verdict::SockPairs;
+use rustix::io::ioctl_fionread;
 
 use super::Outcome;
 use super::lane::Copying;
@@ -52,8 +53,10 @@ enum Carrier {
     Nobody,
     /// The kernel.
     Kernel,
-    /// This process: one side had ended before it could be handed over, and the kernel takes only what
-    /// is open in both directions.
+    /// The kernel, for as long as it takes to send on what it has taken: one side had ended before it could
+    /// be handed over, and the kernel takes only what is open in both directions.
+    Leaving,
+    /// This process, after that.
     Hand,
 }
 
@@ -102,13 +105,32 @@ impl Handed {
         if self.relay.calling.is_connected() {
             let [client, upstream] = End::BOTH.map(|end| self.relay.calling.socket(end));
             let taken = self.pairs.insert(&client, &upstream);
-            self.carrier = if taken.is_ok() { Carrier::Kernel } else { Carrier::Hand };
-            if self.carrier == Carrier::Kernel {
+            if taken.is_ok() {
+                self.carrier = Carrier::Kernel;
                 look_again(client)?;
                 look_again(upstream)?;
+            } else {
+                self.carrier = Carrier::Leaving;
+                self.take_over();
             }
         }
         Ok(flow)
+    }
+
+    /// Goes on by hand, if all is out that the kernel has taken. That can only be from the client, which
+    /// is handed over first: what has come from it, and does not lie there to be read.
+    fn take_over(&mut self) {
+        let [client, upstream] = End::BOTH.map(|end| self.relay.calling.socket(end));
+        let is_out = match (count(client), ioctl_fionread(client), count(upstream)) {
+            (Ok(came), Ok(unread), Ok(went)) => {
+                went.is_closed || went.out + unread + u64::from(came.has_ended) >= came.came_in
+            }
+            // The first call by hand says what is wrong.
+            _ => true,
+        };
+        if is_out {
+            self.carrier = Carrier::Hand;
+        }
     }
 
     /// Passes ends on whose octets are all out.
@@ -186,7 +208,7 @@ impl Session for Handed {
         if self.relay.calling.is_over() {
             return Wants::default();
         }
-        if !self.relay.calling.is_connected() {
+        if matches!(self.carrier, Carrier::Nobody | Carrier::Leaving) {
             return Wants { client: None, upstream: Some(Interest::Write) };
         }
         let of = |end, other| match (self.stage(end), self.stage(other)) {
@@ -246,7 +268,10 @@ impl Session for Handed {
         if !self.relay.calling.is_connected() {
             return self.check(worker);
         }
-        self.pass_ends_on(worker);
+        match self.carrier {
+            Carrier::Leaving => self.take_over(),
+            _ => self.pass_ends_on(worker),
+        }
         Ok(Flow::Dry)
     }
 
@@ -280,16 +305,21 @@ impl Session for Handed {
     }
 
     fn wait(&self) -> Wait {
-        if self.carrier != Carrier::Kernel {
-            return self.relay.wait();
+        match self.carrier {
+            Carrier::Kernel => {}
+            Carrier::Leaving => return Wait::Room,
+            Carrier::Nobody | Carrier::Hand => return self.relay.wait(),
         }
         let ending = End::BOTH.into_iter().any(|end| self.stage(end) == Stage::Ending);
         if ending { Wait::Room } else { Wait::Idle }
     }
 
     fn deadline(&self, worker: &Worker<'_>) -> Ticks {
-        if self.carrier != Carrier::Kernel {
+        if matches!(self.carrier, Carrier::Nobody | Carrier::Hand) {
             return self.relay.deadline(worker);
+        }
+        if self.carrier == Carrier::Leaving {
+            return self.looked.after(TICK.into());
         }
         if End::BOTH.into_iter().any(|end| self.stage(end) != Stage::Flowing) {
             // An end is passed on soon after the last octet is out; and nobody reports that one who has
@@ -300,16 +330,20 @@ impl Session for Handed {
     }
 
     fn expire(&mut self, worker: &mut Worker<'_>) {
-        if self.carrier != Carrier::Kernel {
+        if matches!(self.carrier, Carrier::Nobody | Carrier::Hand) {
             return self.relay.expire(worker);
         }
         self.looked = worker.control.now();
         if self.have_octets_passed() {
             self.relay.calling.since = self.looked;
         }
-        self.pass_ends_on(worker);
-        if End::BOTH.into_iter().any(|end| self.was_reset(end)) {
-            return self.leave(worker);
+        if self.carrier == Carrier::Leaving {
+            self.take_over();
+        } else {
+            self.pass_ends_on(worker);
+            if End::BOTH.into_iter().any(|end| self.was_reset(end)) {
+                return self.leave(worker);
+            }
         }
         if self.looked >= self.relay.calling.since.after(self.patience(worker)) {
             worker.counters.expired.count();

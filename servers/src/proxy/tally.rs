@@ -9,13 +9,17 @@ use nix::libc;
 pub(super) struct Count {
     /// It is no connection any more.
     pub(super) is_closed: bool,
+    /// The peer has ended, or we have.
+    pub(super) has_ended: bool,
     /// Octets from the peer. An end counts as one.
     pub(super) came_in: u64,
     /// Octets for the peer that the connection has taken.
     pub(super) out: u64,
 }
 
-/// The state of a connection that is none any more (net/tcp_states.h).
+/// The state of a connection that is open in both directions (net/tcp_states.h).
+const TCP_ESTABLISHED: u8 = 1;
+/// That of one that is none any more.
 const TCP_CLOSE: u8 = 7;
 
 /// Where in `struct tcp_info` (linux/tcp.h) a field is, in octets.
@@ -56,6 +60,7 @@ pub(super) fn count(socket: BorrowedFd<'_>) -> io::Result<Count> {
     let out = word(place::BYTES_SENT).saturating_sub(word(place::BYTES_RETRANS)) + unsent;
     Ok(Count {
         is_closed: info[place::STATE] == TCP_CLOSE,
+        has_ended: info[place::STATE] != TCP_ESTABLISHED,
         came_in: word(place::BYTES_RECEIVED),
         out,
     })

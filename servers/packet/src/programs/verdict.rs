@@ -90,7 +90,9 @@ impl SockPairs {
     ///
     /// # Errors
     /// What the kernel says: E2BIG if there is no room, EOPNOTSUPP for a socket that is not
-    /// connected. Then neither is in a map.
+    /// connected, or whose peer has ended. Then neither is heard any more. But the first may have been
+    /// for a moment: what came in by it until then is still sent on, and so the other one stays where
+    /// it is found. Taken out there, it would lose what waits to go out by it.
     pub fn insert(&self, one: &impl AsFd, other: &impl AsFd) -> io::Result<()> {
         let put = || {
             put(&self.others, one, other)?;
@@ -100,7 +102,14 @@ impl SockPairs {
             put(&self.heard, one, one)?;
             put(&self.heard, other, other)
         };
-        put().inspect_err(|_| drop(self.remove(one, other)))
+        put().inspect_err(|_| drop(self.give_back(one, other)))
+    }
+
+    /// Takes the first out again; the other one has not been heard.
+    fn give_back(&self, one: &impl AsFd, other: &impl AsFd) -> io::Result<()> {
+        self.heard.remove(&cookie(one)?)?;
+        self.others.remove(&cookie(other)?)?;
+        Ok(())
     }
 
     /// The descriptors of its maps: nothing else is asked for when sockets come and go.
