@@ -34,8 +34,8 @@ pub enum Interest {
     Write,
     /// Whichever comes first.
     Either,
-    /// To read the end: what comes before it somebody else takes. Who can't tell an end from octets waits
-    /// for both.
+    /// To read the end: what comes before it somebody else takes. Who can't tell an end from octets
+    /// waits for both.
     End,
 }
 

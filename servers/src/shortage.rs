@@ -4,8 +4,9 @@
 //! them. That says nothing about whoever is at the other end: it is no reason to take a backend
 //! out, to end a client or to kill a replica.
 //!
-//! But there may be descriptors that are only kept for later: idle connections to backends, empty pipes.
-//! Those are given up first. A worker closes its own; who has none makes an [`Appeal`] to the others.
+//! But there may be descriptors that are only kept for later: idle connections to backends, empty
+//! pipes. Those are given up first. A worker closes its own; who has none makes an [`Appeal`] to
+//! the others.
 
 use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -32,7 +33,8 @@ pub(crate) fn is_of_descriptors(error: &io::Error) -> bool {
     matches!(errno, Some(Errno::EMFILE | Errno::ENFILE))
 }
 
-/// Somebody has no descriptor, and asks the workers of the same table to close one that they only keep.
+/// Somebody has no descriptor, and asks the workers of the same table to close one that they only
+/// keep.
 #[derive(Debug, Default)]
 pub struct Appeal {
     open: Mutex<bool>,

@@ -1,4 +1,5 @@
-//! How relays end: by ends and resets, of either side, in each order; and that nothing is left of them.
+//! How relays end: by ends and resets, of either side, in each order; and that nothing is left of
+//! them.
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 
@@ -171,7 +172,8 @@ fn a_reset_after_an_end_is_heard_by_the_other_side() {
     });
 }
 
-/// How often its threads have waited for something, and gone on (proc(5), `voluntary_ctxt_switches`).
+/// How often its threads have waited for something, and gone on (proc(5),
+/// `voluntary_ctxt_switches`).
 fn wakes(relay: &Server) -> u64 {
     let threads = fs::read_dir(format!("/proc/{}/task", relay.pid())).unwrap();
     let of = |thread: fs::DirEntry| {

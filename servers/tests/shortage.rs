@@ -161,7 +161,8 @@ fn a_worker_closes_idle_links_when_another_has_no_descriptor() {
             is_answered(&mut first) && proxy.descriptors() >= LIMIT - 1
         });
         for _ in 0..8 {
-            // Whom the kernel, or the acceptor, gives to the other worker may have to ask once more.
+            // Whom the kernel, or the acceptor, gives to the other worker may have to ask once
+            // more.
             eventually("the next client is answered", || ask(&proxy, GET).0 == 200);
         }
     }

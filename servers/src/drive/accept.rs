@@ -61,8 +61,8 @@ fn last(control: &Control, listener: &Listener) -> impl Iterator<Item = TcpStrea
     taken.flatten()
 }
 
-/// Frees a descriptor that is only kept for later, by threads or by a worker of this table. If nobody
-/// has one to spare, this takes a tick.
+/// Frees a descriptor that is only kept for later, by threads or by a worker of this table. If
+/// nobody has one to spare, this takes a tick.
 fn make_room(control: &Control, error: &io::Error) {
     if control.has_links_to_spare() && control.give_up_link() {
         return;

@@ -162,8 +162,9 @@ impl Calling {
         }
     }
 
-    /// A call on the socket of that end has failed. If it is broken, it is no connection any more. A
-    /// backend that has said all it had to say may leave the rest of what the client sends unread.
+    /// A call on the socket of that end has failed. If it is broken, it is no connection any more.
+    /// A backend that has said all it had to say may leave the rest of what the client sends
+    /// unread.
     pub(super) fn broken(&self, end: End, error: io::Error) -> io::Result<Flow> {
         let flow = crate::connection::calm(error);
         if flow.is_err() && end == End::Upstream && !self.finished.client {

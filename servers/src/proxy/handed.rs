@@ -1,9 +1,9 @@
 //! A relay inside the kernel: two connections, handed over to a program that sends on what comes in.
 //!
 //! User space accepts, connects, puts both sockets into a map (see [`packet::programs::verdict`]), and
-//! from then on waits for their ends. No octet passes through it. The kernel tells a reader of octets all
-//! the same, when they are gone already: whoever waits for octets is woken for each message, and
-//! whoever can wait for an [end](Interest::End) alone is not.
+//! from then on waits for their ends. No octet passes through it. The kernel tells a reader of
+//! octets all the same, when they are gone already: whoever waits for octets is woken for each
+//! message, and whoever can wait for an [end](Interest::End) alone is not.
 //!
 //! Four things are its own to see to:
 //! - What lay in a socket before it was put in would wait there until more comes. Setting `SO_RCVLOWAT`
@@ -53,8 +53,8 @@ enum Carrier {
     Nobody,
     /// The kernel.
     Kernel,
-    /// The kernel, for as long as it takes to send on what it has taken: one side had ended before it could
-    /// be handed over, and the kernel takes only what is open in both directions.
+    /// The kernel, for as long as it takes to send on what it has taken: one side had ended before
+    /// it could be handed over, and the kernel takes only what is open in both directions.
     Leaving,
     /// This process, after that.
     Hand,
@@ -117,8 +117,8 @@ impl Handed {
         Ok(flow)
     }
 
-    /// Goes on by hand, if all is out that the kernel has taken. That can only be from the client, which
-    /// is handed over first: what has come from it, and does not lie there to be read.
+    /// Goes on by hand, if all is out that the kernel has taken. That can only be from the client,
+    /// which is handed over first: what has come from it, and does not lie there to be read.
     fn take_over(&mut self) {
         let [client, upstream] = End::BOTH.map(|end| self.relay.calling.socket(end));
         let is_out = match (count(client), ioctl_fionread(client), count(upstream)) {
@@ -322,8 +322,8 @@ impl Session for Handed {
             return self.looked.after(TICK.into());
         }
         if End::BOTH.into_iter().any(|end| self.stage(end) != Stage::Flowing) {
-            // An end is passed on soon after the last octet is out; and nobody reports that one who has
-            // ended has gone, while the kernel drops what it should send there.
+            // An end is passed on soon after the last octet is out; and nobody reports that one who
+            // has ended has gone, while the kernel drops what it should send there.
             return self.looked.after(TICK.into());
         }
         self.relay.calling.since.after(self.patience(worker))

@@ -122,9 +122,9 @@ impl Lane for Copying {
 
 /// By splice(2): the octets stay in the kernel, and only their pages pass through a pipe.
 ///
-/// A load for which no pipe can be made (there is no descriptor left) is copied. That is a shortage of
-/// ours: it says nothing of the backend, and need not end anybody's connection. The next load asks
-/// for a pipe again.
+/// A load for which no pipe can be made (there is no descriptor left) is copied. That is a shortage
+/// of ours: it says nothing of the backend, and need not end anybody's connection. The next load
+/// asks for a pipe again.
 #[derive(Debug, Default)]
 pub struct Splicing {
     /// Where a load is, of so many octets.

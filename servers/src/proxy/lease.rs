@@ -167,8 +167,8 @@ impl Lease {
         }
     }
 
-    /// What it was tried for is done: a request is answered, or a relay has its connection. If that was
-    /// a second attempt, it is one no more: what the client asks next is a first one.
+    /// What it was tried for is done: a request is answered, or a relay has its connection. If that
+    /// was a second attempt, it is one no more: what the client asks next is a first one.
     pub(super) fn settle(&self) {
         if self.attempt.replace(Attempt::First) == Attempt::Again
             && let Some(fleet) = self.backend.fleet.upgrade()

@@ -15,10 +15,10 @@
 //!
 //! And whoever takes one up looks once more, for all that may have happened just now.
 //!
-//! Where descriptors run out, the link that has waited longest is given up. Its poller may have to be told
-//! before it is closed, and a session that needs its descriptor now can't wait for that. So there is
-//! another one in *reserve*, open for nothing but its number: the session gets that, and when the link
-//! has been closed, its number is the next reserve.
+//! Where descriptors run out, the link that has waited longest is given up. Its poller may have to
+//! be told before it is closed, and a session that needs its descriptor now can't wait for that. So
+//! there is another one in *reserve*, open for nothing but its number: the session gets that, and
+//! when the link has been closed, its number is the next reserve.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -263,8 +263,8 @@ impl Links {
         self.give_up() && self.reserve.take().is_some()
     }
 
-    /// Sees to it that there is a reserve for as long as there are links to be given up. Whoever has
-    /// closed one calls this.
+    /// Sees to it that there is a reserve for as long as there are links to be given up. Whoever
+    /// has closed one calls this.
     pub fn fill_reserve(&mut self) {
         if self.reserve.is_none() && !self.idle.is_empty() {
             // Where there is no descriptor yet, the next one who closes a link gets it.

@@ -90,9 +90,9 @@ impl SockPairs {
     ///
     /// # Errors
     /// What the kernel says: E2BIG if there is no room, EOPNOTSUPP for a socket that is not
-    /// connected, or whose peer has ended. Then neither is heard any more. But the first may have been
-    /// for a moment: what came in by it until then is still sent on, and so the other one stays where
-    /// it is found. Taken out there, it would lose what waits to go out by it.
+    /// connected, or whose peer has ended. Then neither is heard any more. But the first may have
+    /// been for a moment: what came in by it until then is still sent on, and so the other one
+    /// stays where it is found. Taken out there, it would lose what waits to go out by it.
     pub fn insert(&self, one: &impl AsFd, other: &impl AsFd) -> io::Result<()> {
         let put = || {
             put(&self.others, one, other)?;

@@ -61,8 +61,8 @@ impl<R: Ring> Proactor<'_, R> {
         }
     }
 
-    /// Asks for clients again, if there was no room for the next one, and there may be some now: what is
-    /// leaving has its descriptors until the next turn.
+    /// Asks for clients again, if there was no room for the next one, and there may be some now:
+    /// what is leaving has its descriptors until the next turn.
     pub(super) fn reopen_gate(&mut self) {
         if self.gate == Gate::Paused && self.leaving.is_empty() {
             self.open_gate();

@@ -79,9 +79,9 @@ impl<P: Poller> Reactor<'_, P> {
         self.sweep();
     }
 
-    /// Closes something that is only kept for later, for its descriptor is wanted for a client: an empty
-    /// pipe, or the oldest idle connection to a backend, if enough of them are left. If there is none,
-    /// the other workers are asked.
+    /// Closes something that is only kept for later, for its descriptor is wanted for a client: an
+    /// empty pipe, or the oldest idle connection to a backend, if enough of them are left. If there
+    /// is none, the other workers are asked.
     pub(super) fn make_room(&mut self) -> bool {
         let made = self.worker.pipes.give_up()
             || (self.slots.has_links_to_spare() && self.worker.links.give_up());
