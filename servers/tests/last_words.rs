@@ -69,7 +69,7 @@ fn so_is_one_that_a_proxy_refuses() {
     });
 }
 
-/// More than a client that does not read is sent: the rest waits in the kernel of who has written it.
+/// More than a client that does not read is sent: the rest waits with who has written it.
 const LONG_ANSWER: usize = 256 << 10;
 /// More than all that lies between a client and a backend holds while the backend does not read.
 const LONG_UPLOAD: usize = 8_000_000;
@@ -100,7 +100,7 @@ fn an_answer_arrives_although_its_client_has_asked_for_more() {
     everywhere(|model| {
         let proxy = proxy(model, &[&backend.address], &[]);
         for last in [closing, old] {
-            // In one piece with it, more than a connection holds; and when the answer has been written.
+            // In one piece with it, more than a connection holds; and when the answer is out.
             for (at_once, later) in [(2_000, 0), (0, 1)] {
                 let mut stream = proxy.connect();
                 stream.write_all(&[last, &GET.repeat(at_once)].concat()).unwrap();

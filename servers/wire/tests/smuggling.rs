@@ -1,8 +1,8 @@
 //! What a gateway passes on can be read in one way only, whatever it was made of.
 //!
-//! A message is smuggled where two readers find the end of the one before it in different places. So a
-//! suspicious reader looks at all that goes out, and there must be nothing in it about which backends,
-//! or clients, have ever disagreed.
+//! A message is smuggled where two readers find the end of the one before it in different places.
+//! So a suspicious reader looks at all that goes out, and there must be nothing in it about which
+//! backends, or clients, have ever disagreed.
 
 mod fixture;
 mod mutant;
@@ -82,8 +82,9 @@ fn is_text(octets: &[u8]) -> bool {
     octets.iter().all(|&octet| octet == b'\t' || !octet.is_ascii_control())
 }
 
-/// The values of the fields of that name, if the lines of the head end alike, and each field is one at
-/// first sight: with no control characters, and a name before the colon that has no space around it.
+/// The values of the fields of that name, if the lines of the head end alike, and each field is one
+/// at first sight: with no control characters, and with a name before the colon that has no space
+/// around it.
 fn values<'a>(head: &'a [u8], wanted: &str) -> Option<Vec<&'a [u8]>> {
     let mut rest = &head[after(head, b"\r\n")?..];
     let mut found = Vec::new();
@@ -137,7 +138,8 @@ fn is_plain(message: &[u8]) -> Option<()> {
     (ends_there && is_text(first)).then_some(())
 }
 
-/// The same of a reply. Interim ones may stand before it, and some have no content, whatever they say.
+/// The same of a reply. Interim ones may stand before it, and some have no content, whatever they
+/// say.
 fn is_plain_reply(reply: &[u8], method: &str) -> Option<()> {
     let (head, rest) = reply.split_at(after(reply, b"\r\n\r\n")?);
     let status = reply.get(b"HTTP/1.1 ".len()..b"HTTP/1.1 200".len())?;

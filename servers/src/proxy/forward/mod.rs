@@ -153,9 +153,9 @@ impl Forward {
         matches!(self.life, Life::Open | Life::Finishing)
     }
 
-    /// Tells the client that nothing more will come, and lingers until it has closed as well. If the
-    /// connection were closed at once, whatever the client sends next would be answered by a reset, and
-    /// that takes away what it has not read yet (RFC 9112, 9.6).
+    /// Tells the client that nothing more will come, and lingers until it has closed as well. If
+    /// the connection were closed at once, whatever the client sends next would be answered by a
+    /// reset, and that takes away what it has not read yet (RFC 9112, 9.6).
     fn part(&mut self) {
         self.parting.set(Parting::End, &self.stream);
         if !self.client_ended {
@@ -166,8 +166,8 @@ impl Forward {
         self.linger();
     }
 
-    /// Drops what has come and nobody will read, if it is lingering. However much that is, it goes on
-    /// for as long as [`Wait::Linger`] may take, and no longer.
+    /// Drops what has come and nobody will read, if it is lingering. However much that is, it goes
+    /// on for as long as [`Wait::Linger`] may take, and no longer.
     fn linger(&mut self) {
         if self.life != Life::Lingering {
             return;

@@ -283,8 +283,8 @@ impl Gateway {
     }
 
     /// Answers without a backend, by an answer whose content is there and so short that `output`,
-    /// which should be empty, has room for it; if it has none all the same, the connection ends. Must
-    /// not be called after a part of a reply [has been passed on](Self::has_answered).
+    /// which should be empty, has room for it; if it has none all the same, the connection ends.
+    /// Must not be called after a part of a reply [has been passed on](Self::has_answered).
     pub fn answer_by_self(
         &mut self,
         answer: Answer,

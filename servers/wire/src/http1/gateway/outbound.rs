@@ -24,8 +24,8 @@ impl Gateway {
         output: &mut Buffer,
     ) -> Result<Progress, Error> {
         while let Outbound::Head(head) = &mut self.outbound {
-            // What came before goes out first. Then there is room for any head that comes, and for what
-            // this gateway says in its place.
+            // What came before goes out first. Then there is room for any head that comes, and for
+            // what this gateway says in its place.
             if !output.is_empty() {
                 return Ok(Progress::Waits);
             }
@@ -64,7 +64,7 @@ impl Gateway {
         }
     }
 
-    /// Passes the head of a reply on, to an output that is empty: a head that does not fit never will.
+    /// Passes the head of a reply on, to an output that is empty: what does not fit never will.
     fn pass_head(
         &mut self,
         whole: Whole,
