@@ -116,8 +116,8 @@ pub struct Run {
     /// Length of the measuring phase, such as 500ms or 5s [default: as the experiment says]
     #[arg(long, value_name = "TIME", value_parser = span::parse)]
     pub duration: Option<Duration>,
-    /// A try: half a second a trial, or a tenth of the requests, each cell once. Its numbers are not
-    /// worth keeping
+    /// A try: half a second a trial, or a tenth of the requests, each cell once. Its numbers are
+    /// not worth keeping
     #[arg(long, conflicts_with_all = ["duration", "repeat"])]
     pub quick: bool,
     /// Write down the CPU time of each process and of the host once a second, in samples.csv

@@ -1,9 +1,11 @@
-//! How a trial ended in which each client had a number of requests to make, on one connection: either
-//! all clients were served beside each other and had all their answers, or the trial has failed.
+//! How a trial ended in which each client had a number of requests to make, on one connection:
+//! either all clients were served beside each other and had all their answers, or the trial has
+//! failed.
 //!
-//! Nobody connects again, so a client that the server turned away is one that it had no place for, and
-//! the count of them is exact. Waiting is no failure here: the clients of a server that serves one
-//! after the other have all their answers in the end, and the mean response time says what it cost.
+//! Nobody connects again, so a client that the server turned away is one that it had no place for,
+//! and the count of them is exact. Waiting is no failure here: the clients of a server that serves
+//! one after the other have all their answers in the end, and the mean response time says what it
+//! cost.
 
 use loadgen::report::{Errors, Summary};
 use loadgen::verdict::{Check, Standing};
@@ -44,8 +46,8 @@ pub(crate) fn judge(
     }
 }
 
-/// Whether a check says that the numbers are wrong. A busy load generator makes a rate a lower bound,
-/// and that some clients waited for others is what was measured.
+/// Whether a check says that the numbers are wrong. A busy load generator makes a rate a lower
+/// bound, and that some clients waited for others is what was measured.
 fn speaks_against(check: &Check) -> bool {
     check.standing == Standing::Invalid && ![check::BUSY, check::STARVATION].contains(&&*check.name)
 }

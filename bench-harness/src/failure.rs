@@ -1,5 +1,5 @@
-//! What kind of failure ended a trial, in a word: for tables, charts and other programs. The words for
-//! people, with the numbers, stand in the row's `error`.
+//! What kind of failure ended a trial, in a word: for tables, charts and other programs. The words
+//! for people, with the numbers, stand in the row's `error`.
 
 use serde::{Deserialize, Serialize};
 

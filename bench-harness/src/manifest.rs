@@ -189,8 +189,8 @@ fn git(arguments: &[&str]) -> Option<String> {
 }
 
 impl Manifest {
-    /// The manifest of a run that begins now in a folder of that name: one pass over its trials, with
-    /// no phases and no order of its own. A run that has them says so.
+    /// The manifest of a run that begins now in a folder of that name: one pass over its trials,
+    /// with no phases and no order of its own. A run that has them says so.
     #[must_use]
     pub fn begin(
         experiment: &str,

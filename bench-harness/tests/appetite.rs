@@ -1,4 +1,5 @@
-//! What models really take for a client, and whether limits are read as they hold for another process.
+//! What models really take for a client, and whether limits are read as they hold for another
+//! process.
 //!
 //! The binaries are those beside this test: `cargo build --workspace` makes them.
 

@@ -1,5 +1,5 @@
-//! Trials with a number of requests for each client: all of them are answered, or it is said, in a word
-//! and in words, why not.
+//! Trials with a number of requests for each client: all of them are answered, or it is said, in a
+//! word and in words, why not.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic anywhere")]
 

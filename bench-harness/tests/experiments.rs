@@ -292,8 +292,8 @@ fn a_model_that_only_a_case_or_a_study_names_is_checked_too() {
     }
 }
 
-/// The file says what the study did: its twelve cases in its order, each with 100 requests a client,
-/// and a point here for each point there.
+/// The file says what the study did: its twelve cases in its order, each with 100 requests a
+/// client, and a point here for each point there.
 #[test]
 fn the_twelve_cases_are_those_of_the_study() {
     let shipped = support::shipped();

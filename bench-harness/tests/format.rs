@@ -1,5 +1,5 @@
-//! `FORMAT.md` has a line for each column of each table: of the runs that are kept, and of those rows
-//! that may have got more columns since.
+//! `FORMAT.md` has a line for each column of each table: of the runs that are kept, and of those
+//! rows that may have got more columns since.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic anywhere")]
 

@@ -1,5 +1,5 @@
-//! What a run needs of the host, and whether the host lets it have it: asked before the first socket
-//! is opened, with the arithmetic and the way out.
+//! What a run needs of the host, and whether the host lets it have it: asked before the first
+//! socket is opened, with the arithmetic and the way out.
 //!
 //! A descriptor table holds no more than the hard limit of RLIMIT_NOFILE says, and only a process
 //! with CAP_SYS_RESOURCE may raise that. But each thread can have a table of its own

@@ -1,8 +1,8 @@
 //! What connections cost in memory: in both processes, and in the kernel.
 //!
 //! Kernel memory is known for the whole host only (proc_meminfo(5)), so what else happens on the
-//! host is in it: believe it for many connections on a quiet host. If the target is on the same host
-//! it covers both ends.
+//! host is in it: believe it for many connections on a quiet host. If the target is on the same
+//! host it covers both ends.
 
 use std::fs;
 
@@ -21,8 +21,8 @@ pub struct Reading {
     available: u64,
 }
 
-/// What was added between the moment before the first connection and the end, in octets. What became
-/// less is negative.
+/// What was added between the moment before the first connection and the end, in octets. What
+/// became less is negative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Growth {
     /// Resident memory of the load generator.
@@ -90,8 +90,8 @@ pub fn available() -> Option<u64> {
     Some(field(&meminfo, "MemAvailable:")? * 1024)
 }
 
-/// Octets of all kernel objects that are in use (slabinfo(5)). What the caches keep for later is not
-/// in it, but only root may read it.
+/// Octets of all kernel objects that are in use (slabinfo(5)). What the caches keep for later is
+/// not in it, but only root may read it.
 fn slab_in_use() -> Option<u64> {
     let slabinfo = fs::read_to_string("/proc/slabinfo").ok()?;
     let caches = slabinfo.lines().filter_map(|line| {

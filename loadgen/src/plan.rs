@@ -51,8 +51,8 @@ pub struct Plan {
     pub hold: Duration,
     /// Requests that may be out on one connection at once.
     pub depth: usize,
-    /// How long before a planned send the engine stops sleeping and spins. If it is not zero, it also
-    /// spins while answers are out.
+    /// How long before a planned send the engine stops sleeping and spins. If it is not zero, it
+    /// also spins while answers are out.
     pub spin: Duration,
     /// Where the server tells what it has counted.
     pub server_stats: Option<Target>,

@@ -1,5 +1,5 @@
-//! What the server itself has counted, where it tells: `/stats` of the `http` app of `servers`, or any
-//! JSON object with a number `answered`, on its own or in `totals`.
+//! What the server itself has counted, where it tells: `/stats` of the `http` app of `servers`, or
+//! any JSON object with a number `answered`, on its own or in `totals`.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;

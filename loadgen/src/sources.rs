@@ -3,9 +3,9 @@
 //! A TCP connection is known by four things: two addresses and two ports. Towards one target only
 //! the source can differ, and one source address has no more ports than `ip_local_port_range`
 //! names. But every address of 127.0.0.0/8 is the host's own, so towards an IPv4 loopback target
-//! the connections go out from 127.0.0.1, 127.0.0.2, … in turn, 1,000 on each at most: the fuller an
-//! address is, the longer the kernel looks for a free port. 18,000 connections from one address were
-//! made at 3,000 a second here, from 32 at 58,000.
+//! the connections go out from 127.0.0.1, 127.0.0.2, … in turn, 1,000 on each at most: the fuller
+//! an address is, the longer the kernel looks for a free port. 18,000 connections from one address
+//! were made at 3,000 a second here, from 32 at 58,000.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -70,8 +70,8 @@ impl Sources {
         (count > 0).then(|| self.addresses[number % count])
     }
 
-    /// The ports that are a thread's own, where all threads share one address: then none looks for a
-    /// free port among those of the others (IP_LOCAL_PORT_RANGE in ip(7), since Linux 6.3).
+    /// The ports that are a thread's own, where all threads share one address: then none looks for
+    /// a free port among those of the others (IP_LOCAL_PORT_RANGE in ip(7), since Linux 6.3).
     #[must_use]
     pub fn ports_of(&self, thread: usize) -> Option<Ports> {
         if !self.addresses.is_empty() || self.threads == 1 {

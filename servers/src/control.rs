@@ -19,8 +19,9 @@ use crate::waker::Waker;
 /// The length of a tick: deadlines are kept to this grain.
 pub const TICK: Duration = Duration::from_millis(100);
 
-/// How long a session is left alone, at least, before it is asked to finish because the server is to
-/// stop: what its client sends meanwhile is still answered, and the answer says that it is the last.
+/// How long a session is left alone, at least, before it is asked to finish because the server is
+/// to stop: what its client sends meanwhile is still answered, and the answer says that it is the
+/// last.
 const GRACE: Duration = TICK;
 
 /// A moment, in ticks since the server started.

@@ -1,16 +1,16 @@
 //! Several copies of a model in one process, each in a descriptor table of its own.
 //!
-//! In tables that have parted, one number means two things. So a descriptor that a copy opens is used
-//! and closed by that copy alone: its listeners, its wakers, its clock. What all of them use is opened
-//! before they part (the directory of files), or is no descriptor at all (the counters, the phase).
-//! Whatever else is open by then, such as a connection of somebody beside the copies, is closed in
-//! their tables.
-//! The thread that starts them keeps the table that there was; it hears the signals, and the copies see
-//! at their next tick what it has heard.
+//! In tables that have parted, one number means two things. So a descriptor that a copy opens is
+//! used and closed by that copy alone: its listeners, its wakers, its clock. What all of them use
+//! is opened before they part (the directory of files), or is no descriptor at all (the counters,
+//! the phase). Whatever else is open by then, such as a connection of somebody beside the copies,
+//! is closed in their tables.
+//! The thread that starts them keeps the table that there was; it hears the signals, and the copies
+//! see at their next tick what it has heard.
 //!
-//! Nothing here knows how a model waits. What changes with a second table is what changes with a second
-//! process: the kernel deals the clients out to the listeners, by chance, and a client stays with the
-//! copy that it was dealt to.
+//! Nothing here knows how a model waits. What changes with a second table is what changes with a
+//! second process: the kernel deals the clients out to the listeners, by chance, and a client stays
+//! with the copy that it was dealt to.
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};

@@ -200,9 +200,10 @@ pub trait Session: Send {
 
     /// The server wants to stop: end at the next boundary between messages, if any are known.
     ///
-    /// It is asked for that after a tick in which what its client sent was still answered, and again
-    /// from time to time for as long as it is there. Being asked is cheap, and no sign of life from anybody:
-    /// where it changes nothing, the [deadline](Self::deadline) stays where it was.
+    /// It is asked for that after a tick in which what its client sent was still answered, and
+    /// again from time to time for as long as it is there. Being asked is cheap, and no sign of
+    /// life from anybody: where it changes nothing, the [deadline](Self::deadline) stays where it
+    /// was.
     fn close_soon(&mut self, worker: &mut Worker<'_>);
 }
 

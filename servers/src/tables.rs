@@ -1,9 +1,9 @@
 //! How many descriptor tables a server has, and for how many clients they have room.
 //!
-//! RLIMIT_NOFILE (getrlimit(2)) limits a descriptor table. The threads of a process usually share one,
-//! and so the process has as many clients as one table holds. But a thread may leave for a table of its
-//! own (unshare(2), CLONE_FILES), and the limit then holds for each: 56 tables of 20,000 descriptors
-//! have room for a million clients, where nobody may raise the limit.
+//! RLIMIT_NOFILE (getrlimit(2)) limits a descriptor table. The threads of a process usually share
+//! one, and so the process has as many clients as one table holds. But a thread may leave for a
+//! table of its own (unshare(2), CLONE_FILES), and the limit then holds for each: 56 tables of
+//! 20,000 descriptors have room for a million clients, where nobody may raise the limit.
 //!
 //! Each table belongs to a copy of the whole model (see [`crate::copies`]): a table more is a copy
 //! more, for every model alike.
@@ -23,8 +23,8 @@ use crate::models::{AtOnce, Model};
 
 /// The most tables that a server has.
 pub const TABLES_MAX: u16 = 1024;
-/// What a table holds beside clients, and what each worker opens: three standard streams, six of two
-/// keepers, a directory; and some that whoever started us has left open.
+/// What a table holds beside clients, and what each worker opens: three standard streams, six of
+/// two keepers, a directory; and some that whoever started us has left open.
 const SPARE: u64 = 16;
 /// What a worker opens: a listener, a waker, an epoll; and, before backends, one in reserve.
 const PER_WORKER: u64 = 4;
@@ -68,9 +68,9 @@ pub fn raise_limit() -> u64 {
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_or(soft, |()| hard)
 }
 
-/// Gives the calling thread a descriptor table of its own, a copy of the one that it had (unshare(2)).
-/// `mine` are descriptors that it alone needs: they are returned, as the caller's. Their owners stay
-/// behind, in the table that the thread leaves.
+/// Gives the calling thread a descriptor table of its own, a copy of the one that it had
+/// (unshare(2)). `mine` are descriptors that it alone needs: they are returned, as the caller's.
+/// Their owners stay behind, in the table that the thread leaves.
 ///
 /// # Errors
 /// When the kernel, or a seccomp filter, refuses to part the tables.
@@ -80,9 +80,9 @@ pub fn part(mine: &[RawFd]) -> io::Result<Vec<OwnedFd>> {
     Ok(mine.iter().map(|&fd| unsafe { OwnedFd::from_raw_fd(fd) }).collect())
 }
 
-/// The same, with nothing else in the new table but the standard streams and `common`, which is used in
-/// the other table as well. A connection that was open by chance would stay open here when its owner
-/// closes it there, and its peer would wait for the end.
+/// The same, with nothing else in the new table but the standard streams and `common`, which is
+/// used in the other table as well. A connection that was open by chance would stay open here when
+/// its owner closes it there, and its peer would wait for the end.
 ///
 /// # Errors
 /// As above; close_range(2) takes Linux 5.9.
@@ -112,7 +112,8 @@ fn close_all_but(kept: &[RawFd]) -> io::Result<()> {
 }
 
 fn close_range(first: u32, last: u32) -> io::Result<()> {
-    // SAFETY: these are numbers of a table that nobody but this thread has, and which it has not used.
+    // SAFETY: these are numbers of a table that nobody but this thread has, and which it has not
+    // used.
     let closed = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
     if closed == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
@@ -149,8 +150,8 @@ enum Bound {
 }
 
 impl Room {
-    /// The room of `model` with so many tables of so many descriptors, and so many workers in each, for
-    /// clients that take one descriptor.
+    /// The room of `model` with so many tables of so many descriptors, and so many workers in each,
+    /// for clients that take one descriptor.
     #[must_use]
     pub fn new(model: &Model, limit: u64, tables: u16, workers: usize) -> Self {
         let (table, bound) = match model.at_once {
@@ -215,8 +216,8 @@ impl Room {
 
     /// How many descriptors the fullest table must hold for so many clients.
     ///
-    /// SO_REUSEPORT deals clients out by a hash of their addresses, that is, by chance: a table's share
-    /// is binomial, its variance not above its mean.
+    /// SO_REUSEPORT deals clients out by a hash of their addresses, that is, by chance: a table's
+    /// share is binomial, its variance not above its mean.
     fn need(self, clients: u64) -> u64 {
         let share = clients.div_ceil(self.tables.into());
         let chance = if self.tables > 1 { DEVIATIONS * (share.isqrt() + 1) } else { 0 };

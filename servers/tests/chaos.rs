@@ -1,12 +1,12 @@
 //! Requests with numbers, through a proxy, while its backends break off, are killed and are frozen.
 //!
-//! Whatever happens, three things hold: an answer is the answer to its own request, a request that gets
-//! none gets an error instead, and nothing that must not be done twice is done twice. Backends note
-//! each POST in a file before they answer it: a file outlives who is killed.
+//! Whatever happens, three things hold: an answer is the answer to its own request, a request that
+//! gets none gets an error instead, and nothing that must not be done twice is done twice. Backends
+//! note each POST in a file before they answer it: a file outlives who is killed.
 //!
 //! The sizes are small enough for every day: one model at length, each of them for a moment.
-//! `scripts/prove-replicas` runs the large one: a million requests (`CHAOS_REQUESTS`) through one model
-//! (`CHAOS_MODEL`).
+//! `scripts/prove-replicas` runs the large one: a million requests (`CHAOS_REQUESTS`) through one
+//! model (`CHAOS_MODEL`).
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 

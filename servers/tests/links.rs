@@ -1,4 +1,5 @@
-//! Connections to backends that nobody uses now: whether a proxy lets them go when they are of no use.
+//! Connections to backends that nobody uses now: whether a proxy lets them go when they are of no
+//! use.
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 
@@ -18,7 +19,8 @@ use tempfile::NamedTempFile;
 /// Longer than a test: nothing is let go for its age.
 const FOR_LONG: [&str; 2] = ["--link-idle", "1h"];
 
-/// A backend that begins to answer when so many requests have come, each over a connection of its own.
+/// A backend that begins to answer when so many requests have come, each over a connection of its
+/// own.
 fn answering_together(count: usize) -> Scripted {
     let all = Barrier::new(count);
     Scripted::new(move |mut stream, _| {
@@ -39,7 +41,8 @@ fn ask_together(proxy: &Server, count: usize) {
     clients.iter_mut().for_each(|client| assert_eq!(read_answer(client), (200, "ok".into())));
 }
 
-/// The connections to `backend` that the proxy has open, in whatever state (proc(5), /proc/net/tcp).
+/// The connections to `backend` that the proxy has open, in whatever state (proc(5),
+/// /proc/net/tcp).
 fn links(proxy: &Server, backend: &Scripted) -> usize {
     let port = backend.address.rsplit(':').next().unwrap().parse::<u16>().unwrap();
     let peer = format!(":{port:04X}");

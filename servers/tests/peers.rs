@@ -1,5 +1,5 @@
-//! Real clients: curl, wrk, h2load and ab talk to every model, with no more connections than it serves
-//! at once. One that is not installed is skipped, and that is said.
+//! Real clients: curl, wrk, h2load and ab talk to every model, with no more connections than it
+//! serves at once. One that is not installed is skipped, and that is said.
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 

@@ -1,4 +1,5 @@
-//! The HTTP proxy in every model: who is late, what is said about it, and that nothing cut looks whole.
+//! The HTTP proxy in every model: who is late, what is said about it, and that nothing cut looks
+//! whole.
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 

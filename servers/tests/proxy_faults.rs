@@ -228,8 +228,8 @@ fn what_nobody_asked_for_reaches_nobody() {
 #[test]
 fn nor_does_what_was_read_with_the_end_of_an_answer() {
     const BAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad";
-    // An answer as long as a buffer of the proxy's. What it reads after the first part fills the buffer
-    // to the end of the answer, and may hold as much again.
+    // An answer as long as a buffer of the proxy's. What it reads after the first part fills the
+    // buffer to the end of the answer, and may hold as much again.
     let first = format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(BAD.len()));
     let last = |length: usize| format!("\r\nContent-Length: {length}\r\n\r\n");
     let body = "o".repeat(1024 - first.len() - last(900).len());

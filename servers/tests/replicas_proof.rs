@@ -1,8 +1,8 @@
 //! Replicas that are killed and frozen again and again, while clients ask: how long each is out of
 //! service, what becomes of the requests, and whether the others keep their keys.
 //!
-//! The small sizes are for every day. The large ones take minutes and say something about times on a
-//! quiet machine only; `scripts/prove-replicas` runs them, and makes a table of what they find.
+//! The small sizes are for every day. The large ones take minutes and say something about times on
+//! a quiet machine only; `scripts/prove-replicas` runs them, and makes a table of what they find.
 //! `REPLICA_KILLS` and `REPLICA_FREEZES` set how often.
 //!
 //! A GET never fails: another replica answers what the one that has gone did not. A POST that was
@@ -91,8 +91,8 @@ impl Ordeal {
     }
 }
 
-/// The keys are where a ring says that has never lost anybody. And when one leaves for good, its keys
-/// go to those next to it, and nobody else's go anywhere.
+/// The keys are where a ring says that has never lost anybody. And when one leaves for good, its
+/// keys go to those next to it, and nobody else's go anywhere.
 fn assert_keys_are_where_they_were(balancer: &Balancer) {
     let ring = Ring::of(THREE.len());
     assert_eq!(balancer.replicas(), THREE);

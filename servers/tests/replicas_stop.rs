@@ -29,8 +29,8 @@ fn a_stop_does_not_wait_for_a_replica_that_accepts_and_says_nothing() {
     let _ = adding.join().unwrap();
 }
 
-/// Whether a process has been sent SIGTERM and is stopped, so that it has not had it yet: the set of
-/// signals that wait for the whole process (proc_pid_status(5)).
+/// Whether a process has been sent SIGTERM and is stopped, so that it has not had it yet: the set
+/// of signals that wait for the whole process (proc_pid_status(5)).
 fn is_told_to_stop(pid: Pid) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let waiting = status.lines().find_map(|line| line.strip_prefix("ShdPnd:"));

@@ -21,8 +21,8 @@ pub struct Moved {
     pub need_not: f64,
 }
 
-/// What one method moves with so many nodes: when that one goes whose going moves the most, and when
-/// one more comes.
+/// What one method moves with so many nodes: when that one goes whose going moves the most, and
+/// when one more comes.
 #[must_use]
 pub fn of(moves: &[Move], method: &str, nodes: u32) -> Vec<Moved> {
     let most = |change| {

@@ -1,8 +1,8 @@
 //! The limits on threads, raised for a run and put back after it.
 //!
-//! A thread takes a number for itself and mappings for its stacks, and the defaults of the kernel have
-//! room for some ten thousand of them. A run that asks for more clients than that raises the limits
-//! as far as those clients need, under a guard that puts them back however the run ends.
+//! A thread takes a number for itself and mappings for its stacks, and the defaults of the kernel
+//! have room for some ten thousand of them. A run that asks for more clients than that raises the
+//! limits as far as those clients need, under a guard that puts them back however the run ends.
 
 use std::collections::BTreeMap;
 use std::env;

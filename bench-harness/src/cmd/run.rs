@@ -133,8 +133,8 @@ fn measure(
     }
 }
 
-/// Raises the limits on threads, if the experiment asks for that. Where this process may not, the run
-/// goes on, and clients for whom there is no thread are refused.
+/// Raises the limits on threads, if the experiment asks for that. Where this process may not, the
+/// run goes on, and clients for whom there is no thread are refused.
 fn raise(setting: &Setting, trials: &[Trial], manifest: &mut Manifest) -> Result<Option<Hold>> {
     if !setting.load.raise {
         return Ok(None);

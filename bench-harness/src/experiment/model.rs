@@ -62,12 +62,12 @@ pub enum Dependence {
 }
 
 impl Model {
-    /// `--tables` for so many clients, where a table holds `limit` descriptors; `None` where it needs
-    /// no more tables than it has.
+    /// `--tables` for so many clients, where a table holds `limit` descriptors; `None` where it
+    /// needs no more tables than it has.
     ///
-    /// The kernel deals clients out to tables by chance, so each gets a share that leaves room. A model
-    /// whose own bound is lower than the table's gets no more tables: it is to show that bound, unless
-    /// many tables are its nature.
+    /// The kernel deals clients out to tables by chance, so each gets a share that leaves room. A
+    /// model whose own bound is lower than the table's gets no more tables: it is to show that
+    /// bound, unless many tables are its nature.
     #[must_use]
     pub fn tables_for(&self, clients: u64, limit: u64) -> Option<u64> {
         let room = match self.at_once {

@@ -39,9 +39,9 @@ pub(super) fn until_held(connections: u64, load: &Child) -> Result<()> {
     until_rest(load, deadline)
 }
 
-/// Waits until the load generator is at rest: each client is answered once when all are connected, and
-/// with a million of them that takes a while, in which no memory moves. A server may never rest: poll
-/// looks through its whole list at each tick of its clock.
+/// Waits until the load generator is at rest: each client is answered once when all are connected,
+/// and with a million of them that takes a while, in which no memory moves. A server may never
+/// rest: poll looks through its whole list at each tick of its clock.
 fn until_rest(load: &Child, deadline: Instant) -> Result<()> {
     let mut before = cpu_time(load.pid())?;
     while Instant::now() < deadline {

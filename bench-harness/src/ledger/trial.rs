@@ -138,7 +138,8 @@ pub struct Site {
     pub pinning: Pinning,
     /// How long memory may take to settle.
     pub patience: Duration,
-    /// Who makes memory cgroups, and removes them whatever happens. Each process gets one of its own.
+    /// Who makes memory cgroups, and removes them whatever happens. Each process gets one of its
+    /// own.
     pub counting: RefCell<restraint::Hold>,
 }
 

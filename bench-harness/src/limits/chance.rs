@@ -1,9 +1,9 @@
 //! What chance does to clients that are dealt out over several descriptor tables.
 //!
-//! SO_REUSEPORT picks a listener by a hash of the addresses (socket(7)), so each table's share of the
-//! clients is binomial. The first table to be full ends the joy while the others still have room, and
-//! the fuller they are all at once the more tables there are. Taken here is the median: as often as
-//! not there is room for so many.
+//! SO_REUSEPORT picks a listener by a hash of the addresses (socket(7)), so each table's share of
+//! the clients is binomial. The first table to be full ends the joy while the others still have
+//! room, and the fuller they are all at once the more tables there are. Taken here is the median:
+//! as often as not there is room for so many.
 
 /// How many clients can come before the fullest of the tables has as many as there is room for.
 pub(super) fn clients(tables: u32, room: f64) -> f64 {

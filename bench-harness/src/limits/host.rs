@@ -1,7 +1,7 @@
 //! The limits of this host: what each is set to, how much of it others use, and what raises it.
 //!
-//! A limit holds for somebody: a table, a process, a user, a cgroup, the host. So they are read for a
-//! process: [`HostLimits::of`] one that runs, perhaps under limits of its own, or
+//! A limit holds for somebody: a table, a process, a user, a cgroup, the host. So they are read for
+//! a process: [`HostLimits::of`] one that runs, perhaps under limits of its own, or
 //! [`HostLimits::look`] for one that this process would start. What can't be read is
 //! [`Bound::Unknown`], which is not the same as unlimited.
 

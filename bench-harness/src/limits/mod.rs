@@ -1,5 +1,5 @@
-//! How many clients a model can serve on this host, what stops it, and why: first predicted from the
-//! limits of the host and the appetite of the model, then measured.
+//! How many clients a model can serve on this host, what stops it, and why: first predicted from
+//! the limits of the host and the appetite of the model, then measured.
 
 pub mod advice;
 pub mod appetite;

@@ -1,9 +1,9 @@
 //! How large the kernel's objects are that a client costs.
 //!
 //! What the kernel's memory grows by can be read only for the whole host, with all that others do
-//! meanwhile. The size of an object can be read exactly (slabinfo(5)), and how many of them a client
-//! takes is counted: descriptors, threads, mappings, watches. Only root may read the sizes; for
-//! others they are as in Linux 6.18 on x86-64.
+//! meanwhile. The size of an object can be read exactly (slabinfo(5)), and how many of them a
+//! client takes is counted: descriptors, threads, mappings, watches. Only root may read the sizes;
+//! for others they are as in Linux 6.18 on x86-64.
 
 use std::fs;
 
@@ -45,7 +45,8 @@ impl Objects {
         self.end as f64
     }
 
-    /// What the kernel has for each client of a server with such an appetite, its page tables apart.
+    /// What the kernel has for each client of a server with such an appetite, its page tables
+    /// apart.
     pub(super) fn each(self, appetite: &Appetite) -> f64 {
         self.end()
             + appetite.threads.each * self.thread as f64

@@ -37,8 +37,8 @@ pub struct Rung {
     pub clients: u64,
     /// How that comes about.
     pub arithmetic: String,
-    /// The command that raises it to what the most clients that were asked about need; empty when it
-    /// allows them.
+    /// The command that raises it to what the most clients that were asked about need; empty when
+    /// it allows them.
     pub raise: String,
 }
 

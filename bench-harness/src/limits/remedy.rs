@@ -31,8 +31,8 @@ impl Setting {
                 let [to, all] = [to, self.ceiling].map(|amount| octets(amount as f64));
                 format!("more memory: {to} are needed, the host has {all}")
             }
-            // Half of them are for the handler of stack overflows, which the Rust library leaves out
-            // where both signals are ignored at start.
+            // Half of them are for the handler of stack overflows, which the Rust library leaves
+            // out where both signals are ignored at start.
             Limit::MaxMapCount => format!(
                 "env --ignore-signal=SEGV --ignore-signal=BUS {START} (halves the mappings of a \
                  thread)"

@@ -67,8 +67,8 @@ pub struct Relay {
     pub octets_per_s: f64,
     /// CPU time of the relay for one exchange, in microseconds.
     pub relay_us_each: f64,
-    /// CPU time of the whole host for one, in microseconds: with both ends, and with what the kernel
-    /// does in nobody's name.
+    /// CPU time of the whole host for one, in microseconds: with both ends, and with what the
+    /// kernel does in nobody's name.
     pub host_us_each: f64,
 }
 

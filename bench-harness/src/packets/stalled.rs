@@ -1,7 +1,7 @@
 //! A row of `stalls.csv`: how much a relay takes from a sender while the receiver reads nothing.
 //!
-//! TCP's flow control holds between two sockets. A relay has two pairs of them, and passes it on only
-//! by not reading: then the window closes, and the sender's writes stop.
+//! TCP's flow control holds between two sockets. A relay has two pairs of them, and passes it on
+//! only by not reading: then the window closes, and the sender's writes stop.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

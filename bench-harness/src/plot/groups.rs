@@ -1,5 +1,5 @@
-//! Bars that stand side by side in groups: a group a value of the horizontal axis, a bar a model. Where
-//! there is no bar, a word says why.
+//! Bars that stand side by side in groups: a group a value of the horizontal axis, a bar a model.
+//! Where there is no bar, a word says why.
 
 use anyhow::Result;
 use plotters::prelude::{Color, DrawingBackend, RGBColor};

@@ -1,5 +1,5 @@
-//! Clients over response time: in a closed loop that is the rate, by Little's law. A line that is level
-//! and the same for every server is that of what all servers had in common.
+//! Clients over response time: in a closed loop that is the rate, by Little's law. A line that is
+//! level and the same for every server is that of what all servers had in common.
 
 use super::Evidence;
 use super::axis::Axis;

@@ -1,5 +1,5 @@
-//! Mean response time over clients, in bars side by side, in the order of the study that the experiment
-//! repeats, and with its figures as strokes.
+//! Mean response time over clients, in bars side by side, in the order of the study that the
+//! experiment repeats, and with its figures as strokes.
 
 use super::Evidence;
 use super::axis::Axis;

@@ -142,8 +142,8 @@ fn grouped_by_rate(ends: &[(u64, String)]) -> Vec<String> {
     rates.iter().rev().map(group).collect()
 }
 
-/// The last rate up to which the percentile was low; 0 if it was not even at the lowest rate, `None`
-/// if nobody knows.
+/// The last rate up to which the percentile was low; 0 if it was not even at the lowest rate,
+/// `None` if nobody knows.
 fn last_low(points: &[&Point<'_>], model: &str, percentile: &Percentile) -> Option<u64> {
     let of_model: Vec<_> = points.iter().filter(|point| point.model == model).collect();
     let is_low = |point: &&&Point<'_>| is_low(point, percentile);

@@ -1,5 +1,6 @@
-//! The section of a report that lays a run beside the study that it repeats: the cases with what came
-//! of them, the response times, why some clients were not served, and what the published times measure.
+//! The section of a report that lays a run beside the study that it repeats: the cases with what
+//! came of them, the response times, why some clients were not served, and what the published times
+//! measure.
 
 use std::fmt::Write;
 

@@ -1,10 +1,10 @@
 //! Whether groups of trials differ by more than trials of one group do.
 //!
 //! Of ten models that are all alike one comes out best and one worst, and their trials may well lie
-//! apart: who picks the two ends afterwards finds a difference where there is none. So all groups are
-//! looked at together first, by the test of Kruskal and Wallis (Journal of the American Statistical
-//! Association 47, 1952): it ranks all trials, and asks whether the ranks gather by group. It needs
-//! no shape of the distribution, and one wild trial has one rank like any other.
+//! apart: who picks the two ends afterwards finds a difference where there is none. So all groups
+//! are looked at together first, by the test of Kruskal and Wallis (Journal of the American
+//! Statistical Association 47, 1952): it ranks all trials, and asks whether the ranks gather by
+//! group. It needs no shape of the distribution, and one wild trial has one rank like any other.
 
 /// The normal deviate that chance exceeds in 5 % of cases.
 const ONE_IN_TWENTY: f64 = 1.645;

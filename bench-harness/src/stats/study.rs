@@ -1,5 +1,5 @@
-//! What came out, laid beside what others have published: a column a model, in the order of the study
-//! and then in that of the servers; a line a number of clients.
+//! What came out, laid beside what others have published: a column a model, in the order of the
+//! study and then in that of the servers; a line a number of clients.
 
 use crate::experiment::published::{Published, Series};
 use crate::experiment::{App, Cell, Skip};

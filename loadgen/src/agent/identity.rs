@@ -27,7 +27,8 @@ pub struct Identity {
     pub start_at_ns: Option<u64>,
     /// The name of the host.
     pub host: String,
-    /// The identity of this boot of the kernel: the same in all containers and namespaces of a host.
+    /// The identity of this boot of the kernel: the same in all containers and namespaces of a
+    /// host.
     pub boot_id: String,
     /// `CLOCK_REALTIME` − `CLOCK_MONOTONIC` at the beginning, in nanoseconds: the same wherever the
     /// boot is the same.

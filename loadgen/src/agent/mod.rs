@@ -1,5 +1,6 @@
-//! One load machine among several, without a coordinator: an agent knows its rank and how many there
-//! are, takes its lane of the schedule, begins at the same time as the others and writes its own log.
+//! One load machine among several, without a coordinator: an agent knows its rank and how many
+//! there are, takes its lane of the schedule, begins at the same time as the others and writes its
+//! own log.
 //!
 //! ```text
 //!   mpirun, srun, parallel, pdsh, an Indexed Job

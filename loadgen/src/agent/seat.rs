@@ -56,8 +56,8 @@ impl Seat {
     /// One that is alone.
     pub const ALONE: Self = Self { rank: 0, size: 1 };
 
-    /// Finds the place: `--rank` and `--size` come first, then the launcher's variables, and for the
-    /// size also `LOADGEN_SIZE`. Where nothing is known of others, there are none. GNU parallel
+    /// Finds the place: `--rank` and `--size` come first, then the launcher's variables, and for
+    /// the size also `LOADGEN_SIZE`. Where nothing is known of others, there are none. GNU parallel
     /// numbers whatever it runs, so its number alone says nothing.
     ///
     /// # Errors

@@ -26,9 +26,9 @@ use crate::report::Summary;
 use crate::run::measure;
 use crate::schedule::{Pattern, Schedule};
 
-/// What a server takes for a request. Long enough for 1 % of it to be more than a wake-up takes, also
-/// that of a virtual CPU which has been halted (60 to 90 µs on the host of the reference runs), and
-/// short enough for thousands of requests a minute through a single queue.
+/// What a server takes for a request. Long enough for 1 % of it to be more than a wake-up takes,
+/// also that of a virtual CPU which has been halted (60 to 90 µs on the host of the reference
+/// runs), and short enough for thousands of requests a minute through a single queue.
 const SERVICE: Duration = Duration::from_millis(10);
 
 /// Time under load before measuring.

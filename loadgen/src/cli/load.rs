@@ -22,8 +22,8 @@ pub(super) struct LoadArguments {
     /// Open loop: that many requests a second over all connections, whatever the server does
     #[arg(short = 'R', long, value_name = "N", value_parser = parse_rate)]
     rate: Option<f64>,
-    /// Open loop: constant (default), poisson, bursts:N, pareto:ALPHA, ramp:FROM, or trace:FILE, which has a
-    /// rate of its own
+    /// Open loop: constant (default), poisson, bursts:N, pareto:ALPHA, ramp:FROM, or trace:FILE,
+    /// which has a rate of its own
     #[arg(long, value_name = "PATTERN")]
     arrivals: Option<Pattern>,
     /// Of the schedule and of think times: the same seed gives the same times

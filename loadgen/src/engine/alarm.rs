@@ -1,10 +1,10 @@
 //! Waking up in time for a send.
 //!
 //! A thread that sleeps until a moment wakes up later than that: the timer interrupt, the scheduler
-//! and, on a virtual machine, a halted processor take 10 to 100 µs. But they take about the same time
-//! each time. So the alarm is set earlier by what is usual, and for the few microseconds by which that
-//! was too early, the thread looks for replies without sleeping. This bounds the lateness of a send by
-//! how much wake-ups differ, and costs a tenth of what spinning would.
+//! and, on a virtual machine, a halted processor take 10 to 100 µs. But they take about the same
+//! time each time. So the alarm is set earlier by what is usual, and for the few microseconds by
+//! which that was too early, the thread looks for replies without sleeping. This bounds the
+//! lateness of a send by how much wake-ups differ, and costs a tenth of what spinning would.
 
 use crate::clock::Moment;
 
@@ -15,8 +15,8 @@ const EARLIEST_NS: u64 = 150_000;
 /// Weight of a new wake-up in the running figures: 1/2^4.
 const WEIGHT: u32 = 4;
 
-/// The usual lateness of wake-ups, estimated as TCP does with round-trip times (RFC 6298): a running
-/// mean, and a running mean of the distances from it.
+/// The usual lateness of wake-ups, estimated as TCP does with round-trip times (RFC 6298): a
+/// running mean, and a running mean of the distances from it.
 #[derive(Debug, Default)]
 pub(crate) struct Alarm {
     mean_ns: u64,
@@ -32,8 +32,8 @@ impl Alarm {
         self.mean_ns = mix(self.mean_ns, late);
     }
 
-    /// When to end a sleep in order to be awake at `due`: now, if it would be over before it had well
-    /// begun.
+    /// When to end a sleep in order to be awake at `due`: now, if it would be over before it had
+    /// well begun.
     pub(crate) fn set_for(&self, due: Moment, now: Moment) -> Moment {
         let set = due.before_nanos((self.mean_ns + self.distance_ns).min(EARLIEST_NS));
         if set.nanos_since(now) < self.mean_ns / 2 { now } else { set }

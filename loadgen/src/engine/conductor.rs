@@ -83,8 +83,8 @@ impl<'a> Conductor<'a> {
         Ok(Some(Measured { timeline, client, server, memory, ledger, reported }))
     }
 
-    /// Starts the load, and takes the first reading when measuring begins: without a warm-up that is
-    /// just before the first request.
+    /// Starts the load, and takes the first reading when measuring begins: without a warm-up that
+    /// is just before the first request.
     fn begin(&mut self, progress: &mut Progress) -> Result<(Timeline, Readings), Failure> {
         let before = self.meters.read()?;
         let start = self.await_start(progress)?;

@@ -156,7 +156,8 @@ impl<E: Exchange> Worker<'_, E> {
         self.try_again_later(index);
     }
 
-    /// While draining, a closed loop asks for nothing more; an open one still sends what was planned.
+    /// While draining, a closed loop asks for nothing more; an open one still sends what was
+    /// planned.
     fn has_nothing_to_do(&self, index: usize) -> bool {
         (self.phase == Phase::Draining && self.pacer.is_none()) || self.has_done_all(index)
     }

@@ -11,9 +11,9 @@
 //! answers a second, the mean latency is N / X (Little's law), wherever the requests wait.
 //!
 //! A server that is not saturated but waits for *us* would see it: one that serves a client to its
-//! end before it turns to the next stands still while we pause. So only requests whose connection has
-//! had an answer before are waited for; those of starved or brand-new connections don't count. And
-//! while a single request is out, there is no pause.
+//! end before it turns to the next stands still while we pause. So only requests whose connection
+//! has had an answer before are waited for; those of starved or brand-new connections don't count.
+//! And while a single request is out, there is no pause.
 
 use std::hint;
 

@@ -57,8 +57,8 @@ impl<E: Exchange> Worker<'_, E> {
         }
     }
 
-    /// Takes all replies that are complete, and goes on to what is next. All that came with one read
-    /// came at one time, so one look at the clock is enough.
+    /// Takes all replies that are complete, and goes on to what is next. All that came with one
+    /// read came at one time, so one look at the clock is enough.
     fn received(&mut self, index: usize, count: usize) {
         self.input.commit(count);
         if self.phase != Phase::Draining {
@@ -179,8 +179,8 @@ impl<E: Exchange> Worker<'_, E> {
         self.gather.note(service_ns);
     }
 
-    /// Counts a lost request. In a closed loop, one that is lost after the measuring phase stays one
-    /// that had no answer.
+    /// Counts a lost request. In a closed loop, one that is lost after the measuring phase stays
+    /// one that had no answer.
     pub(super) fn lost(&mut self, index: usize, asked: Asked, fault: Fault) {
         if self.belongs(asked) {
             self.note_end(index, asked, Some(fault));

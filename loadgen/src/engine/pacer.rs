@@ -1,9 +1,9 @@
 //! The open loop: what is due, and which connections are free.
 //!
 //! The schedule is pure, so the queue of requests that are due and not sent need not be stored: it
-//! lies between two cursors over the same schedule. One counts what is due, the other what was sent.
-//! However long an overload lasts, the queue costs the same memory, and each request in it keeps the
-//! moment for which it was planned.
+//! lies between two cursors over the same schedule. One counts what is due, the other what was
+//! sent. However long an overload lasts, the queue costs the same memory, and each request in it
+//! keeps the moment for which it was planned.
 
 use std::collections::VecDeque;
 
@@ -84,8 +84,8 @@ impl Pacer {
         self.free.push_back(index);
     }
 
-    /// The next request is being sent. Gives back when it could have been sent at the earliest: when
-    /// it was due or, if that is later, when a connection became free.
+    /// The next request is being sent. Gives back when it could have been sent at the earliest:
+    /// when it was due or, if that is later, when a connection became free.
     pub(crate) fn sent(&mut self) -> Moment {
         let earliest = self.unsent.next.max(self.free_since);
         self.unsent.step(self.start);

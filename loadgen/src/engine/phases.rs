@@ -286,8 +286,8 @@ impl<E: Exchange> Worker<'_, E> {
         self.next_sweep = self.now.after(often.min(SWEEP_AT_LEAST));
     }
 
-    /// After an interruption the measuring phase ends at once: when the thread becomes aware of it, as
-    /// it has gone on measuring until then.
+    /// After an interruption the measuring phase ends at once: when the thread becomes aware of it,
+    /// as it has gone on measuring until then.
     #[cold]
     fn obey_the_stop(&mut self) {
         if matches!(self.phase, Phase::WarmUp | Phase::Measuring) && self.now < self.timeline.close

@@ -143,7 +143,8 @@ impl<D: Default> Slot<D> {
         connected && self.role == Role::Active && self.unsent == 0 && self.out.len() < depth
     }
 
-    /// Whether it is an active one that is connected, or about to be in the normal course of things.
+    /// Whether it is an active one that is connected, or about to be in the normal course of
+    /// things.
     pub(crate) fn is_alive(&self) -> bool {
         self.role == Role::Active
             && match self.state {

@@ -7,9 +7,9 @@
 //!
 //! With SO_TIMESTAMPING the kernel tells, by its software stamps, when the last octet of a request
 //! was given to the network device, and when the last octet of the reply was taken from one; that
-//! works on every device, loopback included (Documentation/networking/timestamping.rst). Only `away`
-//! is the server and the network. The rest is the load generator and its kernel, and every load
-//! generator that has no such stamps charges it to the server.
+//! works on every device, loopback included (Documentation/networking/timestamping.rst). Only
+//! `away` is the server and the network. The rest is the load generator and its kernel, and every
+//! load generator that has no such stamps charges it to the server.
 //!
 //! The kernel stamps with `CLOCK_REALTIME`, so the difference of the two clocks is taken now and
 //! then. The stamps cost two more system calls a request, which is why they are an option.

@@ -168,7 +168,8 @@ fn others<T: Copy>(all: &[T], at: usize) -> impl Iterator<Item = T> {
     after.iter().chain(before).copied().take(WITNESSES)
 }
 
-/// The median difference from the others; of an even number, the smaller one of the two in the middle.
+/// The median difference from the others; of an even number, the smaller one of the two in the
+/// middle.
 fn off(differences: impl Iterator<Item = f64>) -> Option<f64> {
     let mut all: Vec<_> = differences.collect();
     all.sort_by(f64::total_cmp);

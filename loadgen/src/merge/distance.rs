@@ -2,9 +2,9 @@
 //! which factor the quantiles differ.
 //!
 //! With a million requests each, a difference of a microsecond is significant and means nothing. So
-//! a difference counts only if it is also large: three tenths of all requests on the wrong side, and
-//! a quantile of the body that is half as large again and a tenth of a millisecond longer. Smaller
-//! ones come and go with whose requests find the server's CPU awake.
+//! a difference counts only if it is also large: three tenths of all requests on the wrong side,
+//! and a quantile of the body that is half as large again and a tenth of a millisecond longer.
+//! Smaller ones come and go with whose requests find the server's CPU awake.
 
 use hdrhistogram::Histogram;
 
@@ -29,7 +29,8 @@ const BODY: [f64; 4] = [0.25, 0.5, 0.75, 0.9];
 pub(super) struct Distance {
     /// The largest difference of the two distribution functions.
     pub(super) statistic: f64,
-    /// The largest factor between the same quantile of both, where that is a difference that counts.
+    /// The largest factor between the same quantile of both, where that is a difference that
+    /// counts.
     pub(super) factor: f64,
     significant: bool,
 }

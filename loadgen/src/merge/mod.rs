@@ -57,8 +57,9 @@ pub enum Format {
 /// Merges logs, prints the result and writes its files.
 ///
 /// # Errors
-/// [`Failure::Failed`] if logs can't be read or don't belong together, [`Failure::Unfit`] if some are
-/// missing, [`Failure::Inconclusive`], after printing, if an agent deviates or a log is damaged.
+/// [`Failure::Failed`] if logs can't be read or don't belong together, [`Failure::Unfit`] if some
+/// are missing, [`Failure::Inconclusive`], after printing, if an agent deviates or a log is
+/// damaged.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let absence = if arguments.allow_partial { Absence::Allowed } else { Absence::Refused };
     let roster = Roster::read(&arguments.logs, absence)?;

@@ -15,12 +15,12 @@
 //!
 //! Timestamps are absolute, in seconds, and there is no `BaseTime`: so a line means the same in
 //! whatever file it stands. Values are in nanoseconds; the column with the largest one is in
-//! milliseconds, as the Java tools write it. What the format does not know goes into comments, which
-//! every reader skips: the identity of the agent, and the CRC-32 of the lines since the last one, so
-//! that a garbled line is found and not counted.
+//! milliseconds, as the Java tools write it. What the format does not know goes into comments,
+//! which every reader skips: the identity of the agent, and the CRC-32 of the lines since the last
+//! one, so that a garbled line is found and not counted.
 //!
-//! The writer of the hdrhistogram crate borrows its output for as long as it lives, so the lines are
-//! put together here; the octets inside them are the crate's.
+//! The writer of the hdrhistogram crate borrows its output for as long as it lives, so the lines
+//! are put together here; the octets inside them are the crate's.
 
 use std::io::{self, Write};
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! Other people's programs read our files: the Java and the Python library of HdrHistogram.
 //!
-//! Each test is skipped, and says so, where its program is missing: `libhdrhistogram-java` on Debian,
-//! `hdrhistogram` on PyPI (in the Python that `LOADGEN_PYTHON` names, or `python3`).
+//! Each test is skipped, and says so, where its program is missing: `libhdrhistogram-java` on
+//! Debian, `hdrhistogram` on PyPI (in the Python that `LOADGEN_PYTHON` names, or `python3`).
 
 use std::path::Path;
 use std::process::Command;

@@ -27,8 +27,8 @@ pub fn quantile(times: &Histogram<u64>, unanswered: u64, quantile: f64) -> Optio
     (answered > 0.0 && share <= 1.0).then(|| times.value_at_quantile(share))
 }
 
-/// The percentiles for which the sample has an upper 95 % bound at all: the largest of n values lies
-/// beyond the quantile in 97.5 % of all samples, that is 1 − qⁿ ≥ 0.975.
+/// The percentiles for which the sample has an upper 95 % bound at all: the largest of n values
+/// lies beyond the quantile in 97.5 % of all samples, that is 1 − qⁿ ≥ 0.975.
 #[must_use]
 pub fn quantiles(times: &Histogram<u64>, unanswered: u64) -> Vec<Quantile> {
     let all = (times.len() + unanswered) as f64;

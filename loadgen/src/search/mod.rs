@@ -39,7 +39,8 @@ pub trait Trial {
     /// be independent, so they need seeds of their own.
     ///
     /// # Errors
-    /// [`Failure::Failed`] if the server can't be reached, and others if it makes no sense to go on.
+    /// [`Failure::Failed`] if the server can't be reached, and others if it makes no sense to go
+    /// on.
     fn run(&mut self, rate: f64) -> Result<Outcome, Failure>;
 }
 

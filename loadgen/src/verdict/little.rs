@@ -61,9 +61,9 @@ fn times_in_flight<'a>(plan: &Plan, found: &'a Found) -> Option<&'a Histogram<u6
     .filter(|times| !times.is_empty())
 }
 
-/// How many requests the edges of the phase have cut: those that were out at the beginning or at the
-/// end. In an overload of the open loop those that wait at the end are answered later, and their
-/// times are in the histogram although they were not in flight before.
+/// How many requests the edges of the phase have cut: those that were out at the beginning or at
+/// the end. In an overload of the open loop those that wait at the end are answered later, and
+/// their times are in the histogram although they were not in flight before.
 fn cut(found: &Found) -> f64 {
     (found.cut + found.recorder.counts.requests.late) as f64
 }

@@ -51,8 +51,8 @@ pub enum Which {
 }
 
 impl Which {
-    /// Whether a second run with the same frame does what the first one did. An echo has turned the frame
-    /// round, a ring buffer that nobody reads is full, and balancing takes servers.
+    /// Whether a second run with the same frame does what the first one did. An echo has turned the
+    /// frame round, a ring buffer that nobody reads is full, and balancing takes servers.
     fn repeats(self) -> bool {
         !matches!(self, Self::Echo | Self::FilterTrace | Self::Balance | Self::Verdict)
     }

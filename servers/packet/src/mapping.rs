@@ -78,8 +78,8 @@ impl Mapping {
         self.octets
     }
 
-    /// Where `count` values of `T` begin, `offset` octets from its beginning. `None` if they would not
-    /// fit, or would not be aligned.
+    /// Where `count` values of `T` begin, `offset` octets from its beginning. `None` if they would
+    /// not fit, or would not be aligned.
     pub(crate) fn at<T>(&self, offset: usize, count: usize) -> Option<NonNull<T>> {
         let end = count.checked_mul(size_of::<T>())?.checked_add(offset)?;
         if end > self.octets || !offset.is_multiple_of(align_of::<T>()) {

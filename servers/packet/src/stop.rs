@@ -1,7 +1,7 @@
 //! When to stop: at SIGTERM, at SIGINT, at the end of a time, or when somebody says so.
 //!
-//! A thread of its own sleeps until then, so that the one that handles packets reads neither signals
-//! nor the clock: for it, it is one look at a flag.
+//! A thread of its own sleeps until then, so that the one that handles packets reads neither
+//! signals nor the clock: for it, it is one look at a flag.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -24,8 +24,9 @@ pub const GLANCE: Duration = Duration::from_millis(50);
 pub struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// At SIGTERM, SIGINT, or after `duration`. From now on the two signals end nothing by themselves,
-    /// in this thread and in those that it makes afterwards; the second one ends the process.
+    /// At SIGTERM, SIGINT, or after `duration`. From now on the two signals end nothing by
+    /// themselves, in this thread and in those that it makes afterwards; the second one ends the
+    /// process.
     ///
     /// # Errors
     /// When there is no descriptor or thread left for it.

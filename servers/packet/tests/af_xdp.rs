@@ -1,5 +1,5 @@
-//! AF_XDP between two namespaces: what goes in comes out, in each mode. Takes root; is skipped aloud
-//! without.
+//! AF_XDP between two namespaces: what goes in comes out, in each mode. Takes root; is skipped
+//! aloud without.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic anywhere")]
 
@@ -247,8 +247,8 @@ fn a_tap_that_is_gone_leaves_the_port_to_the_stack_and_the_queue_to_the_next() {
     let listener = far.namespace.within(|| UdpSocket::bind((far.address, PORT))).unwrap();
     listener.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
     let socket = client(near, far);
-    // A process that another test starts has our descriptors, too, until it has become its program: so
-    // the tap may live on for a moment.
+    // A process that another test starts has our descriptors, too, until it has become its program:
+    // so the tap may live on for a moment.
     let heard = (0..100).any(|_| {
         socket.send(b"stack").unwrap();
         listener.recv(&mut [0; 16]).is_ok_and(|octets| octets == 5)

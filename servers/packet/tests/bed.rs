@@ -98,7 +98,8 @@ fn queues_of(interface: &str) -> io::Result<u32> {
     let letters = interface.bytes().map(u8::cast_signed);
     request.ifr_name.iter_mut().zip(letters).for_each(|(to, from)| *to = from);
     request.ifr_ifru.ifru_data = channels.as_mut_ptr().cast();
-    // SAFETY: the request points to nine numbers, `struct ethtool_channels`, which outlive the call.
+    // SAFETY: the request points to nine numbers, `struct ethtool_channels`, which outlive the
+    // call.
     match unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCETHTOOL, &raw mut request) } {
         0 => Ok(channels[5]),
         _ => Err(io::Error::last_os_error()),

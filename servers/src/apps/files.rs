@@ -39,7 +39,8 @@ impl Root {
     /// Opens the directory.
     ///
     /// # Errors
-    /// When it is not there, not a directory, or the kernel is older than 5.6, which has no openat2.
+    /// When it is not there, not a directory, or the kernel is older than 5.6, which has no
+    /// openat2.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         let flags = OFlag::O_DIRECTORY | OFlag::O_PATH | OFlag::O_CLOEXEC;
         let root = open(path, flags, Mode::empty())

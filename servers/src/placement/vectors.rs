@@ -298,9 +298,9 @@ const fn spread(word: u32) -> u32 {
 }
 
 /// What Python's `random.Random(1).sample(range(100000, 1000000), 10000)` gives: 20 bits for each
-/// key, again when they are too large or were drawn before. The source of the three numbers of moved
-/// keys does not name its keys. These were found by trying: of eleven seeds and three ways to draw,
-/// and ten regular sequences of ids, they alone give all three.
+/// key, again when they are too large or were drawn before. The source of the three numbers of
+/// moved keys does not name its keys. These were found by trying: of eleven seeds and three ways to
+/// draw, and ten regular sequences of ids, they alone give all three.
 static KEYS: LazyLock<Vec<u64>> = LazyLock::new(|| {
     let mut twister = Twister::new();
     let mut seen = std::collections::BTreeSet::new();

@@ -1,9 +1,11 @@
-//! How a relay gets from a client to a backend: it calls one, and the next one if that does not answer.
+//! How a relay gets from a client to a backend: it calls one, and the next one if that does not
+//! answer.
 //!
-//! Nothing is read from the client before a backend has answered, so nothing is lost by trying another.
+//! Nothing is read from the client before a backend has answered, so nothing is lost by trying
+//! another.
 //!
-//! However it is left, by a driver, at a deadline, or at the end of a drain: whoever has not been told of
-//! an end by then sees a reset, for what he has may not be all.
+//! However it is left, by a driver, at a deadline, or at the end of a drain: whoever has not been
+//! told of an end by then sees a reset, for what he has may not be all.
 
 use std::io;
 use std::net::{Shutdown, TcpStream};
@@ -149,8 +151,8 @@ impl Calling {
         }
     }
 
-    /// Makes both peers see a reset and not an end (socket(7), SO_LINGER), unless both have been told
-    /// of an end: then what is still on its way to them arrives.
+    /// Makes both peers see a reset and not an end (socket(7), SO_LINGER), unless both have been
+    /// told of an end: then what is still on its way to them arrives.
     fn reset_who_is_cut(&self) {
         let Ends { client, upstream } = self.finished;
         if client && upstream {

@@ -1,14 +1,17 @@
-//! A relay inside the kernel: two connections, handed over to a program that sends on what comes in.
+//! A relay inside the kernel: two connections, handed over to a program that sends on what comes
+//! in.
 //!
-//! User space accepts, connects, puts both sockets into a map (see [`packet::programs::verdict`]), and
-//! from then on waits for their ends. No octet passes through it. The kernel tells a reader of
+//! User space accepts, connects, puts both sockets into a map (see [`packet::programs::verdict`]),
+//! and from then on waits for their ends. No octet passes through it. The kernel tells a reader of
 //! octets all the same, when they are gone already: whoever waits for octets is woken for each
 //! message, and whoever can wait for an [end](Interest::End) alone is not.
 //!
 //! Four things are its own to see to:
-//! - What lay in a socket before it was put in would wait there until more comes. Setting `SO_RCVLOWAT`
-//!   makes the kernel look again (`tcp_set_rcvlowat` reports what is there), in order and without a read.
-//! - The program hands on data, not the end of data. When one side has ended, this passes the end on.
+//! - What lay in a socket before it was put in would wait there until more comes. Setting
+//!   `SO_RCVLOWAT` makes the kernel look again (`tcp_set_rcvlowat` reports what is there), in order
+//!   and without a read.
+//! - The program hands on data, not the end of data. When one side has ended, this passes the end
+//!   on.
 //! - The kernel sends on in its own time: an end that is passed on too early would cut off what is
 //!   still on its way. How much has come in and gone out is in the connections' own counts (tcp(7),
 //!   `TCP_INFO`), and the end waits until they agree.

@@ -16,8 +16,8 @@ use crate::worker::Worker;
 /// The most octets that one splice moves: what a pipe holds.
 const SPLICE_MAX: usize = 64 << 10;
 
-/// A way of carrying octets from one socket to another. It is filled, then emptied, then filled again;
-/// what it holds in between belongs to the worker, and goes back when it is empty.
+/// A way of carrying octets from one socket to another. It is filled, then emptied, then filled
+/// again; what it holds in between belongs to the worker, and goes back when it is empty.
 pub trait Lane: Default + Send {
     /// Who may make the calls: anyone where there is [memory](Self::spare) to move octets into.
     const CALLS: Calls = Calls::Anyone;
@@ -25,8 +25,8 @@ pub trait Lane: Default + Send {
     /// Whether nothing is on its way.
     fn is_empty(&self) -> bool;
 
-    /// Takes what `from` has, as much as fits; 0 says that nothing more will come. Says, too, whether
-    /// there may be more.
+    /// Takes what `from` has, as much as fits; 0 says that nothing more will come. Says, too,
+    /// whether there may be more.
     ///
     /// # Errors
     /// When the socket has nothing, or is broken.
@@ -38,8 +38,8 @@ pub trait Lane: Default + Send {
     /// When the socket has no room, or is broken.
     fn unload(&mut self, to: BorrowedFd<'_>, worker: &mut Worker<'_>) -> io::Result<usize>;
 
-    /// Memory for whoever reads himself, and tells by [`loaded`](Self::loaded); none where octets never
-    /// come here.
+    /// Memory for whoever reads himself, and tells by [`loaded`](Self::loaded); none where octets
+    /// never come here.
     fn spare(&mut self, worker: &mut Worker<'_>) -> &mut [u8] {
         let _ = worker;
         &mut []

@@ -61,8 +61,8 @@ impl Tried {
         }
     }
 
-    /// Whether that one is not to be tried any more: it is among them, or they are [`TRIED_MAX`]. So
-    /// nobody is left to try then, and trying ends, however many backends there are.
+    /// Whether that one is not to be tried any more: it is among them, or they are [`TRIED_MAX`].
+    /// So nobody is left to try then, and trying ends, however many backends there are.
     #[must_use]
     pub fn excludes(&self, id: BackendId) -> bool {
         self.count == TRIED_MAX || self.ids[..self.count].contains(&id)

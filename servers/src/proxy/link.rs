@@ -1,13 +1,14 @@
 //! A connection to a backend, and where it waits for the next request.
 //!
-//! A link that is not used is kept by the worker that opened it, and stays registered with that worker's
-//! poller: taking it up again costs no call to register it. Workers that wait in their calls have no
-//! poller, and keep theirs together.
+//! A link that is not used is kept by the worker that opened it, and stays registered with that
+//! worker's poller: taking it up again costs no call to register it. Workers that wait in their
+//! calls have no poller, and keep theirs together.
 //!
-//! Meanwhile the backend may close it, or say something that nobody has asked for. Where the poller still
-//! watches, it reports that at once. Not all do: the threads have none, and a descriptor that was reported
-//! once or in vain may not be watched any more. To ask for it again would cost each request a call. So
-//! whoever keeps links [goes through them](Links::go_through) once a second instead, and lets go
+//! Meanwhile the backend may close it, or say something that nobody has asked for. Where the poller
+//! still watches, it reports that at once. Not all do: the threads have none, and a descriptor that
+//! was reported once or in vain may not be watched any more. To ask for it again would cost each
+//! request a call. So whoever keeps links [goes through them](Links::go_through) once a second
+//! instead, and lets go
 //!
 //! - those that are closed, or have something to say,
 //! - those that nobody has taken for so long that the backend may be about to close them,
@@ -42,8 +43,8 @@ use crate::proxy::backend::host_of;
 use crate::proxy::{Backend, BackendId};
 use crate::worker::Worker;
 
-/// The longest that a call on a link that waits may wait. Nobody can end such a wait from outside (see
-/// [`crate::drive::crowd`]), so its thread looks around that often.
+/// The longest that a call on a link that waits may wait. Nobody can end such a wait from outside
+/// (see [`crate::drive::crowd`]), so its thread looks around that often.
 const SLICE: Duration = Duration::from_secs(1);
 
 /// How often idle links are gone through.
@@ -91,8 +92,8 @@ impl Link {
     /// Begins to connect to a backend. Where the worker's calls wait, so does this one.
     ///
     /// # Errors
-    /// When the backend refuses at once, or there is no descriptor, no port, or no room for a descriptor
-    /// of that number in what the worker waits with.
+    /// When the backend refuses at once, or there is no descriptor, no port, or no room for a
+    /// descriptor of that number in what the worker waits with.
     pub fn open(backend: &Arc<Backend>, waits: Waits, worker: &Worker<'_>) -> io::Result<Self> {
         let address = backend.address;
         let stream = new_socket(address, worker)?;
@@ -115,7 +116,8 @@ impl Link {
         Ok(Self { stream, backend, until, ticket: None, used: false, kept_octets: false, host })
     }
 
-    /// How far the connection has come, for whoever has nothing to send yet: a write would tell as well.
+    /// How far the connection has come, for whoever has nothing to send yet: a write would tell as
+    /// well.
     ///
     /// # Errors
     /// When it is not to be had.
@@ -189,8 +191,8 @@ impl AsRawFd for Link {
     }
 }
 
-/// The links that nobody uses now: those that wait for a request, and those that wait to be closed by
-/// the driver, which may have to take them out of its poller first.
+/// The links that nobody uses now: those that wait for a request, and those that wait to be closed
+/// by the driver, which may have to take them out of its poller first.
 #[derive(Debug, Default)]
 pub struct Links {
     idle: Vec<Link>,
@@ -211,8 +213,8 @@ pub struct Keeping {
 }
 
 impl Links {
-    /// A link to that backend: the one that was used last, for it is the warmest. Those that are found
-    /// closed, with something to read, or kept for too long are retired.
+    /// A link to that backend: the one that was used last, for it is the warmest. Those that are
+    /// found closed, with something to read, or kept for too long are retired.
     pub fn take(&mut self, backend: BackendId, now: Ticks) -> Option<Link> {
         loop {
             let place = self.idle.iter().rposition(|link| link.backend.id == backend)?;
@@ -272,8 +274,8 @@ impl Links {
         }
     }
 
-    /// Gives up the idle links that are of no use any more. At each tick it may be asked to; it does so
-    /// once a second.
+    /// Gives up the idle links that are of no use any more. At each tick it may be asked to; it
+    /// does so once a second.
     pub fn go_through(&mut self, now: Ticks) {
         if now < self.due {
             return;

@@ -7,14 +7,15 @@
 //!             down
 //! ```
 //!
-//! Each direction carries one load at a time: what has been read is written before more is read. That
-//! is all the back-pressure there is; a peer that stops reading stops the other one, and a relay never
-//! holds more than one load each way. An end (FIN) is passed on when the last load is out, and the other
-//! direction goes on; an error is passed on as a reset, so that nobody takes a cut for an end.
+//! Each direction carries one load at a time: what has been read is written before more is read.
+//! That is all the back-pressure there is; a peer that stops reading stops the other one, and a
+//! relay never holds more than one load each way. An end (FIN) is passed on when the last load is
+//! out, and the other direction goes on; an error is passed on as a reset, so that nobody takes a
+//! cut for an end.
 //!
-//! A relay does not know what the octets mean. Where both directions are empty, a conversation may be
-//! over, or a reply may be awaited: so a server that stops leaves a relay alone until both sides have
-//! ended, or the time to drain is over and they see a reset.
+//! A relay does not know what the octets mean. Where both directions are empty, a conversation may
+//! be over, or a reply may be awaited: so a server that stops leaves a relay alone until both sides
+//! have ended, or the time to drain is over and they see a reset.
 
 use std::io;
 use std::net::TcpStream;

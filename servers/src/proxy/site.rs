@@ -107,8 +107,8 @@ impl ProxySite {
         Self { upstreams, manners }
     }
 
-    /// A backend for `client`, and a connection to it: one that has been used before, if `kept` says so
-    /// and there is one, or a fresh one.
+    /// A backend for `client`, and a connection to it: one that has been used before, if `kept`
+    /// says so and there is one, or a fresh one.
     pub(super) fn reach(
         &self,
         client: &Client,

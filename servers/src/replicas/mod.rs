@@ -34,10 +34,10 @@
 //!
 //! Invariants:
 //!
-//! - **The ring and the process table cannot disagree**: both hold the same seats. A replica that has
-//!   none is stopped; one that has a seat is started until it serves.
-//! - **Nobody waits for a change.** Whoever chooses a replica takes the view as it is; a change makes
-//!   another view, and puts it in place when all replicas in it have answered a heartbeat.
+//! - **The ring and the process table cannot disagree**: both hold the same seats. A replica that
+//!   has none is stopped; one that has a seat is started until it serves.
+//! - **Nobody waits for a change.** Whoever chooses a replica takes the view as it is; a change
+//!   makes another view, and puts it in place when all replicas in it have answered a heartbeat.
 //! - **A seat keeps its place.** While a replica is out of service its seat is passed over, and the
 //!   keys of all others stay where they are.
 //! - **Only the attendant of a replica says that it serves**, and it says so of a process that it

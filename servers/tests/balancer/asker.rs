@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::{Balancer, LONG};
 
-/// Between two requests of a client that asks on and on: so that it does not measure how much CPU is
-/// left for the others.
+/// Between two requests of a client that asks on and on: so that it does not measure how much CPU
+/// is left for the others.
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// What became of requests: each is one of these.

@@ -252,8 +252,8 @@ impl Drop for Balancer {
 /// Puts an executable shell script into a directory; SERVERS in it is the binary under test.
 pub(crate) fn scripted(directory: &Path, script: &str) -> PathBuf {
     let program = directory.join("program");
-    // By another process: a child that another test starts meanwhile must not have it open for writing,
-    // or nobody may run it (ETXTBSY, execve(2)).
+    // By another process: a child that another test starts meanwhile must not have it open for
+    // writing, or nobody may run it (ETXTBSY, execve(2)).
     let write = "cat > \"$1\" && chmod 755 \"$1\"";
     let mut shell = Command::new("sh");
     shell.args(["-c", write, "sh"]).arg(&program).stdin(Stdio::piped());

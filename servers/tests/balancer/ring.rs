@@ -1,5 +1,5 @@
-//! Whose the keys are, by the table of a ring's slots that `servers place` prints: it knows nothing of
-//! balancers and of what befell their replicas.
+//! Whose the keys are, by the table of a ring's slots that `servers place` prints: it knows nothing
+//! of balancers and of what befell their replicas.
 
 use std::process::Command;
 
@@ -31,8 +31,8 @@ impl Ring {
         ring
     }
 
-    /// The share of all ids that each of these answers, when nobody else is there: an id goes to the
-    /// first of them that stands on the slot it meets, or on the next one clockwise.
+    /// The share of all ids that each of these answers, when nobody else is there: an id goes to
+    /// the first of them that stands on the slot it meets, or on the next one clockwise.
     pub(crate) fn shares(&self, names: &[&str]) -> Vec<f64> {
         let mut shares = vec![0; names.len()];
         for (slot, (ids, _)) in self.0.iter().enumerate() {

@@ -70,8 +70,8 @@ impl Server {
         self.try_connect().unwrap()
     }
 
-    /// The same with a server that may reset it at once: connect(2) itself fails with ECONNRESET when
-    /// the reset is there before the caller has its turn again.
+    /// The same with a server that may reset it at once: connect(2) itself fails with ECONNRESET
+    /// when the reset is there before the caller has its turn again.
     pub(crate) fn try_connect(&self) -> io::Result<TcpStream> {
         let stream = TcpStream::connect_timeout(&self.address, LONG)?;
         stream.set_read_timeout(Some(LONG))?;
@@ -142,7 +142,8 @@ impl Server {
         line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
     }
 
-    /// The inodes of its open sockets, as /proc/net names them. Threads may have tables of their own.
+    /// The inodes of its open sockets, as /proc/net names them. Threads may have tables of their
+    /// own.
     pub(crate) fn sockets(&self) -> Vec<String> {
         let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
         let tables = threads.filter_map(|thread| fs::read_dir(thread.ok()?.path().join("fd")).ok());

@@ -83,8 +83,8 @@ pub(crate) fn nobody() -> String {
     address.to_string()
 }
 
-/// A backend that neither accepts nor refuses: its queue of connections is full, and the kernel drops
-/// what asks for one more.
+/// A backend that neither accepts nor refuses: its queue of connections is full, and the kernel
+/// drops what asks for one more.
 pub(crate) struct Deaf {
     pub(crate) address: String,
     _listener: Socket,

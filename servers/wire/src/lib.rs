@@ -1,10 +1,11 @@
 //! The protocols, without sockets.
 //!
 //! *Sans-IO* means that nothing here reads, writes, waits or looks at a clock. A protocol is a
-//! state machine: octets come in through one [`Buffer`], octets go out through another, and the caller
-//! decides how they travel. So the same machine runs under a blocking thread, under select(2) and
-//! under an edge-triggered epoll(7), and a difference between two of those is a difference in
-//! waiting and in nothing else. It is also why each fixture can be tried at every split point.
+//! state machine: octets come in through one [`Buffer`], octets go out through another, and the
+//! caller decides how they travel. So the same machine runs under a blocking thread, under
+//! select(2) and under an edge-triggered epoll(7), and a difference between two of those is a
+//! difference in waiting and in nothing else. It is also why each fixture can be tried at every
+//! split point.
 //!
 //! - [`echo`] sends back what it receives.
 //! - [`fixed`] gives the same reply to each message of a fixed length.
@@ -33,8 +34,8 @@ pub enum Status {
 pub enum Stage {
     /// Between two messages. A peer may stay here as long as the idle time-out allows.
     Between,
-    /// Inside a message whose head has been read. A peer must go on sending. When the protocol is over,
-    /// this says that it gave up on a message that the peer may still be sending.
+    /// Inside a message whose head has been read. A peer must go on sending. When the protocol is
+    /// over, this says that it gave up on a message that the peer may still be sending.
     Within,
 }
 

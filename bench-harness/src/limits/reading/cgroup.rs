@@ -60,7 +60,8 @@ fn absent(cgroups: &str) -> Bound {
 }
 
 impl Controller {
-    /// What it says in each cgroup from that of the process up to the root; empty when it is nowhere.
+    /// What it says in each cgroup from that of the process up to the root; empty when it is
+    /// nowhere.
     fn along(&self, cgroups: &str, mounts: &str, process: &Process) -> Vec<Setting> {
         let Some((version, place)) = self.place(cgroups) else { return Vec::new() };
         let Some(folder) = folder(mounts, version.then_some(self.name), &place) else {

@@ -46,7 +46,8 @@ fn file_max(process: &Process) -> Setting {
     Setting { waived, ..setting.used(number("/proc/sys/fs/file-nr")).both_ends() }
 }
 
-/// The threads that there are stand behind the slash in `/proc/loadavg`: `0.20 0.18 0.12 1/80 11206`.
+/// The threads that there are stand behind the slash in `/proc/loadavg`: `0.20 0.18 0.12 1/80
+/// 11206`.
 fn threads_max(process: &Process) -> Setting {
     let loadavg = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let threads = loadavg.split(['/', ' ']).nth(4).and_then(|word| word.parse::<u64>().ok());
@@ -65,7 +66,8 @@ fn memory(process: &Process) -> Setting {
     setting.both_ends().up_to(total.unwrap_or(0))
 }
 
-/// The third number is the one beyond which nobody gets any more; sockstat counts in the same pages.
+/// The third number is the one beyond which nobody gets any more; sockstat counts in the same
+/// pages.
 fn tcp_mem() -> Setting {
     const PATH: &str = "/proc/sys/net/ipv4/tcp_mem";
     let text = fs::read_to_string(PATH).unwrap_or_default();
@@ -83,8 +85,8 @@ fn pages_in_use(sockstat: &str) -> Option<u64> {
     line.split_whitespace().skip_while(|&word| word != "mem").nth(1)?.parse().ok()
 }
 
-/// What users watch is only known for all of them together, by the kernel's objects: that is at least
-/// what this one watches.
+/// What users watch is only known for all of them together, by the kernel's objects: that is at
+/// least what this one watches.
 fn epoll_watches() -> Setting {
     let slabinfo = fs::read_to_string("/proc/slabinfo").unwrap_or_default();
     let setting = sysctl(Limit::EpollWatches, "/proc/sys/fs/epoll/max_user_watches");

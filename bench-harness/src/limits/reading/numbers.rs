@@ -1,8 +1,8 @@
 //! Numbers for processes and threads: kernel.pid_max, in each pid namespace that a process is in.
 //!
 //! A thread has a number in its own pid namespace and in all above it, and needs a free one in each
-//! (pid_namespaces(7)). The kernel deals numbers out upwards and starts over at 300: those below are
-//! used only before the first round is over.
+//! (pid_namespaces(7)). The kernel deals numbers out upwards and starts over at 300: those below
+//! are used only before the first round is over.
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! How many requests each replica of a balancer at work answered, beside what was published and what
-//! is exact.
+//! How many requests each replica of a balancer at work answered, beside what was published and
+//! what is exact.
 
 use super::Evidence;
 use super::counts::{among, body, groups, has_published};

@@ -1,7 +1,7 @@
 //! Figures as a table of three columns, `figure,of,value`: one that every program can filter.
 //!
-//! The rows `response`, `service` and `delay` are the buckets of the histograms: `of` is the largest
-//! value in nanoseconds that falls into a bucket, `value` is how many do.
+//! The rows `response`, `service` and `delay` are the buckets of the histograms: `of` is the
+//! largest value in nanoseconds that falls into a bucket, `value` is how many do.
 
 use std::fmt::Write;
 

@@ -92,8 +92,8 @@ fn outcome(number: u8, planned: i64, frame: &mut &[u8]) -> Option<Outcome> {
     Some(Outcome::Failed { fault, sent, ended })
 }
 
-/// Zigzag puts the sign into the lowest bit, so that small negative numbers stay short; LEB128 takes
-/// seven bits an octet, the lowest first.
+/// Zigzag puts the sign into the lowest bit, so that small negative numbers stay short; LEB128
+/// takes seven bits an octet, the lowest first.
 #[inline]
 fn put(frame: &mut Vec<u8>, number: i64) {
     let mut rest = (number.wrapping_shl(1) ^ (number >> 63)) as u64;

@@ -1,9 +1,9 @@
 //! Writing: each engine thread has a pen, one thread has the file.
 //!
 //! A pen fills a frame and hands it through a channel to the writer, which gives it back empty. It
-//! never waits: while all its frames are with the writer, because the disk can't keep up, its records
-//! are counted as missing and not kept. As many messages fit into the channel as there can be, so
-//! handing over can't fail either.
+//! never waits: while all its frames are with the writer, because the disk can't keep up, its
+//! records are counted as missing and not kept. As many messages fit into the channel as there can
+//! be, so handing over can't fail either.
 
 use std::io::{self, Write};
 use std::path::Path;

@@ -90,8 +90,8 @@ impl Code {
         self.slots[instruction]
     }
 
-    /// A label's name. The second one of a name, as a part of a program that is written twice has, gets
-    /// a 2.
+    /// A label's name. The second one of a name, as a part of a program that is written twice has,
+    /// gets a 2.
     pub(super) fn name(&self, label: Label) -> String {
         let name = self.targets[label.0].name;
         match self.targets[..label.0].iter().filter(|earlier| earlier.name == name).count() {

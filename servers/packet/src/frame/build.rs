@@ -18,8 +18,8 @@ pub struct Route {
 }
 
 impl Route {
-    /// A UDP datagram in an IP packet in a frame, with right checksums and without padding. `None` when
-    /// the payload is longer than a packet can be.
+    /// A UDP datagram in an IP packet in a frame, with right checksums and without padding. `None`
+    /// when the payload is longer than a packet can be.
     #[must_use]
     pub fn udp(&self, payload: &[u8]) -> Option<Vec<u8>> {
         let length = u16::try_from(payload.len() + 8).ok()?;

@@ -1,4 +1,5 @@
-//! The Internet checksum (RFC 1071): the ones' complement of the ones' complement sum of 16-bit words.
+//! The Internet checksum (RFC 1071): the ones' complement of the ones' complement sum of 16-bit
+//! words.
 
 use std::net::IpAddr;
 
@@ -35,8 +36,8 @@ impl Sum {
 }
 
 /// The checksum of a UDP datagram or TCP segment with its pseudo header (RFC 768; RFC 8200, section
-/// 8.1). The field in the segment counts: put 0 there before. A UDP checksum of 0 must go out as 0xffff,
-/// because 0 says that there is none.
+/// 8.1). The field in the segment counts: put 0 there before. A UDP checksum of 0 must go out as
+/// 0xffff, because 0 says that there is none.
 #[must_use]
 pub fn transport_checksum(
     source: IpAddr,

@@ -1,8 +1,9 @@
-//! A frame from the wire, read slowly and obviously: Ethernet, VLAN tags, IPv4 and IPv6, UDP and TCP.
+//! A frame from the wire, read slowly and obviously: Ethernet, VLAN tags, IPv4 and IPv6, UDP and
+//! TCP.
 //!
 //! This is the measure for everything faster: what a program in the kernel decides about a frame is
-//! compared with what is read here. So there is no cleverness below, each length is looked at before the
-//! octets that it promises, and no octets make it panic.
+//! compared with what is read here. So there is no cleverness below, each length is looked at
+//! before the octets that it promises, and no octets make it panic.
 //!
 //! ```text
 //! destination source [tag [tag]] type │ version … protocol … │ ports … │ payload │ padding
@@ -99,7 +100,8 @@ pub enum Transport<'a> {
     Udp(Udp<'a>),
     /// A TCP segment (RFC 9293).
     Tcp(Tcp<'a>),
-    /// A part of a packet that was cut up: the first one may begin with ports, and the others do not.
+    /// A part of a packet that was cut up: the first one may begin with ports, and the others do
+    /// not.
     Fragment,
     /// Another protocol: its number; an extension header's where there are too many of them.
     Other(u8),
@@ -253,8 +255,8 @@ fn ipv6(octets: &[u8], at: usize) -> Result<Packet<'_>, Malformed> {
     if fixed[0] >> 4 != 6 {
         return Err(Malformed::Ipv6);
     }
-    // With hop-by-hop options 0 means that one of them says the length (RFC 2675); Linux takes it for all
-    // there is, whether one does or not.
+    // With hop-by-hop options 0 means that one of them says the length (RFC 2675); Linux takes it
+    // for all there is, whether one does or not.
     let length = match (length, fixed[6]) {
         (0, number::HOP_BY_HOP) => rest.len(),
         _ => length,
@@ -276,8 +278,8 @@ fn ipv6(octets: &[u8], at: usize) -> Result<Packet<'_>, Malformed> {
     })
 }
 
-/// The first protocol that is no extension header, and what is there. A part of a cut up packet stays
-/// at its fragment header: what comes behind it depends on the other parts.
+/// The first protocol that is no extension header, and what is there. A part of a cut up packet
+/// stays at its fragment header: what comes behind it depends on the other parts.
 fn behind_extensions(first: u8, payload: &[u8]) -> Result<(u8, &[u8]), Malformed> {
     let (mut protocol, mut rest) = (first, payload);
     for _ in 0..EXTENSIONS_MAX {

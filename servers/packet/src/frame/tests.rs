@@ -33,7 +33,8 @@ fn bent(frame: &[u8], at: usize, octets: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// An IPv6 frame with `extensions` between the fixed header and the datagram; `first` names the first.
+/// An IPv6 frame with `extensions` between the fixed header and the datagram; `first` names the
+/// first.
 fn extended(first: u8, extensions: &[u8]) -> Vec<u8> {
     let plain = routes()[1].udp(&4_u32.to_le_bytes()).unwrap();
     let length = u16::try_from(12 + extensions.len()).unwrap().to_be_bytes();

@@ -19,8 +19,8 @@ use crate::udp::report::{Ending, Meter, Spent, publish};
 /// Where to balance, and how.
 #[derive(Clone, Debug, Args)]
 pub struct Balancer {
-    /// Where clients and servers reach it; port 0 takes a free one, and the first line of output tells
-    /// which
+    /// Where clients and servers reach it; port 0 takes a free one, and the first line of output
+    /// tells which
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: SocketAddr,
     /// How to receive.
@@ -129,7 +129,8 @@ impl<'a> Desk<'a> {
                 meter = Meter::start()?;
             }
         }
-        // What has come before the end counts, too, as far as there is one: more may come all the time.
+        // What has come before the end counts, too, as far as there is one: more may come all the
+        // time.
         let mut looks = 0..if stop.is_asked() { LAST_LOOKS } else { 0 };
         while looks.next().is_some() && self.turn(out)? > 0 {}
         Ok(self.report(meter.read()?))

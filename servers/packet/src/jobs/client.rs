@@ -24,8 +24,8 @@ pub struct Client {
     /// Where the balancer is
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub to: SocketAddr,
-    /// How long between two jobs, and how long a job takes at least and less than: in seconds, fractions
-    /// allowed; all three or none [default: 1 20 25]
+    /// How long between two jobs, and how long a job takes at least and less than: in seconds,
+    /// fractions allowed; all three or none [default: 1 20 25]
     #[arg(value_names = ["WAIT_TIME", "SLEEP_MIN", "SLEEP_MAX"], num_args = 3, value_parser = seconds)]
     pub times: Vec<Duration>,
     /// Jobs per second, instead of WAIT_TIME
@@ -113,7 +113,8 @@ struct Jobs {
 
 impl Jobs {
     fn new(seed: u64, work: (u32, u32)) -> Self {
-        // Not from the seed: two clients with one seed ask for the same work, but not for the same jobs.
+        // Not from the seed: two clients with one seed ask for the same work, but not for the same
+        // jobs.
         let next_id = chance() << 32;
         Self { next_id, random: SmallRng::seed_from_u64(seed), work }
     }

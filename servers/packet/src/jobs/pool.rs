@@ -1,7 +1,8 @@
 //! Threads that do jobs, and never more jobs than there are threads.
 //!
-//! A job takes a thread at the moment it is accepted, not when a thread gets round to it, and gives it
-//! back before anybody is told that it is done. So whoever hears that a thread is free can be sure of it.
+//! A job takes a thread at the moment it is accepted, not when a thread gets round to it, and gives
+//! it back before anybody is told that it is done. So whoever hears that a thread is free can be
+//! sure of it.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};

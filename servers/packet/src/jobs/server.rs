@@ -1,8 +1,8 @@
 //! `servers packet jobs-server`: a pool of threads that does jobs for a balancer.
 //!
-//! It says that it is there, again and again, does what it is sent, and says when that is done. A job
-//! that comes a second time is not done again: its end is said again, as the first word of it may have
-//! been lost. A job for a former incarnation is none of its business.
+//! It says that it is there, again and again, does what it is sent, and says when that is done. A
+//! job that comes a second time is not done again: its end is said again, as the first word of it
+//! may have been lost. A job for a former incarnation is none of its business.
 
 use std::io::{self, Write};
 use std::net::{SocketAddr, UdpSocket};
@@ -134,8 +134,8 @@ impl Site {
         self.pool.tally()
     }
 
-    /// Serves until there were as many jobs as asked for, or it is time to stop. `said` gets a word of
-    /// each job.
+    /// Serves until there were as many jobs as asked for, or it is time to stop. `said` gets a word
+    /// of each job.
     ///
     /// # Errors
     /// When there are not as many threads to be had as the pool is to have.
@@ -185,8 +185,8 @@ impl Site {
                 self.register(&mut report);
             }
             let mut payload = [0; SIZE + 1];
-            // An error says that nothing has come, or that the balancer was not there (ICMP): it may
-            // come back.
+            // An error says that nothing has come, or that the balancer was not there (ICMP): it
+            // may come back.
             let Ok(length) = self.socket.recv(&mut payload) else { continue };
             match Message::decode(&payload[..length]) {
                 Some(message) => self.hear(&message, &mut report),
@@ -217,8 +217,8 @@ impl Site {
         self.say(&Message::register(self.pool.free(), self.incarnation));
     }
 
-    /// What can't be sent now is said again: a registration by the next one, the end of a job when the
-    /// balancer asks for it.
+    /// What can't be sent now is said again: a registration by the next one, the end of a job when
+    /// the balancer asks for it.
     fn say(&self, message: &Message) {
         let _ = self.socket.send(&message.encode());
     }

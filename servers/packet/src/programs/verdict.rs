@@ -97,8 +97,8 @@ impl SockPairs {
         let put = || {
             put(&self.others, one, other)?;
             put(&self.others, other, one)?;
-            // Nobody is heard before it is known where to send what he says: a program that does not
-            // find the other one hands on to the reader.
+            // Nobody is heard before it is known where to send what he says: a program that does
+            // not find the other one hands on to the reader.
             put(&self.heard, one, one)?;
             put(&self.heard, other, other)
         };

@@ -1,8 +1,8 @@
 //! Room for many datagrams, filled and sent back by one system call each: recvmmsg(2), sendmmsg(2).
 //!
-//! The kernel wants arrays of headers that point to each other. They are written anew before each call:
-//! that is a few hundred octets against the cost of the call, the kernel changes half of them anyway,
-//! and so no pointer outlives the call that it is for.
+//! The kernel wants arrays of headers that point to each other. They are written anew before each
+//! call: that is a few hundred octets against the cost of the call, the kernel changes half of them
+//! anyway, and so no pointer outlives the call that it is for.
 
 use std::io;
 use std::mem;
@@ -12,7 +12,8 @@ use std::ptr;
 
 use nix::sys::socket::{SockaddrLike, SockaddrStorage};
 
-/// Octets of a datagram that there is room for; what is longer is cut off, and counted by whoever cares.
+/// Octets of a datagram that there is room for; what is longer is cut off, and counted by whoever
+/// cares.
 pub const ROOM: usize = 2_048;
 
 /// How many datagrams one call may handle: the kernel's UIO_MAXIOV.
@@ -135,7 +136,8 @@ impl Batch {
         let mut address = ADDRESS;
         let to = self.octets[0].as_mut_ptr().cast();
         let from = (&raw mut self.addresses[0]).cast();
-        // With MSG_TRUNC it says the length of the datagram, not of the part that there is room for.
+        // With MSG_TRUNC it says the length of the datagram, not of the part that there is room
+        // for.
         let flags = libc::MSG_TRUNC;
         // SAFETY: the pointers are to memory that lives, of the lengths that go with them.
         let octets =
@@ -163,8 +165,8 @@ impl Batch {
         four.or_else(|| address.as_sockaddr_in6().map(|six| SocketAddrV6::from(*six).into()))
     }
 
-    /// Sends those that are whole back to where they come from, by sendmmsg(2). One that can't be sent
-    /// is left out: that its sender can't be reached is no reason not to answer the others.
+    /// Sends those that are whole back to where they come from, by sendmmsg(2). One that can't be
+    /// sent is left out: that its sender can't be reached is no reason not to answer the others.
     pub fn send_back(&mut self, socket: BorrowedFd<'_>) -> Gone {
         let whole = (0..self.came.len()).filter(|at| self.came[*at].whole == Whole::Yes);
         let whole: Vec<usize> = whole.collect();
@@ -181,7 +183,8 @@ impl Batch {
             let sent = usize::try_from(sent).unwrap_or(0);
             gone.calls += 1;
             gone.datagrams += sent as u64;
-            // The call fails for the first one only; what it says of a later one, the next call says.
+            // The call fails for the first one only; what it says of a later one, the next call
+            // says.
             next += sent.max(1);
         }
         gone

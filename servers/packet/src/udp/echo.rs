@@ -1,4 +1,5 @@
-//! `servers packet echo`: datagrams sent back by user space, behind a UDP socket or an AF_XDP socket.
+//! `servers packet echo`: datagrams sent back by user space, behind a UDP socket or an AF_XDP
+//! socket.
 
 use std::io::Write;
 

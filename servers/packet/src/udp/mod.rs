@@ -43,7 +43,8 @@ pub enum Wait {
     Poll,
 }
 
-/// A UDP socket that sends to one address, and hears nobody else. `from`: any free port, if it is `None`.
+/// A UDP socket that sends to one address, and hears nobody else. `from`: any free port, if it is
+/// `None`.
 ///
 /// # Errors
 /// When `from` is taken or not of this host, or there is no way from there.

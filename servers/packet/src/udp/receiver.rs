@@ -23,8 +23,8 @@ pub struct Reception {
     #[arg(long, value_name = "N", default_value_t = 64,
           value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST)))]
     pub batch: u16,
-    /// Octets that may wait in the socket; each datagram counts with the memory that it takes, several
-    /// hundred octets [default: net.core.rmem_default]
+    /// Octets that may wait in the socket; each datagram counts with the memory that it takes,
+    /// several hundred octets [default: net.core.rmem_default]
     #[arg(long, value_name = "OCTETS",
           value_parser = clap::value_parser!(u32).range(2_304..=1_073_741_824))]
     pub room: Option<u32>,
@@ -149,8 +149,8 @@ fn watched(socket: &UdpSocket) -> anyhow::Result<Epoll> {
     watch().context("watching the socket by epoll")
 }
 
-/// SO_RCVBUFFORCE goes beyond net.core.rmem_max, for whoever may; SO_RCVBUF does not. The kernel doubles
-/// what it is told, for what it needs itself (socket(7)): so it is told half.
+/// SO_RCVBUFFORCE goes beyond net.core.rmem_max, for whoever may; SO_RCVBUF does not. The kernel
+/// doubles what it is told, for what it needs itself (socket(7)): so it is told half.
 fn make_room(socket: &UdpSocket, octets: u32) -> anyhow::Result<()> {
     let half = octets as usize / 2;
     setsockopt(socket, sockopt::RcvBufForce, &half)

@@ -33,8 +33,8 @@ pub struct Meter {
     before: (f64, f64),
 }
 
-/// What a [`Meter`] shows, in seconds. What the kernel does for a packet in a softirq, before the socket,
-/// is charged to whoever runs at that moment: this thread, another one, or nobody.
+/// What a [`Meter`] shows, in seconds. What the kernel does for a packet in a softirq, before the
+/// socket, is charged to whoever runs at that moment: this thread, another one, or nobody.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Spent {
     /// From the first packet to the end, as one looks at a clock.
@@ -68,8 +68,8 @@ impl Meter {
     }
 }
 
-/// Prints a report as one line, and writes it to a file if there is one to write to: beside its place,
-/// and then renamed, so that nobody reads half of it.
+/// Prints a report as one line, and writes it to a file if there is one to write to: beside its
+/// place, and then renamed, so that nobody reads half of it.
 ///
 /// # Errors
 /// Which file can't be written, and why.

@@ -1,5 +1,5 @@
-//! `servers packet sink`: the filter of even counters in user space, behind a UDP socket or an AF_XDP
-//! socket.
+//! `servers packet sink`: the filter of even counters in user space, behind a UDP socket or an
+//! AF_XDP socket.
 
 use std::io::Write;
 

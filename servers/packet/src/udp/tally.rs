@@ -1,8 +1,8 @@
 //! The filter of even counters, in user space, and who came how often.
 //!
-//! A payload begins with a counter of 32 bits, little-endian. Even ones are dropped; odd ones pass, and
-//! of those it is known whether any is missing or came twice: only they, because a filter before the
-//! socket may have dropped the even ones already.
+//! A payload begins with a counter of 32 bits, little-endian. Even ones are dropped; odd ones pass,
+//! and of those it is known whether any is missing or came twice: only they, because a filter
+//! before the socket may have dropped the even ones already.
 
 use serde::{Deserialize, Serialize};
 

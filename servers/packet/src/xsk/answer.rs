@@ -14,12 +14,13 @@ pub struct Turned {
     pub payload: usize,
 }
 
-/// Turns a frame round that holds a UDP datagram to `port`. Returns `None`, and leaves it as it is, if it
-/// holds anything else, or the datagram has options or extensions before it: they would go back with it,
-/// and some of them say which way.
+/// Turns a frame round that holds a UDP datagram to `port`. Returns `None`, and leaves it as it is,
+/// if it holds anything else, or the datagram has options or extensions before it: they would go
+/// back with it, and some of them say which way.
 ///
-/// The checksum is made anew. Turned round, the sum of the same octets is the same; but a sender of this
-/// host may have left the checksum to hardware that is not there, and then it has never been right.
+/// The checksum is made anew. Turned round, the sum of the same octets is the same; but a sender of
+/// this host may have left the checksum to hardware that is not there, and then it has never been
+/// right.
 #[must_use]
 pub fn turn_round(frame: &mut [u8], port: u16) -> Option<Turned> {
     let ends = ends(frame, port)?;

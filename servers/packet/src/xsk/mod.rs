@@ -1,8 +1,9 @@
 //! AF_XDP: packets in memory shared with the kernel, before the stack sees them.
 //!
-//! A program in XDP hands the frames that we want to a socket of the family AF_XDP (af_xdp.rst in the
-//! kernel's documentation). The socket has memory for frames, the UMEM, and four rings that say whose a
-//! frame is. No system call is needed for a frame, except to sleep, and to tell the kernel to send.
+//! A program in XDP hands the frames that we want to a socket of the family AF_XDP (af_xdp.rst in
+//! the kernel's documentation). The socket has memory for frames, the UMEM, and four rings that say
+//! whose a frame is. No system call is needed for a frame, except to sleep, and to tell the kernel
+//! to send.
 //!
 //! ```text
 //!            ┌────────── fill: "here is room" ◀─────────┐

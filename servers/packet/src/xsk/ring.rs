@@ -1,9 +1,10 @@
 //! A ring: a table whose places go round, and two counters that go on for ever.
 //!
-//! One side produces, the other consumes, and each writes one counter only. What lies between the two is
-//! the consumer's; all else is the producer's. A counter is written with release and read with acquire,
-//! so that whoever sees it sees the table as it was written before. Each look at the other side's counter
-//! may fetch it from another CPU: so it is looked at only when what was seen last is used up.
+//! One side produces, the other consumes, and each writes one counter only. What lies between the
+//! two is the consumer's; all else is the producer's. A counter is written with release and read
+//! with acquire, so that whoever sees it sees the table as it was written before. Each look at the
+//! other side's counter may fetch it from another CPU: so it is looked at only when what was seen
+//! last is used up.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -199,7 +200,8 @@ mod tests {
         size: 8,
     };
 
-    /// Both sides of one ring, over a file in memory. The counters begin near the end of their range.
+    /// Both sides of one ring, over a file in memory. The counters begin near the end of their
+    /// range.
     fn both() -> (Producer<u64>, Consumer<u64>) {
         let file: File = tempfile::tempfile().unwrap();
         file.set_len(4_096).unwrap();

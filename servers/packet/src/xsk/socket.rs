@@ -1,10 +1,10 @@
 //! The socket: it knows whose each frame is.
 //!
-//! At the start all frames are in the fill ring. One that comes out of the rx ring is ours until it goes
-//! back there, or into the tx ring; from there it comes back by the completion ring. Giving one back
-//! never fails: the fill ring has two places for each frame there is. One would not do, for the kernel
-//! says late which places it has read: a frame may be back here while its old place still counts as
-//! taken.
+//! At the start all frames are in the fill ring. One that comes out of the rx ring is ours until it
+//! goes back there, or into the tx ring; from there it comes back by the completion ring. Giving
+//! one back never fails: the fill ring has two places for each frame there is. One would not do,
+//! for the kernel says late which places it has read: a frame may be back here while its old place
+//! still counts as taken.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -60,8 +60,8 @@ impl Socket {
     /// A socket for frames of one receive queue of an interface.
     ///
     /// # Errors
-    /// EOPNOTSUPP where the driver can't do what is asked for, EBUSY where the queue has a socket, EPERM
-    /// without CAP_NET_RAW, ENOBUFS beyond RLIMIT_MEMLOCK, or what else the kernel says.
+    /// EOPNOTSUPP where the driver can't do what is asked for, EBUSY where the queue has a socket,
+    /// EPERM without CAP_NET_RAW, ENOBUFS beyond RLIMIT_MEMLOCK, or what else the kernel says.
     pub fn open(interface: u32, queue: u32, copying: Copying) -> io::Result<Self> {
         let descriptor = socket()?;
         let umem = Umem::new()?;
@@ -125,8 +125,8 @@ impl Socket {
         self.unsent
     }
 
-    /// Takes at most so many of the frames that are there, without waiting. `each` gets the octets of one,
-    /// and says how many of them to send back, if any. Returns how many frames there were.
+    /// Takes at most so many of the frames that are there, without waiting. `each` gets the octets
+    /// of one, and says how many of them to send back, if any. Returns how many frames there were.
     pub fn receive(
         &mut self,
         at_most: u32,

@@ -1,5 +1,6 @@
-//! An interface whose frames come to an AF_XDP socket: a program in XDP hands them over, for as long as
-//! the tap lives. Everything is undone when it is dropped, or when the process ends in whatever way.
+//! An interface whose frames come to an AF_XDP socket: a program in XDP hands them over, for as
+//! long as the tap lives. Everything is undone when it is dropped, or when the process ends in
+//! whatever way.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -67,8 +68,8 @@ impl Tap {
     /// Opens it, in the network namespace of this thread.
     ///
     /// # Errors
-    /// When there is no such interface or queue, a right is missing, or the driver can't do what is asked
-    /// for.
+    /// When there is no such interface or queue, a right is missing, or the driver can't do what is
+    /// asked for.
     pub fn open(options: &Interface) -> anyhow::Result<Self> {
         let Some(name) = options.interface.as_deref() else { bail!("which interface?") };
         let index =
@@ -127,8 +128,8 @@ fn open(interface: u32, options: &Interface) -> anyhow::Result<(Socket, Option<S
     }
 }
 
-/// Tries for a while, as long as it is busy: the kernel lets go of a socket or of a program a little
-/// after its process has ended. Of a program in another mode it says EEXIST.
+/// Tries for a while, as long as it is busy: the kernel lets go of a socket or of a program a
+/// little after its process has ended. Of a program in another mode it says EEXIST.
 fn soon<T, E>(
     mut attempt: impl FnMut() -> Result<T, E>,
     cause: impl Fn(&E) -> Option<&io::Error>,

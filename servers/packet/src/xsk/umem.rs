@@ -47,8 +47,8 @@ impl Umem {
         address - address % u64::from(FRAME)
     }
 
-    /// The octets of a frame, from `address` on. `None` if they go beyond the frame, which the kernel
-    /// should never say.
+    /// The octets of a frame, from `address` on. `None` if they go beyond the frame, which the
+    /// kernel should never say.
     ///
     /// # Safety
     /// The frame must be ours: in the rx ring and not yet given back.

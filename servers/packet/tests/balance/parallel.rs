@@ -129,7 +129,8 @@ const ROUNDS: u64 = 10_000;
 /// These tests want both CPUs for themselves.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// Both CPUs say something at the same moment, for each round; `between` runs on one of them before.
+/// Both CPUs say something at the same moment, for each round; `between` runs on one of them
+/// before.
 fn together(
     keeper: &Keeper,
     between: impl Fn(&mut Trial<'_>, u64) + Sync,
@@ -199,8 +200,8 @@ fn a_server_that_registers_twice_at_the_same_moment_is_welcome_once() {
     assert_eq!(keeper.servers().len(), 1);
 }
 
-/// The one thread becomes free at the moment at which a client queues a job. Whoever is later has to see
-/// the other: there is no third packet.
+/// The one thread becomes free at the moment at which a client queues a job. Whoever is later has
+/// to see the other: there is no third packet.
 #[test]
 fn a_job_that_is_queued_when_a_thread_becomes_free_is_not_forgotten() {
     let Some(keeper) = balancer(64, PATIENT, Trace::Off) else { return };

@@ -110,8 +110,8 @@ impl<'a, P: Poller> Reactor<'a, P> {
     /// Serves until the server stops.
     ///
     /// # Errors
-    /// When the kernel refuses to wait. Then the whole server stops: without this worker, some clients
-    /// would wait for ever.
+    /// When the kernel refuses to wait. Then the whole server stops: without this worker, some
+    /// clients would wait for ever.
     pub fn run(mut self) -> io::Result<()> {
         let mut result = Ok(());
         while result.is_ok() && self.goes_on() {

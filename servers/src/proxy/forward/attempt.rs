@@ -8,11 +8,12 @@
 //! | it breaks after the answer has begun             | 502 if none of that is out, else the cut shows |
 //! | the backend is silent                            | 504                                            |
 //!
-//! *The next one* is one that has not been asked yet, and after [`TRIED_MAX`] of them there is none.
+//! *The next one* is one that has not been asked yet, and after [`TRIED_MAX`] of them there is
+//! none.
 //!
-//! *Harmless* is a request of a method that may be repeated (RFC 9110, 9.2.2) and without content, of
-//! which nothing is kept. A POST of which one octet has been sent is never sent again: nobody knows
-//! what has been done about it.
+//! *Harmless* is a request of a method that may be repeated (RFC 9110, 9.2.2) and without content,
+//! of which nothing is kept. A POST of which one octet has been sent is never sent again: nobody
+//! knows what has been done about it.
 //!
 //! [`TRIED_MAX`]: crate::proxy::lease::TRIED_MAX
 
@@ -27,7 +28,8 @@ use crate::proxy::{Outcome, Tried};
 pub(super) enum Connection {
     /// One that was made for it, or that has answered some of it.
     Fresh,
-    /// One that was kept after an earlier request, and has died meanwhile: no fault of the backend's.
+    /// One that was kept after an earlier request, and has died meanwhile: no fault of the
+    /// backend's.
     Stale,
 }
 
@@ -83,7 +85,8 @@ impl Attempt {
     }
 }
 
-/// What to tell the client when nobody is left to ask, after the last one failed like that (RFC 9110,
+/// What to tell the client when nobody is left to ask, after the last one failed like that (RFC
+/// 9110,
 /// 15.6).
 pub(in crate::proxy) fn verdict(last: Option<Outcome>) -> Answer {
     match last {

@@ -67,8 +67,8 @@ impl Forward {
         }
     }
 
-    /// The backend that the client has, if it may still be asked; over another connection, if the one
-    /// there was has died.
+    /// The backend that the client has, if it may still be asked; over another connection, if the
+    /// one there was has died.
     fn stay(
         &mut self,
         Reached { lease, link }: Reached,
@@ -91,8 +91,8 @@ impl Forward {
         self.go_on(reached, kept, worker);
     }
 
-    /// Forwards the request to the backend that has been reached; if none has, asks the next one, or
-    /// says so to the client.
+    /// Forwards the request to the backend that has been reached; if none has, asks the next one,
+    /// or says so to the client.
     fn go_on(&mut self, reached: Result<Reached, Unreached>, kept: Kept, worker: &mut Worker<'_>) {
         match reached {
             Ok(reached) => {
@@ -227,7 +227,8 @@ impl Forward {
         self.attempt.may_try_again(asked.repeat(), connection, outcome, &self.site)
     }
 
-    /// A part of an answer is out, and the rest will not come: the client must not take that for all.
+    /// A part of an answer is out, and the rest will not come: the client must not take that for
+    /// all.
     fn cut(&mut self) {
         if self.gateway.ends_by_closing() {
             self.parting.set(Parting::Reset, &self.stream);

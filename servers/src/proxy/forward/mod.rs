@@ -7,13 +7,13 @@
 //!                           └─▶ another backend, where nothing can have been done twice; else 502, 504
 //! ```
 //!
-//! A request without content makes it half-duplex: it wants one thing of one socket at a time, so that
-//! blocking code can drive it as it is. While content is on its way to the backend there are two: more
-//! of it from the client, and an answer that comes early.
+//! A request without content makes it half-duplex: it wants one thing of one socket at a time, so
+//! that blocking code can drive it as it is. While content is on its way to the backend there are
+//! two: more of it from the client, and an answer that comes early.
 //!
-//! A head that has been heard stays in the client's buffer until the backend has begun to answer: if a
-//! connection turns out to be dead, or a backend refuses, it is written again for the next one. What
-//! could be done twice by that never is: see `attempt`.
+//! A head that has been heard stays in the client's buffer until the backend has begun to answer:
+//! if a connection turns out to be dead, or a backend refuses, it is written again for the next
+//! one. What could be done twice by that never is: see `attempt`.
 
 pub(super) mod attempt;
 mod exchange;

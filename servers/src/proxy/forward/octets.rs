@@ -1,4 +1,5 @@
-//! The octets of a proxied client on their way: four buffers, each there only while something is in it.
+//! The octets of a proxied client on their way: four buffers, each there only while something is in
+//! it.
 
 use wire::Buffer;
 

@@ -1,10 +1,10 @@
 //! What the client sees when its connection is closed.
 //!
-//! An answer without a length, for a client that knows no chunks, is over where its connection is: cut
-//! short, it would look whole. Not every cut is made on purpose and in one place. A client that reads
-//! too slowly is given up, a stop that is forced drops what is under way, and a process that is killed
-//! closes all it had. So the socket is set beforehand to be reset when it is closed, by whomever, and is
-//! set back when the last octet is out.
+//! An answer without a length, for a client that knows no chunks, is over where its connection is:
+//! cut short, it would look whole. Not every cut is made on purpose and in one place. A client that
+//! reads too slowly is given up, a stop that is forced drops what is under way, and a process that
+//! is killed closes all it had. So the socket is set beforehand to be reset when it is closed, by
+//! whomever, and is set back when the last octet is out.
 
 use std::net::TcpStream;
 use std::time::Duration;

@@ -25,8 +25,8 @@ impl Forward {
         }
     }
 
-    /// Whether it is the client's turn to send content: one that waits for a word from the backend, or
-    /// that nobody listens to any more, is not late.
+    /// Whether it is the client's turn to send content: one that waits for a word from the backend,
+    /// or that nobody listens to any more, is not late.
     fn owes_content(&self) -> bool {
         self.gateway.wants_content() && !self.gateway.awaits_word() && !self.attempt.deaf
     }

@@ -10,8 +10,8 @@
 //!
 //! An answer that does not want the request's content waits until all of that is read and dropped:
 //! then no octet of it can be taken for a request, and a broken chunk still gets a clean 400. An
-//! answer that depends on the content waits in the same way, and its service is given the octets. One
-//! that sends the content back begins with the first octet, so it needs no memory of its own.
+//! answer that depends on the content waits in the same way, and its service is given the octets.
+//! One that sends the content back begins with the first octet, so it needs no memory of its own.
 
 use super::body::{Body, Part};
 use super::plan::Plan;
@@ -29,8 +29,8 @@ pub trait Service {
     /// Answers a request, of which only the head has been read.
     ///
     /// If the client waits for a `100 Continue`, it gets one only if the answer's content is
-    /// [`RequestBody`](super::Content::RequestBody) or [`Pending`](super::Content::Pending); otherwise
-    /// it gets the answer in its place, and the connection ends.
+    /// [`RequestBody`](super::Content::RequestBody) or [`Pending`](super::Content::Pending);
+    /// otherwise it gets the answer in its place, and the connection ends.
     fn answer(&mut self, request: &Request<'_>) -> Answer;
 
     /// Takes the next octets of the request's content, if the answer is
@@ -220,8 +220,8 @@ impl<S: Service> Server<S> {
         }
     }
 
-    /// Writes the head and what there is room for of the content. In the usual case that is all, and
-    /// the plan never has to be kept.
+    /// Writes the head and what there is room for of the content. In the usual case that is all,
+    /// and the plan never has to be kept.
     fn answer(&mut self, mut plan: Plan, output: &mut Buffer) -> Step {
         if !output.reserve(plan.head_room()) {
             self.phase = Phase::Answering(plan);

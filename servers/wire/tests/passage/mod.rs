@@ -1,5 +1,5 @@
-//! An exchange through a gateway, between a scripted client and a scripted backend: whatever the cuts,
-//! the same octets come out on both sides.
+//! An exchange through a gateway, between a scripted client and a scripted backend: whatever the
+//! cuts, the same octets come out on both sides.
 
 use std::slice::Chunks;
 

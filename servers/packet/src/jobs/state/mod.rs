@@ -1,8 +1,9 @@
 //! Who gets which job: the decisions of the balancer, without sockets and without a clock.
 //!
-//! A packet comes in, and at most one goes out, because an XDP program can do no more than send back the
-//! packet that it holds. What runs in user space obeys the same law, so that the two differ in where they
-//! run and in nothing that they decide. The XDP program is tested against this file.
+//! A packet comes in, and at most one goes out, because an XDP program can do no more than send
+//! back the packet that it holds. What runs in user space obeys the same law, so that the two
+//! differ in where they run and in nothing that they decide. The XDP program is tested against this
+//! file.
 //!
 //! ```text
 //!            none is free: to the end of the queue        the server says Done
@@ -13,20 +14,22 @@
 //! ```
 //!
 //! * **Submit.** The living server with the most free threads gets a job, of several the one that
-//!   registered first. Which job: the oldest that waits, and then the new one goes to the end of the
-//!   queue. If no thread is free, the new one waits; if the queue is full, it is rejected, and counted.
-//!   An id that is known already is a duplicate, and counted.
+//!   registered first. Which job: the oldest that waits, and then the new one goes to the end of
+//!   the queue. If no thread is free, the new one waits; if the queue is full, it is rejected, and
+//!   counted. An id that is known already is a duplicate, and counted.
 //! * **Register** of a server that is not known, or known with another incarnation: it has as many
-//!   threads as it says are free. What its former incarnation had is lost. Of a server that is known: it
-//!   lives. Then, if it has a free thread, it gets the oldest job that waits.
-//! * **Done** of a job that is at that server, with its incarnation: a thread is free again, and gets the
-//!   oldest job that waits. Any other `Done` changes nothing, so it may come twice.
-//! * A server that was not heard for as long as [`Limits::patience`] gets no job. Its jobs count as lost,
-//!   and are not given to others: it may have done them, and a job is not done twice. If it is heard
-//!   again, it goes on where it was. Its place is given away only when another server needs it.
-//! * UDP may lose a `Job` or a `Done`, and then a thread would be taken for busy for ever. So a server
-//!   that says that it has more free threads than it is believed to have gets its oldest job once more,
-//!   if that is older than [`Limits::repeat`]. A server that knows the id does not do the job again.
+//!   threads as it says are free. What its former incarnation had is lost. Of a server that is
+//!   known: it lives. Then, if it has a free thread, it gets the oldest job that waits.
+//! * **Done** of a job that is at that server, with its incarnation: a thread is free again, and
+//!   gets the oldest job that waits. Any other `Done` changes nothing, so it may come twice.
+//! * A server that was not heard for as long as [`Limits::patience`] gets no job. Its jobs count as
+//!   lost, and are not given to others: it may have done them, and a job is not done twice. If it
+//!   is heard again, it goes on where it was. Its place is given away only when another server
+//!   needs it.
+//! * UDP may lose a `Job` or a `Done`, and then a thread would be taken for busy for ever. So a
+//!   server that says that it has more free threads than it is believed to have gets its oldest job
+//!   once more, if that is older than [`Limits::repeat`]. A server that knows the id does not do
+//!   the job again.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -47,8 +50,8 @@ pub struct Limits {
     pub servers: usize,
     /// How long a server may be silent before it is taken for dead.
     pub patience: Duration,
-    /// How old a job must be to be sent once more to a server that seems not to have it. `None`: no job
-    /// is sent twice.
+    /// How old a job must be to be sent once more to a server that seems not to have it. `None`: no
+    /// job is sent twice.
     pub repeat: Option<Duration>,
 }
 
@@ -271,7 +274,8 @@ impl State {
         self.servers.iter().position(|server| (server.address, server.incarnation) == one)
     }
 
-    /// Its own place; or a new one; or, if there are enough, that of the one that is dead for longest.
+    /// Its own place; or a new one; or, if there are enough, that of the one that is dead for
+    /// longest.
     fn place_for(&self, now: Duration, from: SocketAddr) -> Option<usize> {
         if let Some(own) = self.servers.iter().position(|server| server.address == from) {
             return Some(own);
@@ -318,7 +322,8 @@ impl State {
         Some(self.job_for(index, id, work))
     }
 
-    /// Sends the oldest job of a server once more, if it says that it is less busy than it should be.
+    /// Sends the oldest job of a server once more, if it says that it is less busy than it should
+    /// be.
     fn repeat(&mut self, now: Duration, index: usize, free: u16) -> Option<Decision> {
         let least = self.limits.repeat?;
         if free <= self.servers[index].free() {

@@ -78,8 +78,8 @@ fn version_6(a: &mut Assembler, exits: &Exits) {
 }
 
 /// A length of 0 with a hop-by-hop header is that of a packet whose length is an option (RFC 2675).
-/// Linux takes it for all of the frame even if there is no such option, and so do we: it would be a way
-/// past the filter.
+/// Linux takes it for all of the frame even if there is no such option, and so do we: it would be a
+/// way past the filter.
 fn length_or_all(a: &mut Assembler, malformed: Label) {
     let given = a.label("ipv6_length_given");
     a.note("A length of 0 means all of the frame, if there are hop-by-hop options.");

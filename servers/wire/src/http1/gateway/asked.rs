@@ -61,8 +61,8 @@ impl Asked {
         self.expects_continue
     }
 
-    /// Whether it may be sent again after a part of it has been sent. With content it can't be: that
-    /// is not kept.
+    /// Whether it may be sent again after a part of it has been sent. With content it can't be:
+    /// that is not kept.
     #[must_use]
     pub const fn repeat(&self) -> Repeat {
         if self.idempotent && !self.has_content() { Repeat::Harmless } else { Repeat::Dangerous }

@@ -1,8 +1,8 @@
 //! Heads, written anew for the next one to read them.
 //!
-//! What a field is about decides whether it is passed on (RFC 9110, 7.6.1): those about the connection
-//! they came over end here, and the gateway says itself what holds for the next connection. All others
-//! are passed on as they came, in their order.
+//! What a field is about decides whether it is passed on (RFC 9110, 7.6.1): those about the
+//! connection they came over end here, and the gateway says itself what holds for the next
+//! connection. All others are passed on as they came, in their order.
 
 use memchr::memchr;
 
@@ -163,8 +163,8 @@ struct Seen {
     forwarded_for: bool,
 }
 
-/// Writes the request line with the path alone, and gives the host of a target that has one: it counts
-/// for more than the field (RFC 9112, 3.2.2).
+/// Writes the request line with the path alone, and gives the host of a target that has one: it
+/// counts for more than the field (RFC 9112, 3.2.2).
 fn write_request_line<'a>(line: &'a [u8], out: &mut Head<'_>) -> Option<&'a [u8]> {
     let mut parts = line.splitn(3, |&octet| octet == b' ');
     let (method, target) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
@@ -187,8 +187,9 @@ fn write_request_line<'a>(line: &'a [u8], out: &mut Head<'_>) -> Option<&'a [u8]
     host
 }
 
-/// Writes a status line of the gateway's own version, whatever the backend's is. A line that ends with
-/// its status gets the space that it lacks: only the reason after it may be missing (RFC 9112, 4).
+/// Writes a status line of the gateway's own version, whatever the backend's is. A line that ends
+/// with its status gets the space that it lacks: only the reason after it may be missing (RFC 9112,
+/// 4).
 fn write_status_line(line: &[u8], out: &mut Head<'_>) {
     out.put(b"HTTP/1.1 ");
     out.put(status_of(line));
@@ -212,8 +213,8 @@ fn write_via(version: Version, out: &mut Head<'_>) {
 }
 
 /// One field for all that have been there, and the client at the end of it: who reads only the last
-/// one, as he should, gets the one that this gateway vouches for. Of a client that has no address any
-/// more nothing is said, and those before it vouch for nobody: then there is no such field.
+/// one, as he should, gets the one that this gateway vouches for. Of a client that has no address
+/// any more nothing is said, and those before it vouch for nobody: then there is no such field.
 fn write_forwarded_for(fields: &[u8], seen: bool, client: &[u8], out: &mut Head<'_>) {
     if client.is_empty() {
         return;
@@ -265,8 +266,8 @@ fn fate(field: &[u8], named: Named, fields: &[u8]) -> Fate {
     }
 }
 
-/// Whether the sender has said, in `Connection`, that the field is about this connection. The fields
-/// that decide who is asked, and where a message ends, are not the sender's to take away.
+/// Whether the sender has said, in `Connection`, that the field is about this connection. The
+/// fields that decide who is asked, and where a message ends, are not the sender's to take away.
 fn is_named_by_connection(name: &[u8], fields: &[u8]) -> bool {
     let connections = Lines(fields).filter(|field| {
         matches!(field.first(), Some(b'c' | b'C'))

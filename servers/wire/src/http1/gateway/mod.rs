@@ -1,5 +1,5 @@
-//! A gateway: what stands between a client and a backend, and is a server to the one and a client to
-//! the other (RFC 9110, 3.7).
+//! A gateway: what stands between a client and a backend, and is a server to the one and a client
+//! to the other (RFC 9110, 3.7).
 //!
 //! ```text
 //!   client                         gateway                           backend
@@ -9,11 +9,11 @@
 //!
 //! There is one exchange at a time. Its steps, which the caller takes:
 //!
-//! 1. [`hear`](Gateway::hear) until the head of a request is whole. It stays in the input, for it may
-//!    have to be sent more than once.
+//! 1. [`hear`](Gateway::hear) until the head of a request is whole. It stays in the input, for it
+//!    may have to be sent more than once.
 //! 2. [`forward`](Gateway::forward) writes it for a backend: without the fields that were meant for
-//!    this connection only, and with those that say who has asked. When another backend must be tried,
-//!    once more.
+//!    this connection only, and with those that say who has asked. When another backend must be
+//!    tried, once more.
 //! 3. [`commit`](Gateway::commit) when it can't be repeated any more, and then
 //!    [`carry`](Gateway::carry) for what follows it.
 //! 4. [`answer`](Gateway::answer) takes the reply over to the client as it comes, and
@@ -212,8 +212,8 @@ impl Gateway {
         Some(path_of(&input.filled()[start..end]))
     }
 
-    /// Writes the head that was heard last for a backend. `false` says that `output`, which should be
-    /// empty, is too small for it.
+    /// Writes the head that was heard last for a backend. `false` says that `output`, which should
+    /// be empty, is too small for it.
     #[must_use]
     pub fn forward(&self, input: &Buffer, by: &Forwarder<'_>, output: &mut Buffer) -> bool {
         let Inbound::Held(asked) = &self.inbound else { return true };
@@ -252,22 +252,23 @@ impl Gateway {
         Ok(())
     }
 
-    /// Whether the client may rightly wait before it sends content: it has asked for a `100 Continue`,
-    /// none has been passed on, and it has not begun without one (RFC 9110, 10.1.1).
+    /// Whether the client may rightly wait before it sends content: it has asked for a `100
+    /// Continue`, none has been passed on, and it has not begun without one (RFC 9110, 10.1.1).
     #[must_use]
     pub const fn awaits_word(&self) -> bool {
         self.awaits_word && self.wants_content()
     }
 
-    /// Whether anything of a final reply to the request under way has been passed on, so that no other
-    /// one can be.
+    /// Whether anything of a final reply to the request under way has been passed on, so that no
+    /// other one can be.
     #[must_use]
     pub const fn has_answered(&self) -> bool {
         !matches!(self.outbound, Outbound::Head(_))
     }
 
     /// Whether the end of the reply is the end of the connection for the client as well: then a cut
-    /// must not look like an end. That holds until the last octet, of the output as well, has been sent.
+    /// must not look like an end. That holds until the last octet, of the output as well, has been
+    /// sent.
     #[must_use]
     pub const fn ends_by_closing(&self) -> bool {
         self.ends_by_closing

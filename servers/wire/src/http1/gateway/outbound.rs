@@ -12,8 +12,8 @@ use crate::http1::{Error, Framing, Limits, Version};
 const INTERIM_REPLIES: u32 = 16;
 
 impl Gateway {
-    /// Takes the reply from the backend's `input` to the client's `output`, as far as it is there and
-    /// there is room.
+    /// Takes the reply from the backend's `input` to the client's `output`, as far as it is there
+    /// and there is room.
     ///
     /// # Errors
     /// The rule that the backend has broken.
@@ -123,7 +123,8 @@ impl Gateway {
         (Some(carrier), reuse)
     }
 
-    /// A client that waits for a word before it goes on gets it; one of HTTP/1.0 knows no such word.
+    /// A client that waits for a word before it goes on gets it; one of HTTP/1.0 knows no such
+    /// word.
     fn pass_interim(
         &mut self,
         whole: Whole,

@@ -1,4 +1,5 @@
-//! Many jobs over a network that loses, doubles and delays messages: each one done once all the same.
+//! Many jobs over a network that loses, doubles and delays messages: each one done once all the
+//! same.
 
 use std::collections::HashSet;
 

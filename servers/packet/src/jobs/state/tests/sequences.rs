@@ -1,5 +1,5 @@
-//! Every sequence of seven events on two servers and a queue of one, held against rules that are written
-//! down a second time, and differently.
+//! Every sequence of seven events on two servers and a queue of one, held against rules that are
+//! written down a second time, and differently.
 
 use super::*;
 
@@ -131,7 +131,8 @@ impl World {
         }
     }
 
-    /// A job came to `number`, and to nobody else: the next one in order, and there is a thread for it.
+    /// A job came to `number`, and to nobody else: the next one in order, and there is a thread for
+    /// it.
     fn arrived(&mut self, decision: &Decision, number: u8) {
         let Decision::Send { to, job } = decision else { panic!("{decision:?}: no job") };
         assert_eq!(*to, address(number));
