@@ -36,11 +36,20 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads, such as head(1), has read enough.
+        Err(error) if is_of_a_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             notice::write(format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }
+}
+
+fn is_of_a_closed_pipe(error: &anyhow::Error) -> bool {
+    let cause = error.root_cause();
+    let plain = cause.downcast_ref().map(io::Error::kind);
+    let of_json = || cause.downcast_ref().and_then(serde_json::Error::io_error_kind);
+    plain.or_else(of_json) == Some(io::ErrorKind::BrokenPipe)
 }
 
 fn serve(run: &Run) -> anyhow::Result<()> {

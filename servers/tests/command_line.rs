@@ -52,6 +52,17 @@ fn lists_every_policy_in_every_format() {
 }
 
 #[test]
+fn a_reader_that_has_read_enough_is_no_error() {
+    for line in ["list --format csv", "list --format json", "list", "packet listing filter"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = Command::new(SERVERS).args(line.split(' ')).stdout(writer).output().unwrap();
+        assert!(output.status.success(), "{line}");
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), "", "{line}");
+    }
+}
+
+#[test]
 fn lists_every_model_in_every_format() {
     let json = servers(&["list", "--format", "json"]).stdout;
     let rows = serde_json::from_slice::<serde_json::Value>(&json).unwrap();

@@ -78,7 +78,7 @@ fn contrast(clients: &str, cheap: Row<'_>, dear: Row<'_>) -> String {
     };
     format!(
         "With {clients} idle connections, each costs the server {} with {} and {} with {}, \
-         {apart}; most of that is {}",
+         {apart}; the largest part of that is {}",
         octets(less),
         cheap.0.hold.model,
         octets(more),
@@ -197,7 +197,7 @@ mod tests {
         let ledger = [trial("thread", 4_096_000, 16_384_000), trial("poll", 4_096_000, 0)];
         let words = of_step(&ledger, 1_000);
         assert!(words.contains("4 KiB with poll and 20 KiB with thread, 5.0 × as much"), "{words}");
-        assert!(words.ends_with("most of that is kernel stack"), "{words}");
+        assert!(words.ends_with("the largest part of that is kernel stack"), "{words}");
         assert_eq!(steps(&ledger), [1_000]);
     }
 
