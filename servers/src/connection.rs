@@ -12,7 +12,9 @@
 //!
 //! *Lingering* (RFC 9112, section 9.6): closing a socket while the peer still sends makes the
 //! kernel answer with a reset, and the reset may overtake our last words. So we close our direction
-//! first, and drop what still comes, up to a limit.
+//! first, and drop what still comes, up to a limit. That costs two system calls, and is done where
+//! it is likely to matter: when the peer is seen to be sending, and when our last words took more
+//! than one write, so that much of them may still be on its way.
 
 use std::io;
 
@@ -116,6 +118,8 @@ pub struct Connection<P> {
     peer: Peer,
     wait: Wait,
     since: Ticks,
+    /// How many writes there have been since the last read.
+    writes: u32,
 }
 
 impl<P: Protocol> Connection<P> {
@@ -130,6 +134,7 @@ impl<P: Protocol> Connection<P> {
             peer: Peer::Sending,
             wait: Wait::Idle,
             since: now,
+            writes: 0,
         }
     }
 
@@ -204,6 +209,7 @@ impl<P: Protocol> Connection<P> {
         if count == 0 {
             self.peer = Peer::Closed;
         }
+        self.writes = 0;
         let room = input.spare().len();
         input.commit(count);
         worker.counters.octets_in.add(count as u64);
@@ -241,6 +247,7 @@ impl<P: Protocol> Connection<P> {
     /// Takes the conversation on after something of what was owed has been written.
     pub fn written(&mut self, worker: &mut Worker<'_>) -> Flow {
         self.since = worker.control.now();
+        self.writes = self.writes.saturating_add(1);
         if self.output.as_ref().is_some_and(|output| !output.is_empty()) {
             return Flow::Dry;
         }
@@ -300,7 +307,7 @@ impl<P: Protocol> Connection<P> {
     fn settle(&mut self, worker: &mut Worker<'_>) {
         if !self.owes() {
             self.life = match (self.life, self.peer) {
-                (Life::Finishing, Peer::Sending) if self.peer_is_amid() => {
+                (Life::Finishing, Peer::Sending) if self.peer_is_amid() || self.writes > 1 => {
                     Life::Lingering { dropped: self.drop_input(&mut worker.buffers) }
                 }
                 (Life::Open | Life::Lingering { .. }, Peer::Sending) => self.life,

@@ -89,25 +89,43 @@ fn reads_all(stream: &mut TcpStream, status: &str, length: usize) {
     assert_eq!(content.len(), length, "the whole of it comes");
 }
 
+const CLOSING: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+const OLD: &[u8] = b"GET / HTTP/1.0\r\n\r\n";
+
+/// Asks for the last time, and for more all the same: in one piece with it, more than a connection
+/// holds; and when the answer is out.
+fn asks_for_more_and_reads_all(server: &Server, last: &[u8]) {
+    for (at_once, later) in [(2_000, 0), (0, 1)] {
+        let mut stream = server.connect();
+        stream.write_all(&[last, &GET.repeat(at_once)].concat()).unwrap();
+        thread::sleep(Duration::from_millis(100));
+        stream.write_all(&GET.repeat(later)).unwrap();
+        reads_all(&mut stream, "200 OK", LONG_ANSWER);
+    }
+}
+
 #[test]
 fn an_answer_arrives_although_its_client_has_asked_for_more() {
+    everywhere(|model| {
+        let server = Server::start(model, "http", &[]);
+        for last in [CLOSING, OLD] {
+            let path = format!("GET /bytes/{LONG_ANSWER} ");
+            let last = String::from_utf8_lossy(last).replacen("GET / ", &path, 1);
+            asks_for_more_and_reads_all(&server, last.as_bytes());
+        }
+    });
+}
+
+#[test]
+fn so_does_that_of_a_backend() {
     let backend = Scripted::new(|mut stream, _| {
         read_head(&mut stream);
         stream.write_all(&answer("200 OK", LONG_ANSWER)).unwrap();
     });
-    let closing = &b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"[..];
-    let old = &b"GET / HTTP/1.0\r\n\r\n"[..];
     everywhere(|model| {
         let proxy = proxy(model, &[&backend.address], &[]);
-        for last in [closing, old] {
-            // In one piece with it, more than a connection holds; and when the answer is out.
-            for (at_once, later) in [(2_000, 0), (0, 1)] {
-                let mut stream = proxy.connect();
-                stream.write_all(&[last, &GET.repeat(at_once)].concat()).unwrap();
-                thread::sleep(Duration::from_millis(100));
-                stream.write_all(&GET.repeat(later)).unwrap();
-                reads_all(&mut stream, "200 OK", LONG_ANSWER);
-            }
+        for last in [CLOSING, OLD] {
+            asks_for_more_and_reads_all(&proxy, last);
         }
     });
 }
