@@ -137,7 +137,13 @@ fn add_lines(all: &mut Vec<BackendSpec>, text: &str, file: &Path) -> Result<(), 
 impl fmt::Display for Misread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unread(file, _) => write!(f, "{}: it can't be read", file.display()),
+            Self::Unread(file, _) => {
+                let file = file.display();
+                write!(
+                    f,
+                    "--backends {file}: no file that can be read (--backend names one itself)"
+                )
+            }
             Self::Nonsense { file, line, column, words } => {
                 write!(f, "{}:{line}:{column}: {words}", file.display())
             }
