@@ -11,9 +11,13 @@ use crate::drive::reset::tell_if_reset;
 use crate::drive::slots::{Tied, Watch};
 
 impl<P: Poller> Reactor<'_, P> {
-    /// What the session's connection to a backend is ready for, as far as is known.
-    pub(super) fn upstream_ready(&mut self, token: Token) -> Ready {
-        let link = self.slots.of(token).and_then(|(tenant, _)| tenant.session.link()?.ticket);
+    /// The name of the connection to a backend that a session uses, once it has one.
+    pub(super) fn link_of(&mut self, token: Token) -> Option<Token> {
+        self.slots.of(token).and_then(|(tenant, _)| tenant.session.link()?.ticket)
+    }
+
+    /// What that connection is ready for, as far as is known.
+    pub(super) fn link_ready(&mut self, link: Option<Token>) -> Ready {
         let tied = link.and_then(|link| self.slots.tied(link));
         tied.map_or_else(|| Ready::only(Interest::Write), |tied| tied.watch.ready)
     }

@@ -31,7 +31,7 @@ use crate::session::{End, Ends, Wants};
 use crate::waker::Waker;
 use crate::worker::Worker;
 
-use turn::{Reported, Turn, ask, drive, known};
+use turn::{Reported, Turn, ask, drive, known, with_new_link};
 
 /// The most connections accepted in one round.
 const ACCEPTS_MAX: usize = 64;
@@ -190,7 +190,8 @@ impl<'a, P: Poller> Reactor<'a, P> {
 
     /// Gives a session what it wants for as long as it can have it.
     fn turn_of(&mut self, token: Token, event: Option<(End, Ready)>) {
-        let upstream = self.upstream_ready(token);
+        let link = self.link_of(token);
+        let upstream = self.link_ready(link);
         // An event for a tenant that has moved out meanwhile is stale.
         let Some((tenant, _)) = self.slots.of(token) else { return };
         if let Some((End::Client, event)) = event {
@@ -201,10 +202,12 @@ impl<'a, P: Poller> Reactor<'a, P> {
             return;
         }
         let mut ready = Ends { client: tenant.watch.ready, upstream };
-        let turn = drive::<P>(tenant.session.as_mut(), &mut ready, &mut self.worker);
+        let session = tenant.session.as_mut();
+        let turn = drive::<P>(session, &mut ready, &mut self.worker).unwrap_or(Turn::Over);
+        let turn = with_new_link(link, session, &mut ready.upstream, turn);
         tenant.watch.ready = known::<P>(ready.client);
         self.sweep();
-        match turn.unwrap_or(Turn::Over) {
+        match turn {
             Turn::Waits(wants) => self.settle(token, wants, known::<P>(ready.upstream), event),
             Turn::Unfinished => {
                 self.settle_link(token, None, known::<P>(ready.upstream));

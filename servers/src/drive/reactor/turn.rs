@@ -102,6 +102,29 @@ pub(super) fn drive<P: Poller>(
     }
 }
 
+/// A session may leave its connection to a backend in the middle of a turn and take up another one
+/// that the poller knows already. That the first one had no room says nothing about the second, and
+/// whoever is told of changes only is not told that it has some: so the next round tries.
+pub(super) fn with_new_link(
+    before: Option<Token>,
+    session: &mut dyn Session,
+    ready: &mut Ready,
+    turn: Turn,
+) -> Turn {
+    if ready.write || before.is_none() {
+        return turn;
+    }
+    let now = session.link().and_then(|link| link.ticket);
+    if now.is_none() || now == before {
+        return turn;
+    }
+    ready.write = true;
+    match turn {
+        Turn::Waits(wants) if wants.upstream.is_some_and(Interest::writes) => Turn::Unfinished,
+        turn => turn,
+    }
+}
+
 /// One thing that is wanted and does not wait.
 fn possible(wants: Wants, ready: &Ends<Ready>) -> Option<(End, Interest)> {
     let of = |end, wanted: Option<Interest>, ready: Ready| Some((end, ready.allows(wanted?)?));
