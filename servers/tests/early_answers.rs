@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use nix::sys::socket::{setsockopt, sockopt};
-use process::scripted::{GET, OK, proxy, read_answer, read_head};
+use process::scripted::{GET, OK, everywhere, proxy, read_answer, read_head};
 use process::{LONG, Server, eventually, has};
 use socket2::{Domain, Socket, Type};
 
@@ -66,6 +66,12 @@ fn upload(proxy: &Server, client: &mut TcpStream, behind: &[u8]) {
     client.write_all(&[head.as_bytes(), &[b'x'; UPLOAD], behind].concat()).unwrap();
     proxy.signal(Signal::SIGCONT);
     thread::sleep(PAUSE);
+}
+
+/// Reads until nothing more comes.
+fn drain(link: &mut TcpStream) {
+    link.set_read_timeout(Some(PAUSE)).unwrap();
+    while let Ok(1..) = link.read(&mut [0; 1 << 12]) {}
 }
 
 fn has_come(link: &TcpStream) -> bool {
@@ -136,4 +142,32 @@ fn the_next_request_does_not_wait_for_room_in_the_last_connection() {
         println!("{model}");
         assert!((0..5).any(|_| next_goes_on_at_once(model)), "{model}");
     }
+}
+
+/// The rest of an upload goes out and its answer comes in while the proxy has no turn: it finds
+/// both at once.
+fn waits_after_both_at_once(model: &str) -> u64 {
+    let backend = Reluctant::new();
+    let mut proxy = proxy(model, &[&backend.address], &BUFFER);
+    let mut client = proxy.connect();
+    upload(&proxy, &mut client, b"");
+    let mut link = backend.accept();
+    proxy.signal(Signal::SIGSTOP);
+    drain(&mut link);
+    link.write_all(OK).unwrap();
+    proxy.signal(Signal::SIGCONT);
+    assert_eq!(read_answer(&mut client), (200, "ok".into()), "{model}");
+    // Whoever is woken in vain is woken thousands of times meanwhile.
+    thread::sleep(PAUSE);
+    proxy.stop()["waits"].as_u64().unwrap()
+}
+
+#[test]
+fn one_that_is_kept_does_not_keep_the_proxy_awake() {
+    everywhere(|model| {
+        for _ in 0..3 {
+            let waits = waits_after_both_at_once(model);
+            assert!(waits < 10_000, "{model}: {waits} waits");
+        }
+    });
 }

@@ -83,6 +83,16 @@ impl<P: Poller> Reactor<'_, P> {
         self.sweep();
     }
 
+    /// A connection that nobody uses has been reported. Whatever can be read from it, nobody has
+    /// asked for. And it may still be watched for room: whoever had it last found that and the
+    /// answer at once. Where that would be reported again at each wait, it is given up as well.
+    pub(super) fn heard_from_idle(&mut self, link: Token, event: Ready) {
+        if event.read || event.ended || P::TRIGGER == Trigger::Level {
+            self.worker.links.evict(link);
+            self.sweep();
+        }
+    }
+
     /// Closes something that is only kept for later, for its descriptor is wanted for a client: an
     /// empty pipe, or the oldest idle connection to a backend, if enough of them are left. If there
     /// is none, the other workers are asked.

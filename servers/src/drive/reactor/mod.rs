@@ -175,16 +175,10 @@ impl<'a, P: Poller> Reactor<'a, P> {
         };
         tied.watch.ready.note(event);
         let session = tied.to;
-        match self.slots.of(session).and_then(|(tenant, _)| tenant.session.link()) {
-            Some(link) if link.ticket == Some(token) => {
-                self.turn_of(session, Some((End::Upstream, event)));
-            }
-            // Nobody uses it. Whatever can be read from it, nobody has asked for.
-            _ if event.read || event.ended => {
-                self.worker.links.evict(token);
-                self.sweep();
-            }
-            _ => {}
+        if self.link_of(session) == Some(token) {
+            self.turn_of(session, Some((End::Upstream, event)));
+        } else {
+            self.heard_from_idle(token, event);
         }
     }
 
