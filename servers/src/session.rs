@@ -323,6 +323,6 @@ impl<P: Serves> Session for Served<P> {
     }
 
     fn close_soon(&mut self, worker: &mut Worker<'_>) {
-        self.connection.close_soon(worker);
+        self.step(|connection| connection.close_soon(worker));
     }
 }

@@ -137,6 +137,28 @@ fn a_message_that_has_begun_may_be_finished() {
     });
 }
 
+/// How long a server drops what comes after its last words.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// How long it takes until a client that has had a long answer, and rests, sees the end.
+fn end_comes_after(model: &str) -> Duration {
+    let server = Server::start(model, "http", &[]);
+    let mut client = server.connect();
+    client.write_all(b"GET /bytes/3000000 HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+    assert_eq!(read_answer(&mut client).1.len(), 3_000_000);
+    server.signal(Signal::SIGTERM);
+    let start = Instant::now();
+    assert_eq!(client.read(&mut [0]).unwrap(), 0, "{model}");
+    start.elapsed()
+}
+
+/// That the answer took several writes is a reason to linger, but not to keep the end from the
+/// client meanwhile. On a busy machine all may take longer.
+#[test]
+fn who_rests_after_a_long_answer_sees_the_end_before_the_server_has_lingered() {
+    everywhere(|model| assert!((0..5).any(|_| end_comes_after(model) < LINGER), "{model}"));
+}
+
 /// Comes, asks for a while's work, and comes again, until there is nobody to come to.
 fn keeps_coming(address: SocketAddr, enough: &AtomicBool) {
     while !enough.load(Ordering::Relaxed) {
