@@ -148,6 +148,22 @@ fn workers_for_whom_there_are_no_threads_are_an_error() {
     }
 }
 
+/// So do descriptors that whoever starts the server has left open, where they take all bits.
+#[test]
+fn select_without_a_bit_for_its_own_descriptors_is_an_error() {
+    assert!(tables::raise_limit() >= 4_096, "this test needs so many: ulimit -Hn 4096");
+    let opened = "exec 3</dev/null 4<&3 5<&3 6<&3 7<&3 8<&3 9<&3
+        for ((i = 0; i < 1100; i++)); do exec {fd}<&3; done
+        exec \"$@\"";
+    let by = ["bash", "-c", opened, "bash", SERVERS];
+    for model in ["select", "select-sharded"] {
+        let mut server = Server::start_by(&by, model, "echo", &[]);
+        assert_eq!(server.wait().code(), Some(1), "{model}");
+    }
+    let server = Server::start_by(&by, "select-wide", "echo", &[]);
+    assert!(is_served(&mut server.connect()));
+}
+
 /// So do buffers for which there is no memory.
 #[test]
 fn a_ring_whose_buffers_do_not_fit_into_memory_is_an_error() {

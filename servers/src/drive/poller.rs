@@ -125,11 +125,10 @@ pub trait Poller: Sized {
     /// When the kernel has no room for it.
     fn new() -> io::Result<Self>;
 
-    /// Adds a descriptor, which is below [`CEILING`](Self::CEILING) and stays open until it is
-    /// removed.
+    /// Adds a descriptor, which stays open until it is removed.
     ///
     /// # Errors
-    /// When the kernel has no room for it.
+    /// When the kernel has no room for it, or it is not below [`CEILING`](Self::CEILING).
     fn add(&mut self, fd: BorrowedFd<'_>, token: Token, interest: Interest) -> io::Result<()>;
 
     /// Changes what is wanted of a descriptor, or asks for it again.

@@ -37,6 +37,11 @@ pub(super) const MODEL: Model = Model {
 #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "it is 1,024")]
 const FD_SETSIZE: RawFd = nix::sys::select::FD_SETSIZE as RawFd;
 
+/// Clients beyond that are turned away before they get here. So it is a descriptor of the server's
+/// own, which was started with too many open ones.
+const NO_BIT: &str = "all descriptors for which an fd_set has a bit, FD_SETSIZE, are taken: start \
+                      it with fewer open ones, or take --model select-wide";
+
 /// What select(2) is to wait for.
 #[derive(Debug)]
 pub struct Select {
@@ -60,6 +65,9 @@ impl Poller for Select {
     }
 
     fn add(&mut self, fd: BorrowedFd<'_>, token: Token, interest: Interest) -> io::Result<()> {
+        if fd.as_raw_fd() >= FD_SETSIZE {
+            return Err(io::Error::other(NO_BIT));
+        }
         self.modify(fd, token, interest)
     }
 

@@ -103,7 +103,10 @@ impl<'a, P: Poller> Reactor<'a, P> {
         if let Some(keeper) = reactor.keeper {
             reactor.poller.add(keeper.as_fd(), KEEPER, Interest::Read)?;
         }
-        reactor.open_gate();
+        if let Source::Listener(listener) = source {
+            reactor.poller.add(listener.socket(), LISTENER, Interest::Read)?;
+            reactor.gate = Gate::Open;
+        }
         Ok(reactor)
     }
 
