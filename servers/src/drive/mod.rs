@@ -12,4 +12,5 @@ pub mod crowd;
 pub mod poller;
 pub mod reactor;
 mod reset;
+mod room;
 pub mod slots;

@@ -161,8 +161,7 @@ impl<T, L> Slots<T, L> {
     /// Whether there are more connections to backends than the sessions may need, with one session
     /// more.
     pub(crate) fn has_links_to_spare(&self) -> bool {
-        let links = self.slots.len() - self.free.len() - self.sessions;
-        links > self.sessions + 1
+        self.links > self.sessions + 1
     }
 
     /// The names of all sessions.

@@ -11,6 +11,7 @@ use super::ring::{Ask, Name, Ring, What};
 use super::{Leaving, Proactor};
 use crate::drive::poller::Token;
 use crate::drive::reset::tell_if_reset;
+use crate::drive::room::give_up_for_a_client;
 use crate::proxy::link::is_quiet;
 use crate::session::End;
 
@@ -115,17 +116,13 @@ impl<R: Ring> Proactor<'_, R> {
         self.worker.links.fill_reserve();
     }
 
-    /// Gives up something that is only kept for later, for its descriptor is wanted for a client:
-    /// an empty pipe, or the oldest idle connection to a backend, if enough of them are left. If
-    /// there is none, the other workers are asked.
+    /// Gives up something that is only kept for later, for its descriptor is wanted for a client;
+    /// says whether there was anything. A connection of which something is still asked is closed in
+    /// the next turn.
     pub(super) fn make_room(&mut self) -> bool {
-        let made = self.worker.pipes.give_up()
-            || (self.slots.has_links_to_spare() && self.worker.links.give_up());
+        let given = give_up_for_a_client(&self.slots, &mut self.worker);
         self.sweep();
-        if !made && self.worker.control.reactors() > 1 {
-            self.worker.control.appeal_for_room();
-        }
-        made
+        given
     }
 
     /// Does that for somebody who has appealed for it.

@@ -8,6 +8,7 @@ use super::turn::{Reported, ask};
 use crate::connection::Interest;
 use crate::drive::poller::{Poller, Ready, Token, Trigger};
 use crate::drive::reset::tell_if_reset;
+use crate::drive::room::give_up_for_a_client;
 use crate::drive::slots::{Tied, Watch};
 
 impl<P: Poller> Reactor<'_, P> {
@@ -93,17 +94,12 @@ impl<P: Poller> Reactor<'_, P> {
         }
     }
 
-    /// Closes something that is only kept for later, for its descriptor is wanted for a client: an
-    /// empty pipe, or the oldest idle connection to a backend, if enough of them are left. If there
-    /// is none, the other workers are asked.
+    /// Closes something that is only kept for later, for its descriptor is wanted for a client; says
+    /// whether there was anything.
     pub(super) fn make_room(&mut self) -> bool {
-        let made = self.worker.pipes.give_up()
-            || (self.slots.has_links_to_spare() && self.worker.links.give_up());
+        let given = give_up_for_a_client(&self.slots, &mut self.worker);
         self.sweep();
-        if !made && self.worker.control.reactors() > 1 {
-            self.worker.control.appeal_for_room();
-        }
-        made
+        given
     }
 
     /// Does that for somebody who has appealed for it.
