@@ -43,22 +43,24 @@ fn next(control: &Control, listener: &Listener) -> Option<TcpStream> {
 
 /// Those who wait now. One who finds no room will not be waited for.
 fn last(control: &Control, listener: &Listener) -> impl Iterator<Item = TcpStream> {
-    let count = listener.unblock().map_or(0, |()| listener.waiting());
-    let goes_on = move |_: &usize| control.phase() != Phase::Closing;
-    let taken = (0..count).take_while(goes_on).map_while(move |_| {
-        control.acceptor.accepts.count();
-        match listener.accept(Blocking::Yes) {
-            Ok(client) => Some(Some(client)),
-            Err(Refusal::Gone) => Some(None),
-            Err(Refusal::Nobody) => None,
-            Err(Refusal::NoRoom(error)) => {
-                control.acceptor.accepts_without_room.count();
-                control.complain("cannot accept for now", &error);
-                None
+    let mut left = listener.unblock().map_or(0, |()| listener.waiting());
+    iter::from_fn(move || {
+        while left > 0 && control.phase() != Phase::Closing {
+            left -= 1;
+            control.acceptor.accepts.count();
+            match listener.accept(Blocking::Yes) {
+                Ok(client) => return Some(client),
+                Err(Refusal::Gone) => {}
+                Err(Refusal::Nobody) => left = 0,
+                Err(Refusal::NoRoom(error)) => {
+                    control.acceptor.accepts_without_room.count();
+                    control.complain("cannot accept for now", &error);
+                    left = 0;
+                }
             }
         }
-    });
-    taken.flatten()
+        None
+    })
 }
 
 /// Frees a descriptor that is only kept for later, by threads or by a worker of this table. If

@@ -123,37 +123,31 @@ fn whichever_comes_first(
     let Some(mut ready) = look(session, wants)? else {
         return if wants.client.is_none() { tell_if_reset(session, worker) } else { Ok(()) };
     };
+    // Each of them once: whether there is more, the next look will say.
     for end in End::BOTH {
-        while let Some(interest) = session.wants().of(end).and_then(|w| ready.of(end).allows(w)) {
-            match interest {
-                Interest::Write => session.write(end, worker)?,
-                _ => session.read(end, worker)?,
-            };
-            // Each of them once: whether there is more, the next look will say.
-            *ready.of(end) = Ready::default();
-        }
+        let wanted = *session.wants().of(end);
+        match wanted.and_then(|wanted| ready.of(end).allows(wanted)) {
+            Some(Interest::Write) => session.write(end, worker)?,
+            Some(_) => session.read(end, worker)?,
+            None => continue,
+        };
     }
     Ok(())
 }
 
 /// What is there of what is wanted, once something is; `None` when a tick has passed before.
 fn look(session: &dyn Session, mut wants: Wants) -> io::Result<Option<Ends<Ready>>> {
-    let lines = End::BOTH.map(|end| {
-        let wanted = *wants.of(end);
-        wanted.map(|interest| (end, PollFd::new(session.socket(end), flags(interest))))
-    });
-    let mut list = Vec::with_capacity(lines.len());
-    let mut of = Vec::with_capacity(lines.len());
-    for (end, line) in lines.into_iter().flatten() {
-        list.push(line);
-        of.push(end);
-    }
+    let line = |end: End| {
+        let interest = (*wants.of(end))?;
+        Some((PollFd::new(session.socket(end), flags(interest)), end))
+    };
+    let (mut list, ends): (Vec<_>, Vec<_>) = End::BOTH.into_iter().filter_map(line).unzip();
     match poll(&mut list, TICK_MILLISECONDS) {
         Ok(0) | Err(Errno::EINTR) => return Ok(None),
         found => _ = found?,
     }
     let mut ready = Ends::<Ready>::default();
-    for (line, &end) in list.iter().zip(&of) {
+    for (line, &end) in list.iter().zip(&ends) {
         ready.of(end).note(ready_for(line.revents().unwrap_or(PollFlags::empty())));
     }
     Ok(Some(ready))
