@@ -25,6 +25,15 @@ pub enum End {
 impl End {
     /// Both, the client's first.
     pub const BOTH: [Self; 2] = [Self::Client, Self::Upstream];
+
+    /// The one that talks to this one.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Upstream,
+            Self::Upstream => Self::Client,
+        }
+    }
 }
 
 /// Something for each end.

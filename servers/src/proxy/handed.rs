@@ -138,10 +138,10 @@ impl Handed {
 
     /// Passes ends on whose octets are all out.
     fn pass_ends_on(&mut self, worker: &mut Worker<'_>) {
-        for (from, to) in [(End::Client, End::Upstream), (End::Upstream, End::Client)] {
-            if self.stage(from) == Stage::Ending && self.is_out(from, to) {
+        for from in End::BOTH {
+            if self.stage(from) == Stage::Ending && self.is_out(from) {
                 *self.stage.of(from) = Stage::Ended;
-                self.relay.calling.finish(to);
+                self.relay.calling.finish(from.other());
             }
         }
         if End::BOTH.into_iter().all(|end| self.stage(end) == Stage::Ended) {
@@ -150,10 +150,9 @@ impl Handed {
         }
     }
 
-    /// Whether all that came from one end has gone out at the other. An end counts as an octet.
-    fn is_out(&self, from: End, to: End) -> bool {
-        let (came, went) =
-            (count(self.relay.calling.socket(from)), count(self.relay.calling.socket(to)));
+    /// Whether all that came from that end has gone out at the other. An end counts as an octet.
+    fn is_out(&self, from: End) -> bool {
+        let [came, went] = [from, from.other()].map(|end| count(self.relay.calling.socket(end)));
         match (came, went) {
             (Ok(came), Ok(went)) => went.out + 1 >= came.came_in,
             // A connection that tells nothing any more sends nothing any more.
@@ -164,9 +163,8 @@ impl Handed {
     /// Whether it is a reset, whose error may have been told somebody else, and not an end: such a
     /// connection is closed at once, and one that we have not ended ourselves is not after an end.
     fn was_reset(&self, end: End) -> bool {
-        let other = if end == End::Client { End::Upstream } else { End::Client };
         let closed = count(self.relay.calling.socket(end)).is_ok_and(|count| count.is_closed);
-        closed && self.stage(other) != Stage::Ended
+        closed && self.stage(end.other()) != Stage::Ended
     }
 
     /// Nobody here sees octets pass: whether some have, only the counts tell.
@@ -214,12 +212,12 @@ impl Session for Handed {
         if matches!(self.carrier, Carrier::Nobody | Carrier::Leaving) {
             return Wants { client: None, upstream: Some(Interest::Write) };
         }
-        let of = |end, other| match (self.stage(end), self.stage(other)) {
+        let of = |end: End| match (self.stage(end), self.stage(end.other())) {
             (Stage::Flowing, _) => Some(Interest::End),
             (_, Stage::Ending) => Some(Interest::Write),
             _ => None,
         };
-        Wants { client: of(End::Client, End::Upstream), upstream: of(End::Upstream, End::Client) }
+        Wants { client: of(End::Client), upstream: of(End::Upstream) }
     }
 
     fn spare<'s>(&'s mut self, end: End, worker: &mut Worker<'_>) -> &'s mut [u8] {

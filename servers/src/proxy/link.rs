@@ -116,20 +116,12 @@ impl Link {
         Ok(Self { stream, backend, until, ticket: None, used: false, kept_octets: false, host })
     }
 
-    /// How far the connection has come, for whoever has nothing to send yet: a write would tell as
-    /// well.
+    /// How far the connection has come.
     ///
     /// # Errors
     /// When it is not to be had.
     pub fn progress(&self) -> io::Result<Progress> {
-        if let Some(error) = self.stream.take_error()? {
-            return Err(error);
-        }
-        match self.stream.peer_addr() {
-            Ok(_) => Ok(Progress::Connected),
-            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(Progress::Connecting),
-            Err(error) => Err(error),
-        }
+        progress_of(&self.stream)
     }
 
     /// Makes calls on it not wait.
@@ -157,6 +149,21 @@ impl Link {
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         !self.kept_octets && is_quiet(self.as_fd())
+    }
+}
+
+/// How far a connection has come, for whoever has nothing to send yet: a write would tell as well.
+///
+/// # Errors
+/// When it is not to be had.
+pub(super) fn progress_of(stream: &TcpStream) -> io::Result<Progress> {
+    if let Some(error) = stream.take_error()? {
+        return Err(error);
+    }
+    match stream.peer_addr() {
+        Ok(_) => Ok(Progress::Connected),
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(Progress::Connecting),
+        Err(error) => Err(error),
     }
 }
 

@@ -96,7 +96,7 @@ impl<L: Lane> Relay<L> {
             return;
         }
         course.stage = Stage::Ended;
-        self.calling.finish(other(source));
+        self.calling.finish(source.other());
         if self.up.stage == Stage::Ended && self.down.stage == Stage::Ended {
             self.calling.report(Outcome::Answered);
         }
@@ -260,14 +260,6 @@ impl<L: Lane> Relay<L> {
     fn delivered(&mut self, end: End, count: usize, worker: &Worker<'_>) {
         worker.counters.octets_out.add(count as u64);
         self.calling.since = worker.control.now();
-        self.end_if_out(other(end));
-    }
-}
-
-/// The other end.
-const fn other(end: End) -> End {
-    match end {
-        End::Client => End::Upstream,
-        End::Upstream => End::Client,
+        self.end_if_out(end.other());
     }
 }

@@ -16,6 +16,7 @@ use wire::http1::{Client, Error, Limits, Reply, RequestMethod};
 use super::Question;
 use super::pulse::Sign;
 use crate::proxy::backend::host_of;
+use crate::proxy::link::{Progress, progress_of};
 
 /// Octets that are read at once, and the longest head of an answer.
 const INPUT_OCTETS: usize = 8 << 10;
@@ -77,7 +78,10 @@ impl Probe {
     /// Goes on as far as that is possible now with one call; says what has come of it.
     pub(super) fn go_on(&mut self) -> Option<Sign> {
         let gone_on = match &mut self.asking {
-            Asking::Connect => is_connected(&self.stream),
+            Asking::Connect => progress_of(&self.stream).map(|progress| match progress {
+                Progress::Connecting => None,
+                Progress::Connected => Some(Sign::Well),
+            }),
             Asking::Get(get) => get.go_on(&mut self.stream),
         };
         match gone_on {
@@ -125,19 +129,6 @@ impl Get {
 impl AsFd for Probe {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
-    }
-}
-
-/// Says that it would block as long as the connection is not there; if there will be none, it says
-/// why.
-fn is_connected(stream: &TcpStream) -> io::Result<Option<Sign>> {
-    if let Some(error) = stream.take_error()? {
-        return Err(error);
-    }
-    match stream.peer_addr() {
-        Ok(_) => Ok(Some(Sign::Well)),
-        Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(None),
-        Err(error) => Err(error),
     }
 }
 
