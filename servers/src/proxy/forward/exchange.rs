@@ -132,18 +132,41 @@ impl Forward {
 
     /// Moves a request's content one way and its answer the other.
     pub(super) fn exchange(&mut self, worker: &mut Worker<'_>) -> bool {
-        let Some(reached) = &self.reached else { return false };
-        let octets = &mut self.octets;
-        if self.gateway.wants_content() && holds_any(&octets.client_in) && !self.attempt.deaf {
-            let input = lent(&mut octets.client_in, &mut worker.buffers);
-            let output = lent(&mut octets.upstream_out, &mut worker.buffers);
-            if let Err(error) = self.gateway.carry(input, output) {
-                self.client_broke(error, worker);
-                return true;
-            }
-        }
-        if !holds_any(&octets.upstream_in) && !self.attempt.ended {
+        if self.reached.is_none() {
             return false;
+        }
+        if let Err(error) = self.carry_content(worker) {
+            self.client_broke(error, worker);
+            return true;
+        }
+        match self.carry_answer(worker) {
+            Ok(Progress::Waits) => false,
+            Ok(Progress::Done(reuse)) => {
+                self.finish(reuse, worker);
+                true
+            }
+            Err(Error::NoReply | Error::CutShort) => self.failed(Outcome::Broken, worker),
+            Err(_) => self.failed(Outcome::Garbled, worker),
+        }
+    }
+
+    /// Takes what the client has sent to the backend's output.
+    fn carry_content(&mut self, worker: &mut Worker<'_>) -> Result<(), Error> {
+        let octets = &mut self.octets;
+        if !self.gateway.wants_content() || !holds_any(&octets.client_in) || self.attempt.deaf {
+            return Ok(());
+        }
+        let input = lent(&mut octets.client_in, &mut worker.buffers);
+        let output = lent(&mut octets.upstream_out, &mut worker.buffers);
+        self.gateway.carry(input, output)
+    }
+
+    /// Takes what the backend has sent, or its end, to the client's output.
+    fn carry_answer(&mut self, worker: &mut Worker<'_>) -> Result<Progress, Error> {
+        let octets = &mut self.octets;
+        let Some(reached) = &self.reached else { return Ok(Progress::Waits) };
+        if !holds_any(&octets.upstream_in) && !self.attempt.ended {
+            return Ok(Progress::Waits);
         }
         let input = lent(&mut octets.upstream_in, &mut worker.buffers);
         let output = lent(&mut octets.client_out, &mut worker.buffers);
@@ -153,20 +176,12 @@ impl Forward {
             host: reached.link.host.as_bytes(),
             date: &date,
         };
-        let mut progress = self.gateway.answer(input, &by, output);
+        let progress = self.gateway.answer(input, &by, output)?;
         let drained = input.is_empty() || output.is_empty();
-        if progress == Ok(Progress::Waits) && self.attempt.ended && drained {
-            progress = self.gateway.answer_ends(output);
+        if progress == Progress::Waits && self.attempt.ended && drained {
+            return self.gateway.answer_ends(output);
         }
-        match progress {
-            Ok(Progress::Waits) => false,
-            Ok(Progress::Done(reuse)) => {
-                self.finish(reuse, worker);
-                true
-            }
-            Err(Error::NoReply | Error::CutShort) => self.failed(Outcome::Broken, worker),
-            Err(_) => self.failed(Outcome::Garbled, worker),
-        }
+        Ok(progress)
     }
 
     /// The answer is whole.
