@@ -104,7 +104,8 @@ counted! {
     /// System calls that those were made of: one each, for who calls the kernel himself. With a
     /// ring they hand over accepts, reads and writes as well, which are no system calls then.
     wait_calls,
-    /// Calls that change what is waited for: epoll_ctl.
+    /// Calls that change what is waited for: epoll_ctl. Where the kernel is handed all of that at
+    /// each wait, there are none.
     controls,
     /// Calls that accept, or such requests to a ring that were answered.
     accepts,

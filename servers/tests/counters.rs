@@ -35,30 +35,70 @@ const WAITS: &[&str] = &[
 const READS: &[&str] = &["recvfrom"];
 const WRITES: &[&str] = &["sendto"];
 
+fn has_strace() -> bool {
+    let has = Command::new("strace").arg("-V").output().is_ok();
+    if !has {
+        eprintln!("SKIPPED: strace is not installed");
+    }
+    has
+}
+
+/// What a server counts while `clients` talk to it, and what strace sees.
+fn counted(model: &Model, clients: impl FnOnce(&Server)) -> (Value, HashMap<String, u64>) {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("calls");
+    // With -D the server is our child, and strace is beside it.
+    let traced = ["strace", "-D", "-f", "-c", "-o", file.to_str().unwrap(), SERVERS];
+    let mut server = Server::start_by(&traced, model.name, "echo", &["--workers", "1"]);
+    clients(&server);
+    let counters = server.stop();
+    let mut table = String::new();
+    eventually("strace has written its table", || {
+        table = fs::read_to_string(&file).unwrap();
+        table.contains("total")
+    });
+    (counters, calls(&table))
+}
+
 #[test]
 fn agree_with_strace_for_every_model() {
-    if Command::new("strace").arg("-V").output().is_err() {
-        return eprintln!("SKIPPED: strace is not installed");
+    if !has_strace() {
+        return;
     }
     for model in models() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("calls");
-        // With -D the server is our child, and strace is beside it.
-        let traced = ["strace", "-D", "-f", "-c", "-o", file.to_str().unwrap(), SERVERS];
-        let mut server = Server::start_by(&traced, model.name, "echo", &["--workers", "1"]);
-        let mut client = server.connect();
-        for _ in 0..ROUNDS {
-            client.write_all(b"hello").unwrap();
-            expect(&mut client, b"hello");
-        }
-        drop(client);
-        let counters = server.stop();
-        let mut table = String::new();
-        eventually("strace has written its table", || {
-            table = fs::read_to_string(&file).unwrap();
-            table.contains("total")
+        let (counters, calls) = counted(model, |server| {
+            let mut client = server.connect();
+            for _ in 0..ROUNDS {
+                client.write_all(b"hello").unwrap();
+                expect(&mut client, b"hello");
+            }
         });
-        compare(model, &counters, &calls(&table));
+        compare(model, &counters, &calls);
+    }
+}
+
+/// Each client is put into what is waited for, and taken out: that is a call of the kernel in some
+/// models, and none in others.
+#[test]
+fn agree_with_strace_about_clients_who_come_and_go() {
+    if !has_strace() {
+        return;
+    }
+    for model in models() {
+        let (counters, calls) = counted(model, |server| {
+            for _ in 0..ROUNDS {
+                let mut client = server.connect();
+                client.write_all(b"hello").unwrap();
+                expect(&mut client, b"hello");
+            }
+        });
+        let count = |kind: &str| counters[kind].as_u64().unwrap();
+        // A wait of the crate asks twice for descriptors of its own.
+        let of_waits = if model.name == "portable" { 2 * count("waits") } else { 0 };
+        let seen = calls.get("epoll_ctl").copied().unwrap_or(0);
+        let controls = count("controls") + of_waits;
+        let name = model.name;
+        assert!(seen.abs_diff(controls) < SPARE, "{name}: {controls}, and strace sees {seen}");
     }
 }
 

@@ -116,6 +116,13 @@ pub trait Poller: Sized {
     /// System calls that one [`wait`](Self::wait) makes.
     const CALLS_PER_WAIT: u64 = 1;
 
+    /// Those that [`add`](Self::add), [`modify`](Self::modify) and [`remove`](Self::remove) make,
+    /// each: none where the set is kept here, and handed over at each wait.
+    const CALLS_PER_CONTROL: u64 = 1;
+
+    /// Those that [`forget`](Self::forget) makes.
+    const CALLS_PER_FORGET: u64 = Self::CALLS_PER_CONTROL;
+
     /// Descriptors from this one on are beyond it.
     const CEILING: Option<RawFd> = None;
 

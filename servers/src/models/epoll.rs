@@ -87,6 +87,7 @@ pub struct Epoll<A> {
 
 impl<A: Asking> Poller for Epoll<A> {
     const TRIGGER: Trigger = A::TRIGGER;
+    const CALLS_PER_FORGET: u64 = 0;
 
     fn new() -> io::Result<Self> {
         let epoll = nix::sys::epoll::Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;

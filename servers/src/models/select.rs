@@ -58,6 +58,7 @@ fn serve(site: &Site<'_>, listeners: Vec<Listener>) -> io::Result<()> {
 
 impl Poller for Select {
     const TRIGGER: Trigger = Trigger::Level;
+    const CALLS_PER_CONTROL: u64 = 0;
     const CEILING: Option<RawFd> = Some(FD_SETSIZE);
 
     fn new() -> io::Result<Self> {

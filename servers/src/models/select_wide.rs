@@ -51,6 +51,7 @@ fn serve(site: &Site<'_>, listeners: Vec<Listener>) -> io::Result<()> {
 
 impl Poller for SelectWide {
     const TRIGGER: Trigger = Trigger::Level;
+    const CALLS_PER_CONTROL: u64 = 0;
 
     fn new() -> io::Result<Self> {
         Ok(Self::default())

@@ -37,7 +37,7 @@ impl<P: Poller> Reactor<'_, P> {
 
     fn ask_for_clients_again(&mut self, listener: &Listener) {
         if P::TRIGGER == Trigger::Oneshot && self.gate == Gate::Open {
-            self.worker.counters.controls.count();
+            self.worker.counters.controls.add(P::CALLS_PER_CONTROL);
             let asked = self.poller.modify(listener.socket(), LISTENER, Interest::Read);
             if asked.is_err() {
                 self.gate = Gate::Paused;
@@ -55,7 +55,7 @@ impl<P: Poller> Reactor<'_, P> {
             counters.refused.count();
             return self.app.turn_away(stream);
         }
-        self.worker.counters.controls.count();
+        self.worker.counters.controls.add(P::CALLS_PER_CONTROL);
         self.worker.counters.accepted.count();
         let session = self.app.open(stream, &mut self.worker);
         let deadline = session.deadline(&self.worker);
@@ -69,6 +69,7 @@ impl<P: Poller> Reactor<'_, P> {
 
     pub(super) fn open_gate(&mut self) {
         if let Source::Listener(listener) = self.source {
+            self.worker.counters.controls.add(P::CALLS_PER_CONTROL);
             let added = self.poller.add(listener.socket(), LISTENER, Interest::Read);
             self.gate = if added.is_ok() { Gate::Open } else { Gate::Paused };
         }
@@ -76,7 +77,11 @@ impl<P: Poller> Reactor<'_, P> {
 
     /// Stops looking at the listener: it would be reported again and again, and each time in vain.
     pub(super) fn pause_gate(&mut self, listener: &Listener) {
-        if self.gate == Gate::Open && self.poller.remove(listener.socket()).is_ok() {
+        if self.gate != Gate::Open {
+            return;
+        }
+        self.worker.counters.controls.add(P::CALLS_PER_CONTROL);
+        if self.poller.remove(listener.socket()).is_ok() {
             self.gate = Gate::Paused;
         }
     }

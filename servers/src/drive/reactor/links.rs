@@ -36,7 +36,7 @@ impl<P: Poller> Reactor<'_, P> {
         let Some(link) = tenant.session.link() else { return true };
         let Some(ticket) = link.ticket else {
             let interest = wanted.unwrap_or(Interest::Read);
-            self.worker.counters.controls.count();
+            self.worker.counters.controls.add(P::CALLS_PER_CONTROL);
             if self.poller.add(link.as_fd(), name, interest).is_err() {
                 return false;
             }
@@ -116,6 +116,7 @@ impl<P: Poller> Reactor<'_, P> {
             let Some(ticket) = link.ticket else { continue };
             let registered = self.slots.tied(ticket).and_then(|tied| tied.watch.registered);
             if registered.is_some() {
+                self.worker.counters.controls.add(P::CALLS_PER_FORGET);
                 self.poller.forget(link.as_fd());
             }
             self.slots.remove(ticket);

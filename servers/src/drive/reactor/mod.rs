@@ -250,6 +250,7 @@ impl<'a, P: Poller> Reactor<'a, P> {
             tenant.session.leave(&mut self.worker);
             self.sweep();
             if tenant.watch.registered.is_some() {
+                self.worker.counters.controls.add(P::CALLS_PER_FORGET);
                 self.poller.forget(tenant.session.socket(End::Client));
             }
             drop(tenant);
@@ -269,7 +270,7 @@ impl<'a, P: Poller> Reactor<'a, P> {
     /// Watches again what is never taken out.
     fn ask_again(&mut self, fd: BorrowedFd<'_>, token: Token) {
         if P::TRIGGER == Trigger::Oneshot {
-            self.worker.counters.controls.count();
+            self.worker.counters.controls.add(P::CALLS_PER_CONTROL);
             // It was added at the start, so it can be asked for again.
             let _ = self.poller.modify(fd, token, Interest::Read);
         }

@@ -59,7 +59,7 @@ pub(super) fn ask<P: Poller>(
     if !ask {
         return Ok(());
     }
-    worker.counters.controls.count();
+    worker.counters.controls.add(P::CALLS_PER_CONTROL);
     let before = std::mem::replace(&mut watch.registered, wanted);
     match wanted {
         None => poller.remove(socket),
