@@ -1,9 +1,9 @@
 //! Who keeps the time, hears the signals and shows the progress.
 //!
-//! It is one descriptor that becomes readable ten times a second, and at a signal. In the readiness
-//! models the first reactor watches it beside its sockets, so that a model of one thread is a
-//! process of one thread. The blocking models have no place to watch anything, and get a thread for
-//! it.
+//! It is one descriptor that becomes readable ten times a second, and at a signal. Where many
+//! sockets are waited for in one place, the first worker watches it beside them, so that a model of
+//! one thread is a process of one thread. The blocking models have no such place, and get a thread
+//! for it.
 
 use std::fmt;
 use std::io;

@@ -8,12 +8,21 @@
 //! | [`session`]    | what a driver drives: one socket or two, and the conversation over them |
 //! | [`connection`] | the life of one connection, with no socket in it                        |
 //! | [`listener`]   | the one place where listening sockets get their options                 |
+//! | [`worker`]     | what one worker has for itself while it serves                          |
+//! | [`buffers`]    | buffers that are lent while octets are on their way                     |
+//! | [`pipes`]      | pipes that are lent to relays in the same way                           |
+//! | [`keeper`]     | who keeps the time and hears the signals                                |
+//! | [`waker`]      | how a wait is interrupted                                               |
 //! | [`copies`]     | several copies of a model, each in a descriptor table of its own        |
 //! | [`tables`]     | how many tables, and for how many clients they have room                |
 //! | [`threads`]    | for how many threads the process has mappings                           |
 //! | [`control`]    | what all workers share: whether to go on, the time, the counters        |
 //! | [`cost`]       | what one wait of each poller takes, by idle and active connections      |
+//! | [`cli`]        | the command line                                                        |
 //! | [`shape`]      | how large a server is, and how it says where it listens                 |
+//! | [`listing`]    | `servers list`                                                          |
+//! | [`progress`]   | `--progress`: what the server does, once a second                       |
+//! | [`columns`]    | tables of text, with their columns under each other                     |
 //! | [`notice`]     | what is said on standard error, and that nobody may be there to read it |
 //! | `shortage`     | whether a call has failed for want of something of ours                 |
 //! | `accept_queue` | how many clients wait to be accepted                                    |

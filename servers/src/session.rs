@@ -1,4 +1,15 @@
 //! What a driver drives: one socket or two, and the conversation over them.
+//!
+//! ```text
+//!   driver                                    session
+//!     what do you want?          ──────────▶  wants()      read from the client, say
+//!     ... waits until that can be had ...
+//!     here it is                 ──────────▶  read(end)    one call, and what follows from it
+//!     and now?                   ──────────▶  wants()      write to the client, or nothing: over
+//! ```
+//!
+//! That is all that the models, which differ in the waiting, and the applications, which differ in
+//! the conversation, know of each other.
 
 use std::io;
 use std::net::{Shutdown, TcpStream};

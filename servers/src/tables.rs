@@ -23,8 +23,8 @@ use crate::models::{AtOnce, Model};
 
 /// The most tables that a server has.
 pub const TABLES_MAX: u16 = 1024;
-/// What a table holds beside clients, and what each worker opens: three standard streams, six of
-/// two keepers, a directory; and some that whoever started us has left open.
+/// What a table holds beside its clients and what the workers open: three standard streams, six
+/// descriptors of two keepers, a directory; and some that whoever started us has left open.
 const SPARE: u64 = 16;
 /// What a worker opens: a listener, a waker, an epoll; and, before backends, one in reserve.
 const PER_WORKER: u64 = 4;

@@ -8,9 +8,9 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 
 /// Wakes the worker that watches it.
 ///
-/// Every readiness model watches one of these beside its sockets, so that a stop, a tick of the
-/// clock or a new connection from an acceptor reaches it while it waits without a time-out. It is
-/// the same one more descriptor for all of them.
+/// Every model that waits for many sockets in one place watches one of these beside them, so that a
+/// stop, a tick of the clock or a new connection from an acceptor reaches it while it waits without
+/// a time-out. It costs all of them the same: one descriptor more.
 #[derive(Debug)]
 pub struct Waker(EventFd);
 

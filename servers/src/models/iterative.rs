@@ -3,10 +3,10 @@
 //! - The kernel is handed one socket, in each read and each write, and comes back when that is
 //!   done.
 //! - A wait costs one system call that does the work as well, and nothing else.
-//! - All other clients wait in the accept queue meanwhile, for as long as the one likes to stay.
-//!
-//! This is the server of the first chapter of every textbook, and the baseline: no model can spend
-//! less on a request, and none serves fewer clients.
+//! - What limits it is that one client: all others wait in the accept queue meanwhile, for as long
+//!   as it likes to stay.
+//! - Watch the loop below. It is the server of the first chapter of every textbook, and the
+//!   baseline: no model can spend less on a request, and none serves fewer clients.
 
 use std::io;
 

@@ -1,5 +1,10 @@
 //! The I/O models, one a file, and the table of them all.
 //!
+//! They are best read in the order of [`MODELS`], each beside the one before. Every head says four
+//! things: what the kernel is handed, what a wait costs, what limits the model, and what to watch
+//! in its code. What happens when a wait is over is the same for all of a family: see
+//! [`crate::drive`].
+//!
 //! A new model is one file here and one line in [`MODELS`]: the command line, `servers list`, the
 //! experiments, the tests and the reports take their models from this table.
 

@@ -8,7 +8,7 @@
 //! - Watch the list: it is kept from one wait to the next, so that only the kernel's cost is there.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollTimeout, poll};
@@ -78,7 +78,6 @@ impl Poller for Poll {
         self.list.swap_remove(line as usize);
         self.tokens.swap_remove(line as usize);
         if let Some(moved) = self.list.get(line as usize) {
-            use std::os::fd::AsFd;
             self.lines[moved.as_fd().as_raw_fd() as usize] = line;
         }
         Ok(())

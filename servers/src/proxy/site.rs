@@ -190,12 +190,12 @@ impl ProxySite {
         }
     }
 
-    /// Until when a backend may take to connect.
+    /// How long a backend may take to connect.
     pub(super) fn connect_span(&self) -> Span {
         self.manners.connect.into()
     }
 
-    /// Until when it may take to answer.
+    /// How long it may take to answer.
     pub(super) fn reply_span(&self) -> Span {
         self.manners.reply.into()
     }

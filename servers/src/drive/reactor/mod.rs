@@ -2,8 +2,14 @@
 //!
 //! It is written once. What a model adds is its [`Poller`]; the one thing about a poller that this
 //! loop must know is its [`Trigger`], and the places where that matters say so by name:
-//! in `turn`, `ask` (who must be asked for again), `reads_max` (who must read to the
-//! end) and `known` (who must remember).
+//!
+//! - level: what nobody wants now is taken out, or it would be reported at each wait (`ask`,
+//!   `heard_from_idle`);
+//! - edge: whoever is told must go on until nothing is left, or remember that something is
+//!   (`reads_max`, `known`, `accept`);
+//! - one-shot: whoever was told must ask again (`ask`, `ask_again`, `ask_for_clients_again`);
+//! - all but edge: a client from whom nothing is wanted may leave unnoticed, and is looked at when
+//!   the clock ticks (`look_after_the_silent`).
 //!
 //! Nobody is starved: each turn of a connection has a budget, and so has each round of accepting.
 

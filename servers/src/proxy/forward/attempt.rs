@@ -50,6 +50,7 @@ pub(super) struct Attempt {
     stale: bool,
     /// How often it has been tried again, on others.
     repeats: u32,
+    /// How the last one failed.
     pub(super) last: Option<Outcome>,
 }
 
@@ -86,8 +87,7 @@ impl Attempt {
 }
 
 /// What to tell the client when nobody is left to ask, after the last one failed like that (RFC
-/// 9110,
-/// 15.6).
+/// 9110, 15.6).
 pub(in crate::proxy) fn verdict(last: Option<Outcome>) -> Answer {
     match last {
         Some(Outcome::TimedOut) => {
