@@ -1,8 +1,9 @@
 //! How clients come in: a request that brings one after the other, until there is no room for the
 //! next.
 
-use std::io;
 use std::net::TcpStream;
+
+use nix::errno::Errno;
 
 use super::client::Client;
 use super::ring::{Ask, Done, Name, Ring, What};
@@ -15,32 +16,31 @@ impl<R: Ring> Proactor<'_, R> {
     /// A client has come, or the request for clients has ended.
     pub(super) fn accepted(&mut self, done: Done) {
         self.worker.counters.accepts.count();
-        let mut room = true;
-        match done.result {
-            Ok(fd) => self.admit(descriptor(fd).into()),
-            Err(errno) if shortage::is_ours(errno) => {
-                room = false;
-                self.no_room(&errno.into());
+        let shortage = match done.result {
+            Ok(fd) => {
+                self.admit(descriptor(fd).into());
+                None
             }
-            Err(_) => {}
-        }
-        match self.gate {
+            Err(errno) => Some(errno).filter(|&errno| shortage::is_ours(errno)),
+        };
+        match (self.gate, shortage) {
             _ if done.goes_on => {}
-            Gate::Open if room => self.open_gate(),
-            Gate::Open => {
-                self.gate = Gate::Paused;
-                if self.make_room() {
-                    self.reopen_gate();
-                }
-            }
-            Gate::Closing => self.close_gate(),
-            Gate::Paused | Gate::Closed => {}
+            (Gate::Open, None) => self.open_gate(),
+            (Gate::Open, Some(errno)) => self.pause_gate(errno),
+            (Gate::Closing, _) => self.close_gate(),
+            (Gate::Paused | Gate::Closed, _) => {}
         }
     }
 
-    pub(super) fn no_room(&self, error: &io::Error) {
+    /// There is no room for the next client. Makes some, or waits until there is.
+    fn pause_gate(&mut self, errno: Errno) {
         self.worker.counters.accepts_without_room.count();
-        self.worker.control.complain("cannot accept for now", error);
+        self.gate = Gate::Paused;
+        if self.make_room() {
+            self.reopen_gate();
+        } else {
+            self.worker.control.complain("cannot accept for now", &errno.into());
+        }
     }
 
     fn admit(&mut self, stream: TcpStream) {
@@ -78,7 +78,10 @@ impl<R: Ring> Proactor<'_, R> {
                 Ok(stream) => self.admit(stream),
                 Err(Refusal::Gone) => {}
                 Err(Refusal::Nobody) => return,
-                Err(Refusal::NoRoom(error)) => return self.no_room(&error),
+                Err(Refusal::NoRoom(error)) => {
+                    self.worker.counters.accepts_without_room.count();
+                    return self.worker.control.complain("cannot accept for now", &error);
+                }
             }
         }
     }
