@@ -8,7 +8,8 @@ use crate::control::{Control, Phase, TICK};
 use crate::listener::{Blocking, Listener, Refusal};
 use crate::models::Site;
 
-/// The clients that come to `listener`, until the server stops.
+/// The clients that come to `listener`, until the server stops. Calls on their sockets wait, or
+/// not, as `blocking` says.
 ///
 /// Those that are in the accept queue when it stops are still among them; who comes later is not,
 /// or clients that come again and again would keep it from stopping.
@@ -18,18 +19,19 @@ use crate::models::Site;
 pub fn clients<'a>(
     site: &Site<'a>,
     listener: &'a Listener,
+    blocking: Blocking,
 ) -> io::Result<impl Iterator<Item = TcpStream> + use<'a>> {
     let control = site.control;
     listener.block(control)?;
-    let come = iter::from_fn(move || next(control, listener));
-    Ok(come.chain(iter::once_with(move || last(control, listener)).flatten()))
+    let come = iter::from_fn(move || next(control, listener, blocking));
+    Ok(come.chain(iter::once_with(move || last(control, listener, blocking)).flatten()))
 }
 
 /// Waits for the next one.
-fn next(control: &Control, listener: &Listener) -> Option<TcpStream> {
+fn next(control: &Control, listener: &Listener, blocking: Blocking) -> Option<TcpStream> {
     while control.phase() == Phase::Serving {
         control.acceptor.accepts.count();
-        match listener.accept(Blocking::Yes) {
+        match listener.accept(blocking) {
             Ok(client) => return Some(client),
             Err(Refusal::Nobody | Refusal::Gone) => {}
             Err(Refusal::NoRoom(error)) => {
@@ -42,13 +44,17 @@ fn next(control: &Control, listener: &Listener) -> Option<TcpStream> {
 }
 
 /// Those who wait now. One who finds no room will not be waited for.
-fn last(control: &Control, listener: &Listener) -> impl Iterator<Item = TcpStream> {
+fn last(
+    control: &Control,
+    listener: &Listener,
+    blocking: Blocking,
+) -> impl Iterator<Item = TcpStream> {
     let mut left = listener.unblock().map_or(0, |()| listener.waiting());
     iter::from_fn(move || {
         while left > 0 && control.phase() != Phase::Closing {
             left -= 1;
             control.acceptor.accepts.count();
-            match listener.accept(Blocking::Yes) {
+            match listener.accept(blocking) {
                 Ok(client) => return Some(client),
                 Err(Refusal::Gone) => {}
                 Err(Refusal::Nobody) => left = 0,

@@ -13,7 +13,7 @@ use std::io;
 
 use crate::drive::accept::clients;
 use crate::drive::reactor::{Reactor, Source};
-use crate::listener::{Inbox, Listener};
+use crate::listener::{Blocking, Inbox, Listener};
 use crate::models::{
     AtOnce, Edge, Epoll, Family, Listeners, Model, Site, TriggerName, Workers, beside,
 };
@@ -44,9 +44,8 @@ fn serve(site: &Site<'_>, listeners: Vec<Listener>) -> io::Result<()> {
 }
 
 fn deal(site: &Site<'_>, listener: &Listener, inboxes: &[Inbox]) -> io::Result<()> {
-    for (client, inbox) in clients(site, listener)?.zip(inboxes.iter().cycle()) {
-        // It was accepted for a reader who waits.
-        client.set_nonblocking(true)?;
+    // The acceptor waits for clients; the workers never wait for one of them.
+    for (client, inbox) in clients(site, listener, Blocking::No)?.zip(inboxes.iter().cycle()) {
         inbox.put(client);
     }
     Ok(())

@@ -29,7 +29,7 @@ pub(super) const MODEL: Model = Model {
 
 fn serve(site: &Site<'_>, listeners: Vec<Listener>) -> io::Result<()> {
     let mut worker = Worker::new(site.control, Blocking::Yes);
-    for client in clients(site, &listeners[0])? {
+    for client in clients(site, &listeners[0], Blocking::Yes)? {
         let session = site.app.open(client, &mut worker);
         blocking::run(session, &mut worker);
     }

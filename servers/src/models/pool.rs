@@ -44,7 +44,7 @@ fn serve(site: &Site<'_>, listeners: Vec<Listener>) -> io::Result<()> {
                 .spawn_scoped(scope, move || work(site, waiting))
                 .map_err(no_thread)?;
         }
-        for client in clients(site, &listeners[0])? {
+        for client in clients(site, &listeners[0], Blocking::Yes)? {
             // The threads end only after the queue has.
             let _ = queue.send(client);
         }

@@ -37,7 +37,7 @@ pub(super) const MODEL: Model = Model {
 fn serve(site: &Site<'_>, listeners: Vec<Listener>) -> io::Result<()> {
     let acceptor = &site.control.acceptor;
     std::thread::scope(|scope| {
-        for client in clients(site, &listeners[0])? {
+        for client in clients(site, &listeners[0], Blocking::Yes)? {
             if site.control.threads().load(Ordering::Relaxed) >= site.threads_max {
                 turn_away(site, client, &acceptor.refused_no_mappings);
             } else if let Err((client, error)) = spawn(scope, site, client) {
