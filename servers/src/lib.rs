@@ -22,7 +22,7 @@
 //! | [`shape`]      | how large a server is, and how it says where it listens                 |
 //! | [`listing`]    | `servers list`                                                          |
 //! | [`progress`]   | `--progress`: what the server does, once a second                       |
-//! | [`columns`]    | tables of text, with their columns under each other                     |
+//! | [`columns`]    | rows of text with the same columns: aligned, or as CSV                  |
 //! | [`notice`]     | what is said on standard error, and that nobody may be there to read it |
 //! | `shortage`     | whether a call has failed for want of something of ours                 |
 //! | `accept_queue` | how many clients wait to be accepted                                    |

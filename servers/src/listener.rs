@@ -179,7 +179,10 @@ fn local_address(socket: &Socket) -> anyhow::Result<SocketAddr> {
 pub fn parse_address(text: &str) -> Result<SocketAddr, String> {
     if let Some((address, rest)) = text.strip_prefix('[').and_then(|text| text.split_once('%')) {
         return scoped(address, rest).ok_or_else(|| {
-            format!("`{text}` is not an address: [ADDRESS%INTERFACE]:PORT, with an interface of this host")
+            format!(
+                "`{text}` is not an address: [ADDRESS%INTERFACE]:PORT, with an interface of this \
+                 host"
+            )
         });
     }
     let mut all = text

@@ -264,11 +264,12 @@ fn code(error: &io::Error) -> i32 {
 fn way_out(code: i32) -> &'static str {
     match Errno::from_raw(code) {
         Errno::EPERM | Errno::EACCES => {
-            "allow it (sysctl -w kernel.io_uring_disabled=0; in a container: a seccomp profile with \
-             io_uring_setup, io_uring_enter and io_uring_register), or take --model reactors"
+            "allow it (sysctl -w kernel.io_uring_disabled=0; in a container: a seccomp profile \
+             with io_uring_setup, io_uring_enter and io_uring_register), or take --model reactors"
         }
         Errno::ENOMEM => {
-            "allow more memory (ulimit -l, ulimit -v), or a smaller --buffer, or take --model reactors"
+            "allow more memory (ulimit -l, ulimit -v), or a smaller --buffer, or take --model \
+             reactors"
         }
         Errno::EMFILE | Errno::ENFILE => "allow more descriptors (ulimit -n), or fewer --workers",
         _ => "it needs Linux 5.19 or later; take --model reactors",

@@ -94,8 +94,8 @@ impl<P: Poller> Reactor<'_, P> {
         }
     }
 
-    /// Closes something that is only kept for later, for its descriptor is wanted for a client; says
-    /// whether there was anything.
+    /// Closes something that is only kept for later, for its descriptor is wanted for a client;
+    /// says whether there was anything.
     pub(super) fn make_room(&mut self) -> bool {
         let given = give_up_for_a_client(&self.slots, &mut self.worker);
         self.sweep();

@@ -1,12 +1,12 @@
 //! Whether a request may be tried again.
 //!
-//! | what has happened                               | what is done                                   |
-//! |-------------------------------------------------|------------------------------------------------|
-//! | the backend refuses, or does not connect in time | the next one: nothing has been sent           |
-//! | a kept connection breaks before an answer        | once more on a fresh one, if harmless          |
-//! | a fresh one breaks before an answer              | the next backend, if harmless and in budget    |
-//! | it breaks after the answer has begun             | 502 if none of that is out, else the cut shows |
-//! | the backend is silent                            | 504                                            |
+//! | what has happened                         | what is done                                   |
+//! |-------------------------------------------|------------------------------------------------|
+//! | the backend refuses, or connects too late | the next one: nothing has been sent            |
+//! | a kept connection breaks before an answer | once more on a fresh one, if harmless          |
+//! | a fresh one breaks before an answer       | the next backend, if harmless and in budget    |
+//! | it breaks after the answer has begun      | 502 if none of that is out, else the cut shows |
+//! | the backend is silent                     | 504                                            |
 //!
 //! *The next one* is one that has not been asked yet, and after [`TRIED_MAX`] of them there is
 //! none.

@@ -4,7 +4,8 @@
 //!   client ── request ──▶ hear ─▶ reach a backend ─▶ forward ──▶ backend
 //!          ◀── answer ─── whatever came ◀────────────────────────
 //!                           │ refused, broken, silent
-//!                           └─▶ another backend, where nothing can have been done twice; else 502, 504
+//!                           └─▶ another backend, where nothing is done twice by that;
+//!                               else 502, 504
 //! ```
 //!
 //! A request without content makes it half-duplex: it wants one thing of one socket at a time, so
