@@ -39,10 +39,9 @@ pub(crate) struct Tenant {
 }
 
 impl Tenant {
-    /// A session whose client's socket has just been put into the poller, for reading.
-    pub(crate) fn new(session: Box<dyn Session>) -> Self {
-        let watch = Watch::new(Interest::Read);
-        Self { session, watch, stopping: None, unfinished: false }
+    /// A session whose client's socket has just been put into the poller.
+    pub(crate) fn new(session: Box<dyn Session>, interest: Interest) -> Self {
+        Self { session, watch: Watch::new(interest), stopping: None, unfinished: false }
     }
 }
 
@@ -210,7 +209,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let session = Served::new(stream, wire::echo::Echo::default(), Ticks::default());
-        Tenant::new(Box::new(session))
+        Tenant::new(Box::new(session), Interest::Read)
     }
 
     fn move_in(slots: &mut Slots<Tenant, Tied>, deadline: Ticks) -> Token {

@@ -34,7 +34,7 @@ pub trait Asking {
 #[derive(Debug)]
 pub struct Level;
 
-/// Each change once, in both directions: so nothing needs to be asked again, unless for less.
+/// Each change once.
 #[derive(Debug)]
 pub struct Edge;
 
@@ -61,11 +61,7 @@ impl Asking for Edge {
     fn flags(interest: Interest) -> EpollFlags {
         // EPOLLRDHUP tells of the peer's half-close in the same event as its last octets; a reader
         // that stops at a short read would otherwise miss it.
-        let end = EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET;
-        match interest {
-            Interest::End => end,
-            _ => end | EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT,
-        }
+        Level::flags(interest) | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET
     }
 }
 

@@ -4,6 +4,7 @@
 use std::net::TcpStream;
 use std::os::fd::{AsFd, AsRawFd};
 
+use super::turn::to_ask;
 use super::{Gate, LISTENER, Reactor, Source};
 use crate::connection::Interest;
 use crate::drive::poller::{Poller, Trigger};
@@ -47,8 +48,8 @@ impl<P: Poller> Reactor<'_, P> {
 
     pub(super) fn admit(&mut self, stream: TcpStream) {
         let beyond = P::CEILING.is_some_and(|ceiling| stream.as_raw_fd() >= ceiling);
-        let token = self.slots.next();
-        if beyond || self.poller.add(stream.as_fd(), token, Interest::Read).is_err() {
+        let (token, interest) = (self.slots.next(), to_ask::<P>(Interest::Read));
+        if beyond || self.poller.add(stream.as_fd(), token, interest).is_err() {
             let counters = &self.worker.counters;
             let reason = if beyond { &counters.refused_number } else { &counters.refused_no_watch };
             reason.count();
@@ -61,7 +62,7 @@ impl<P: Poller> Reactor<'_, P> {
         let deadline = session.deadline(&self.worker);
         self.earliest = self.earliest.min(deadline);
         let begins_by_reading = session.wants().client == Some(Interest::Read);
-        self.slots.insert(Tenant::new(session), deadline);
+        self.slots.insert(Tenant::new(session, interest), deadline);
         if !begins_by_reading {
             self.turn_of(token, None);
         }

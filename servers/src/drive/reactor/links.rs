@@ -4,7 +4,7 @@
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use super::Reactor;
-use super::turn::{Reported, ask};
+use super::turn::{Reported, ask, to_ask};
 use crate::connection::Interest;
 use crate::drive::poller::{Poller, Ready, Token, Trigger};
 use crate::drive::reset::tell_if_reset;
@@ -35,7 +35,7 @@ impl<P: Poller> Reactor<'_, P> {
         let Some((tenant, _)) = self.slots.of(token) else { return true };
         let Some(link) = tenant.session.link() else { return true };
         let Some(ticket) = link.ticket else {
-            let interest = wanted.unwrap_or(Interest::Read);
+            let interest = to_ask::<P>(wanted.unwrap_or(Interest::Read));
             self.worker.counters.controls.add(P::CALLS_PER_CONTROL);
             if self.poller.add(link.as_fd(), name, interest).is_err() {
                 return false;

@@ -5,8 +5,8 @@
 //!
 //! - level: what nobody wants now is taken out, or it would be reported at each wait (`ask`,
 //!   `heard_from_idle`);
-//! - edge: whoever is told must go on until nothing is left, or remember that something is
-//!   (`reads_max`, `known`, `accept`);
+//! - edge: a socket is asked for once and for all (`to_ask`); and whoever is told must go on until
+//!   nothing is left, or remember that something is (`reads_max`, `known`, `accept`);
 //! - one-shot: whoever was told must ask again (`ask`, `ask_again`, `ask_for_clients_again`);
 //! - all but edge: a client from whom nothing is wanted may leave unnoticed, and is looked at when
 //!   the clock ticks (`look_after_the_silent`).

@@ -88,14 +88,11 @@ fn pair() -> (TcpStream, TcpStream) {
     (client, listener.accept().unwrap().0)
 }
 
-/// How often it writes in each round, to a client who says something before each: that is an event,
-/// though nothing is wanted of it.
-fn writes_by_round<P: Poller>() -> Vec<u32> {
-    let writes = Arc::<AtomicU32>::default();
-    let app = Endlessly(Arc::clone(&writes));
+/// Gives a test a reactor, and the inbox that its clients come from.
+fn with_reactor<P: Poller, T>(app: &dyn App, test: impl FnOnce(Reactor<'_, P>, &Inbox) -> T) -> T {
     let (control, keeper) = (control(), Keeper::of_a_copy().unwrap());
     let site = Site {
-        app: &app,
+        app,
         control: &control,
         keeper: &keeper,
         workers: 1,
@@ -103,15 +100,23 @@ fn writes_by_round<P: Poller>() -> Vec<u32> {
         stack_octets: 0,
     };
     let inbox = Inbox::new(&control).unwrap();
-    let mut reactor = Reactor::<P>::new(&site, Source::Inbox(&inbox)).unwrap();
-    let (mut client, ours) = pair();
-    inbox.put(ours);
-    let mut round = || {
-        client.write_all(b"more").unwrap();
-        reactor.turn().unwrap();
-        writes.swap(0, Ordering::Relaxed)
-    };
-    (0..10).map(|_| round()).collect()
+    test(Reactor::<P>::new(&site, Source::Inbox(&inbox)).unwrap(), &inbox)
+}
+
+/// How often it writes in each round, to a client who says something before each: that is an event,
+/// though nothing is wanted of it.
+fn writes_by_round<P: Poller>() -> Vec<u32> {
+    let writes = Arc::<AtomicU32>::default();
+    with_reactor(&Endlessly(Arc::clone(&writes)), |mut reactor: Reactor<'_, P>, inbox| {
+        let (mut client, ours) = pair();
+        inbox.put(ours);
+        let mut round = || {
+            client.write_all(b"more").unwrap();
+            reactor.turn().unwrap();
+            writes.swap(0, Ordering::Relaxed)
+        };
+        (0..10).map(|_| round()).collect()
+    })
 }
 
 #[test]
@@ -124,4 +129,27 @@ fn whoever_makes_events_has_no_more_turns_than_others() {
     assert_eq!(writes_by_round::<Portable>(), share, "portable");
     assert_eq!(writes_by_round::<Select>(), share, "select");
     assert_eq!(writes_by_round::<SelectWide>(), share, "select-wide");
+}
+
+/// Whether there is still an event when a reactor that was woken has done what there was to do. It
+/// may have been woken again by then: that is another matter.
+fn wakes_itself<P: Poller>() -> bool {
+    with_reactor(&Endlessly(Arc::default()), |mut reactor: Reactor<'_, P>, inbox| {
+        inbox.waker().wake();
+        reactor.turn().unwrap();
+        let mut events = Vec::new();
+        reactor.poller.wait(&mut events, Block::No).unwrap();
+        events.iter().any(|event| event.token == WAKER && !event.ready.read)
+    })
+}
+
+#[test]
+fn whoever_is_woken_once_is_not_woken_twice() {
+    assert!(!wakes_itself::<Epoll<Level>>(), "epoll-level");
+    assert!(!wakes_itself::<Epoll<Edge>>(), "epoll-edge");
+    assert!(!wakes_itself::<Epoll<Oneshot>>(), "epoll-oneshot");
+    assert!(!wakes_itself::<Poll>(), "poll");
+    assert!(!wakes_itself::<Portable>(), "portable");
+    assert!(!wakes_itself::<Select>(), "select");
+    assert!(!wakes_itself::<SelectWide>(), "select-wide");
 }

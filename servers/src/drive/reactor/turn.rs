@@ -34,6 +34,15 @@ pub(super) enum Reported {
     Nothing,
 }
 
+/// What a poller is asked for where this is wanted of a socket. One that reports each change once
+/// is asked for both directions, once and for all; or for the end alone.
+pub(super) const fn to_ask<P: Poller>(wanted: Interest) -> Interest {
+    match (P::TRIGGER, wanted) {
+        (Trigger::Edge, Interest::Read | Interest::Write) => Interest::Either,
+        _ => wanted,
+    }
+}
+
 /// Makes sure that the poller reports what is `wanted` of a socket. What nobody wants now it may
 /// report once; that is cheaper than asking it twice for each request.
 pub(super) fn ask<P: Poller>(
@@ -45,15 +54,12 @@ pub(super) fn ask<P: Poller>(
     watch: &mut Watch,
     reported: Reported,
 ) -> io::Result<()> {
+    let wanted = wanted.map(to_ask::<P>);
     let ask = match (P::TRIGGER, wanted) {
         (Trigger::Edge | Trigger::Oneshot, None) => return Ok(()),
-        // It was asked for both directions, once and for all; or for neither.
-        (Trigger::Edge, Some(_)) => {
-            (watch.registered == Some(Interest::End)) != (wanted == Some(Interest::End))
-        }
         (Trigger::Level, None) if watch.registered.is_none() => return Ok(()),
         (Trigger::Level, None) if reported == Reported::Nothing => return Ok(()),
-        (Trigger::Level, Some(_)) => watch.registered != wanted,
+        (Trigger::Level | Trigger::Edge, Some(_)) => watch.registered != wanted,
         (Trigger::Oneshot, Some(_)) | (Trigger::Level, None) => true,
     };
     if !ask {
