@@ -12,6 +12,7 @@ use std::fs;
 use std::io::Write;
 use std::process::Command;
 
+use process::scripted::{GET, OK, Scripted, proxy, read_answer};
 use process::{SERVERS, Server, eventually, expect, models};
 use serde_json::Value;
 use servers::models::{Family, Model};
@@ -99,6 +100,23 @@ fn agree_with_strace_about_clients_who_come_and_go() {
         let controls = count("controls") + of_waits;
         let name = model.name;
         assert!(seen.abs_diff(controls) < SPARE, "{name}: {controls}, and strace sees {seen}");
+    }
+}
+
+/// Nothing is wanted from a client while a backend works for it. It need not be taken out for that,
+/// and put in again, unless it says something all the same.
+#[test]
+fn a_request_to_a_proxy_changes_nothing_that_is_waited_for_level_triggered() {
+    let backend = Scripted::answering(OK);
+    for model in ["epoll-level", "reactors", "portable"] {
+        let mut proxy = proxy(model, &[&backend.address], &[]);
+        let mut client = proxy.connect();
+        for _ in 0..ROUNDS {
+            client.write_all(GET).unwrap();
+            assert_eq!(read_answer(&mut client), (200, "ok".into()));
+        }
+        let counters = proxy.stop();
+        assert!(counters["controls"].as_u64() < Some(ROUNDS / 2), "{model}: {counters}");
     }
 }
 

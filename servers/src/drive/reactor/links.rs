@@ -4,7 +4,7 @@
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use super::Reactor;
-use super::turn::{Reported, ask, to_ask};
+use super::turn::{ask, known, to_ask};
 use crate::connection::Interest;
 use crate::drive::poller::{Poller, Ready, Token, Trigger};
 use crate::drive::reset::tell_if_reset;
@@ -41,22 +41,18 @@ impl<P: Poller> Reactor<'_, P> {
                 return false;
             }
             link.ticket = Some(name);
-            let watch = Watch { ready, ..Watch::new(interest) };
+            let watch = Watch { ready: known::<P>(ready), ..Watch::new(interest) };
             self.slots.tie(Tied { to: token, watch });
             return true;
         };
         let socket = link.as_raw_fd();
         let Some(tied) = self.slots.tied(ticket) else { return true };
         tied.to = token;
-        let reported = match tied.watch.ready.read || tied.watch.ready.ended {
-            true => Reported::Something,
-            false => Reported::Nothing,
-        };
-        tied.watch.ready = ready;
+        tied.watch.ready = known::<P>(ready);
         // SAFETY: the session's link is open; it is borrowed anew because the slots are, too.
         let socket = unsafe { BorrowedFd::borrow_raw(socket) };
         let watch = &mut tied.watch;
-        ask(&mut self.poller, &self.worker, socket, ticket, wanted, watch, reported).is_ok()
+        ask(&mut self.poller, &self.worker, socket, ticket, wanted, watch, ready).is_ok()
     }
 
     /// A client from whom nothing is wanted while a backend works for it may go away unnoticed:

@@ -37,7 +37,7 @@ use crate::session::{End, Ends, Wants};
 use crate::waker::Waker;
 use crate::worker::Worker;
 
-use turn::{Reported, Turn, ask, drive, known, with_new_link};
+use turn::{Turn, ask, drive, known, with_new_link};
 
 /// The most connections accepted in one round.
 const ACCEPTS_MAX: usize = 64;
@@ -211,9 +211,9 @@ impl<'a, P: Poller> Reactor<'a, P> {
         tenant.watch.ready = known::<P>(ready.client);
         self.sweep();
         match turn {
-            Turn::Waits(wants) => self.settle(token, wants, known::<P>(ready.upstream), event),
+            Turn::Waits(wants) => self.settle(token, wants, ready, event),
             Turn::Unfinished => {
-                self.settle_link(token, None, known::<P>(ready.upstream));
+                self.settle_link(token, None, ready.upstream);
                 if let Some((tenant, _)) = self.slots.of(token) {
                     tenant.unfinished = true;
                     self.unfinished.push(token);
@@ -225,17 +225,20 @@ impl<'a, P: Poller> Reactor<'a, P> {
 
     /// Notes until when the session may wait, and makes sure that the poller waits for the right
     /// thing.
-    fn settle(&mut self, token: Token, wants: Wants, upstream: Ready, event: Option<(End, Ready)>) {
-        if !self.settle_link(token, wants.upstream, upstream) {
+    fn settle(
+        &mut self,
+        token: Token,
+        wants: Wants,
+        left: Ends<Ready>,
+        event: Option<(End, Ready)>,
+    ) {
+        if !self.settle_link(token, wants.upstream, left.upstream) {
             return self.close(token);
         }
         let Some((tenant, deadline)) = self.slots.of(token) else { return };
         *deadline = tenant.session.deadline(&self.worker);
         self.earliest = self.earliest.min(*deadline);
-        let (reported, ended) = match event {
-            Some((End::Client, ready)) => (Reported::Something, ready.ended),
-            _ => (Reported::Nothing, false),
-        };
+        let ended = matches!(event, Some((End::Client, event)) if event.ended);
         if ended && wants.client.is_none() {
             // There may be nobody any more for whom a backend should go on working.
             if tell_if_reset(tenant.session.as_mut(), &mut self.worker).is_err() {
@@ -243,9 +246,8 @@ impl<'a, P: Poller> Reactor<'a, P> {
             }
         }
         let socket = tenant.session.socket(End::Client);
-        let watch = &mut tenant.watch;
-        let asked =
-            ask(&mut self.poller, &self.worker, socket, token, wants.client, watch, reported);
+        let (wanted, watch) = (wants.client, &mut tenant.watch);
+        let asked = ask(&mut self.poller, &self.worker, socket, token, wanted, watch, left.client);
         if asked.is_err() {
             self.close(token);
         }

@@ -27,13 +27,6 @@ pub(super) enum Turn {
     Over,
 }
 
-/// Whether the poller has just reported something of a socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reported {
-    Something,
-    Nothing,
-}
-
 /// What a poller is asked for where this is wanted of a socket. One that reports each change once
 /// is asked for both directions, once and for all; or for the end alone.
 pub(super) const fn to_ask<P: Poller>(wanted: Interest) -> Interest {
@@ -43,8 +36,9 @@ pub(super) const fn to_ask<P: Poller>(wanted: Interest) -> Interest {
     }
 }
 
-/// Makes sure that the poller reports what is `wanted` of a socket. What nobody wants now it may
-/// report once; that is cheaper than asking it twice for each request.
+/// Makes sure that the poller reports what is `wanted` of a socket, which is still ready for what is
+/// `left` after a turn. What nobody wants now it may report once; that is cheaper than asking it
+/// twice for each request.
 pub(super) fn ask<P: Poller>(
     poller: &mut P,
     worker: &Worker<'_>,
@@ -52,15 +46,14 @@ pub(super) fn ask<P: Poller>(
     token: Token,
     wanted: Option<Interest>,
     watch: &mut Watch,
-    reported: Reported,
+    left: Ready,
 ) -> io::Result<()> {
     let wanted = wanted.map(to_ask::<P>);
     let ask = match (P::TRIGGER, wanted) {
-        (Trigger::Edge | Trigger::Oneshot, None) => return Ok(()),
-        (Trigger::Level, None) if watch.registered.is_none() => return Ok(()),
-        (Trigger::Level, None) if reported == Reported::Nothing => return Ok(()),
+        (Trigger::Edge | Trigger::Oneshot, None) => false,
+        (Trigger::Level, None) => watch.registered.is_some_and(|it| left.allows(it).is_some()),
         (Trigger::Level | Trigger::Edge, Some(_)) => watch.registered != wanted,
-        (Trigger::Oneshot, Some(_)) | (Trigger::Level, None) => true,
+        (Trigger::Oneshot, Some(_)) => true,
     };
     if !ask {
         return Ok(());
