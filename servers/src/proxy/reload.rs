@@ -218,6 +218,6 @@ mod tests {
     #[test]
     fn a_file_that_is_not_there_is_named() {
         let error = Reload::new(Vec::new(), Some("/no/such/file".into())).read().unwrap_err();
-        assert!(error.to_string().starts_with("/no/such/file: "), "{error}");
+        assert!(error.to_string().starts_with("--backends /no/such/file: "), "{error}");
     }
 }
