@@ -7,7 +7,7 @@ pub(crate) mod scripted;
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -50,10 +50,20 @@ impl Server {
 
     /// Starts it through another command, such as `prlimit`.
     pub(crate) fn start_by(by: &[&str], model: &str, app: &str, flags: &[&str]) -> Self {
+        Self::launch(by, model, app, &[&["--listen", "127.0.0.1:0"], flags].concat())
+    }
+
+    /// Starts it on a free port of another address.
+    pub(crate) fn start_at(address: IpAddr, model: &str, app: &str, flags: &[&str]) -> Self {
+        let listen = SocketAddr::new(address, 0).to_string();
+        Self::launch(&[SERVERS], model, app, &[&["--listen", &listen], flags].concat())
+    }
+
+    fn launch(by: &[&str], model: &str, app: &str, flags: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut child = Command::new(by[0])
             .args(&by[1..])
-            .args(["run", "--model", model, "--app", app, "--listen", "127.0.0.1:0", "--counters"])
+            .args(["run", "--model", model, "--app", app, "--counters"])
             .arg(directory.path().join("counters.json"))
             .args(flags)
             .stdout(Stdio::piped())
