@@ -100,6 +100,17 @@ fn wrong_usage_is_told_apart_from_failure() {
 }
 
 #[test]
+fn an_unknown_policy_ends_the_start_with_the_names_of_all() {
+    for app in ["proxy", "relay"] {
+        let line = ["run", "--model", "epoll-edge", "--app", app, "--listen", "127.0.0.1:0"];
+        let flags = ["--backend", "127.0.0.1:1", "--policy", "fewest_connections"];
+        let words = failure(2, &[&line[..], &flags].concat());
+        assert!(words.contains("fewest_connections"), "{words}");
+        assert!(POLICIES.iter().all(|policy| words.contains(policy.name)), "{words}");
+    }
+}
+
+#[test]
 fn a_missing_root_is_named() {
     let run = [
         "run",
