@@ -100,6 +100,24 @@ impl Placement for Jump {
 mod tests {
     use super::*;
 
+    /// Worked out apart from this code, from the function as the paper prints it.
+    #[test]
+    fn keys_fall_into_the_buckets_of_the_paper() {
+        for (key, buckets, bucket) in [
+            (0, 10, 0),
+            (1, 1, 0),
+            (42, 57, 43),
+            (0xdead_10cc, 1, 0),
+            (0xdead_10cc, 666, 361),
+            (256, 1024, 520),
+            (10_863_919_174_838_991, 11, 6),
+            (2_016_238_256_797_177_309, 11, 3),
+            (1_673_758_223_894_951_030, 11, 5),
+        ] {
+            assert_eq!(jump(key, buckets), bucket, "{key} among {buckets}");
+        }
+    }
+
     /// Keys that move from bucket to bucket as the paper demands: to the new one only, each with a
     /// probability of `1 / (buckets + 1)`.
     #[test]
