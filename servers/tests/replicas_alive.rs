@@ -65,6 +65,26 @@ fn of_several_clients_at_once_none_notices_either() {
     });
 }
 
+/// However many they are: they are no second load, for who had them carries nothing any more.
+#[test]
+fn all_requests_that_a_dead_replica_had_go_on_to_the_next() {
+    let flags = ["--replicas", "2", "--heartbeat-interval", "10m", "--request-timeout", "30s"];
+    let balancer = Balancer::start(&flags);
+    let victim = balancer.pid_of("Server-1");
+    kill(victim, Signal::SIGSTOP).unwrap();
+    thread::scope(|scope| {
+        let asking = [(); 60].map(|()| scope.spawn(|| balancer.get("/home")));
+        // The other one answers its own meanwhile.
+        thread::sleep(Duration::from_millis(500));
+        let waiting = asking.iter().filter(|asking| !asking.is_finished()).count();
+        assert!(waiting > 10, "{waiting} wait for the one that is frozen");
+        kill(victim, Signal::SIGKILL).unwrap();
+        for answer in asking.map(|asking| asking.join().unwrap()) {
+            assert_eq!(answer.0, 200, "{}", answer.1);
+        }
+    });
+}
+
 /// One process after the other has its own number, so an answer tells who gave it.
 #[test]
 fn a_replica_that_is_back_answers_as_another_process() {

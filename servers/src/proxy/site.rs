@@ -30,6 +30,8 @@ pub struct Manners {
     pub write: Duration,
     /// How often a request is tried again, where that is safe.
     pub retries: u32,
+    /// Of how many at once that holds.
+    pub budget: Budget,
     /// The most connections to a backend that a worker keeps without using them.
     pub links_max: usize,
     /// For how long it keeps them.
@@ -38,6 +40,16 @@ pub struct Manners {
     pub unanswered: Unanswered,
     /// What to tell one whose request is at fault, or for whom there is no room.
     pub refused: Refused,
+}
+
+/// How many requests may be tried again at once, over connections that have broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Budget {
+    /// Some of those under way: see [`Upstreams::may_retry`]. For all that is known, the backend
+    /// fails under its load.
+    Share,
+    /// All of them: whoever breaks a connection is dead, and will be replaced.
+    All,
 }
 
 /// What to tell a client whom no backend answers; the last one failed like that, if any was asked.
@@ -65,6 +77,7 @@ impl Manners {
             reply: options.response_timeout,
             write,
             retries: options.retries.into(),
+            budget: Budget::Share,
             links_max: options.links_max.into(),
             link_idle: options.link_idle,
             unanswered: verdict,
@@ -188,6 +201,11 @@ impl ProxySite {
             }
             Blocking::No => worker.links.keep(link, keeping),
         }
+    }
+
+    /// Whether one more request may be tried again now.
+    pub(super) fn may_retry(&self) -> bool {
+        self.manners.budget == Budget::All || self.upstreams.may_retry()
     }
 
     /// How long a backend may take to connect.

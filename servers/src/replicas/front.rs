@@ -19,7 +19,7 @@ use crate::apps::{App, say_at_once};
 use crate::proxy::forward::Forward;
 use crate::proxy::health::ejection::Ejection;
 use crate::proxy::options::Affinity;
-use crate::proxy::site::{Manners, ProxySite, Routes};
+use crate::proxy::site::{Budget, Manners, ProxySite, Routes};
 use crate::proxy::{BackendSpec, Client, Outcome, Settings, Upstreams, policy};
 use crate::session::Session;
 use crate::worker::Worker;
@@ -83,6 +83,8 @@ impl Front {
             reply: patience,
             write: WRITE,
             retries: 2,
+            // Who has lost one of few replicas has lost more requests than a share of them.
+            budget: Budget::All,
             links_max: LINKS_MAX,
             link_idle: LINK_IDLE,
             unanswered,

@@ -82,7 +82,7 @@ impl Attempt {
         }
         self.repeats += 1;
         let refused = outcome == Outcome::Refused;
-        refused || (self.repeats <= site.manners.retries && site.upstreams.may_retry())
+        refused || (self.repeats <= site.manners.retries && site.may_retry())
     }
 }
 
