@@ -149,11 +149,11 @@ enum Fate {
     Answered,
     /// The proxy has said that there is no answer.
     Refused(u16),
-    /// The connection broke within the answer, for all to see.
+    /// The connection broke within the answer, after some of it, for all to see.
     Cut,
     /// The answer is to another request, or to none.
     Wrong(u16),
-    /// There is no answer, and no error either.
+    /// Nothing of an answer has come, and no error either: an end at most, or silence.
     Lost,
 }
 
@@ -183,8 +183,10 @@ fn connect(proxy: SocketAddr) -> TcpStream {
 
 /// Asks, checks the answer, and gives the connection back if it is still good.
 fn ask(mut stream: BufReader<TcpStream>, id: u64) -> (Fate, Option<BufReader<TcpStream>>) {
-    if stream.get_mut().write_all(&request(id)).is_err() {
-        return (Fate::Cut, None);
+    // Who has answered and gone may not take the rest of a request; its answer counts.
+    let _ = stream.get_mut().write_all(&request(id));
+    if !stream.fill_buf().is_ok_and(|octets| !octets.is_empty()) {
+        return (Fate::Lost, None);
     }
     match read_answer(&mut stream) {
         Ok((status, body, stays)) => (judged(id, status, &body), stays.then_some(stream)),
