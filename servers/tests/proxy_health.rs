@@ -224,6 +224,37 @@ fn whatever_a_request_to_a_backend_ends_in_its_load_comes_down_again() {
     });
 }
 
+/// Whether that many requests, one after the other, are answered.
+fn all_answered(proxy: &Proxy, requests: usize) -> bool {
+    (0..requests).all(|_| get(proxy.address, "/").starts_with("HTTP/1.1 200 "))
+}
+
+#[test]
+fn a_backend_that_fails_three_times_in_a_row_is_left_alone_and_then_asked_again() {
+    let breaking = || {
+        Scripted::new(|mut stream, _| {
+            read_head(&mut stream);
+            reset(stream);
+        })
+    };
+    everywhere(|model| {
+        let (good, bad, bad_too) = (Scripted::answering(OK), breaking(), breaking());
+        let proxy = |bad: &Scripted, time| {
+            let backends = ["--backend", &bad.address, "--backend", &good.address];
+            Proxy::start(model, "proxy", &[&backends[..], &["--ejection", time]].concat())
+        };
+        let strict = proxy(&bad, "1h");
+        assert!(all_answered(&strict, 20), "{model}: the other one answers for both");
+        let health = strict.backend(0)["health"].clone();
+        assert_eq!((health, bad.connections()), (json!("ejected"), 3), "{model}");
+        let lenient = proxy(&bad_too, "50ms");
+        eventually("it is asked again, and taken out again", || {
+            assert!(all_answered(&lenient, 1), "{model}");
+            lenient.backend(0)["removals"].as_u64() > Some(1)
+        });
+    });
+}
+
 /// What a client sends before it goes, and how much of an answer it waits for.
 const ABANDONED: [(&str, usize); 4] = [
     ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nnot all", 0),
