@@ -198,6 +198,16 @@ fn a_refusal_changes_nothing() {
 }
 
 #[test]
+fn slots_and_copies_say_how_many_replicas_there_is_room_for() {
+    let balancer = Balancer::start(&["--slots", "20", "--copies", "4"]);
+    let slots = |free| (400, failure(&format!("Insufficient slots. Only {free} slots left")));
+    assert_eq!(balancer.add(r#"{"n": 3}"#), slots(2));
+    assert_eq!(balancer.add(r#"{"n": 2}"#).0, 200);
+    assert_eq!(balancer.add(r#"{"n": 1}"#), slots(0));
+    assert_eq!((balancer.replicas().len(), balancer.get("/home").0), (5, 200));
+}
+
+#[test]
 fn a_payload_that_is_not_said_to_be_json_counts_as_none() {
     let balancer = Balancer::start(&["--replicas", "1"]);
     let empty = (400, failure("Payload is empty"));
