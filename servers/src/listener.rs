@@ -4,7 +4,7 @@
 //! every model: SO_REUSEADDR, TCP_NODELAY (an accepted socket inherits it, tcp(7)), one backlog.
 
 use std::io;
-use std::net::{SocketAddr, SocketAddrV6, TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, SocketAddr, SocketAddrV6, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -57,7 +57,8 @@ impl Listener {
         match accept4(self.0.as_raw_fd(), flags) {
             // SAFETY: accept4 has just made this descriptor, and nobody else knows it.
             Ok(fd) => Ok(unsafe { OwnedFd::from_raw_fd(fd) }.into()),
-            Err(Errno::EAGAIN) => Err(Refusal::Nobody),
+            // Or the socket has been retired.
+            Err(Errno::EAGAIN | Errno::EINVAL) => Err(Refusal::Nobody),
             Err(errno) if shortage::is_ours(errno) => Err(Refusal::NoRoom(errno.into())),
             Err(_) => Err(Refusal::Gone),
         }
@@ -68,6 +69,14 @@ impl Listener {
     #[must_use]
     pub fn waiting(&self) -> usize {
         accept_queue::length(self.socket()).map_or(usize::MAX, |length| length as usize)
+    }
+
+    /// Listens no more: from now on the kernel refuses who comes, and resets who waits to be
+    /// accepted. If the socket only stayed unread until it is closed, clients would be connected,
+    /// and wait for somebody who has stopped, for as long as others take to finish.
+    pub fn retire(&self) {
+        // It fails for a socket that does not listen any more.
+        let _ = self.0.shutdown(Shutdown::Read);
     }
 
     /// The descriptor to wait for.
@@ -171,7 +180,7 @@ fn local_address(socket: &Socket) -> anyhow::Result<SocketAddr> {
     socket.local_addr()?.as_socket().context("not an internet address")
 }
 
-/// Reads an address to listen on: `127.0.0.1:8080`, `[::1]:0`, `[fe80::1%veth0]:8080`,
+/// Reads an address to listen on, or to ask at: `127.0.0.1:8080`, `[::1]:0`, `[fe80::1%veth0]:8080`,
 /// `localhost:80`.
 ///
 /// # Errors
@@ -187,7 +196,7 @@ pub fn parse_address(text: &str) -> Result<SocketAddr, String> {
     }
     let mut all = text
         .to_socket_addrs()
-        .map_err(|error| format!("`{text}` is not an address to listen on, HOST:PORT: {error}"))?;
+        .map_err(|error| format!("`{text}` is not an address, HOST:PORT: {error}"))?;
     all.next().ok_or_else(|| format!("`{text}` has no address"))
 }
 

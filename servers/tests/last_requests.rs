@@ -5,7 +5,7 @@
 
 mod process;
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -189,6 +189,35 @@ fn clients_who_keep_coming_do_not_keep_it_from_stopping() {
             enough.store(true, Ordering::Relaxed);
         });
         assert!(!server.runs(), "{model} still serves");
+    });
+}
+
+/// He could go to another server, or wait in vain: this one answers nobody who comes now.
+#[test]
+fn who_comes_while_others_finish_is_refused_at_once() {
+    everywhere(|model| {
+        if at_once(model) == 1 {
+            return; // It does not look for others while it has one.
+        }
+        let mut server = Server::start(model, "http", &["--drain-timeout", "1h"]);
+        let mut slow = server.connect();
+        slow.write_all(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nabc").unwrap();
+        slow.read_exact(&mut [0; 15]).unwrap();
+        server.signal(Signal::SIGTERM);
+        let is_refused = || {
+            let error = TcpStream::connect_timeout(&server.address, LONG).err();
+            error.is_some_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+        };
+        // Longer than it takes to hear the signal, and not as long as a body may take.
+        let start = Instant::now();
+        while !is_refused() {
+            assert!(start.elapsed() < LONG / 6, "{model} has a newcomer wait");
+            thread::sleep(Duration::from_millis(10));
+        }
+        slow.write_all(b"def").unwrap();
+        let answer = read_to_close(&mut slow);
+        assert!(answer.ends_with("abcdef"), "{model}: {answer}");
+        assert!(server.wait().success());
     });
 }
 

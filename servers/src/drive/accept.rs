@@ -65,6 +65,7 @@ fn last(
                 }
             }
         }
+        listener.retire();
         None
     })
 }

@@ -72,6 +72,11 @@ impl<R: Ring> Proactor<'_, R> {
     /// Takes on who has come until now, and nobody later.
     fn close_gate(&mut self) {
         self.gate = Gate::Closed;
+        self.take_on_the_last();
+        self.listener.retire();
+    }
+
+    fn take_on_the_last(&mut self) {
         for _ in 0..self.listener.waiting() {
             self.worker.counters.accepts.count();
             match self.listener.accept(Blocking::No) {

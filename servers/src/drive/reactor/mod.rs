@@ -306,11 +306,14 @@ impl<'a, P: Poller> Reactor<'a, P> {
 
     /// Takes on who has come until now and nobody later, and asks all sessions to finish.
     fn drain(&mut self) {
-        if self.gate == Gate::Open
+        if self.gate != Gate::Closed
             && let Source::Listener(listener) = self.source
         {
-            self.accept(listener.waiting());
-            self.pause_gate(listener);
+            if self.gate == Gate::Open {
+                self.accept(listener.waiting());
+                self.pause_gate(listener);
+            }
+            listener.retire();
         }
         self.gate = Gate::Closed;
         self.slots.tokens().into_iter().for_each(|token| self.ask_to_close(token));
