@@ -187,6 +187,7 @@ impl Cli {
         let cli = Self::parse();
         let checked = match &cli.command {
             Command::Run(run) => run.check(),
+            Command::Balance(balance) => balance.check(),
             Command::Control(control) => control.check(),
             _ => Ok(()),
         };

@@ -111,6 +111,20 @@ fn an_unknown_policy_ends_the_start_with_the_names_of_all() {
 }
 
 #[test]
+fn more_replicas_than_there_is_room_for_are_refused_with_the_flags_that_say_so() {
+    let balance = ["balance", "--listen", "127.0.0.1:0"];
+    for (flags, room) in [
+        (&["--replicas", "57"][..], "room for 56"),
+        (&["--slots", "8"], "room for 0"),
+        (&["--replicas", "57", "--method", "ketama"], "room for 56"),
+    ] {
+        let words = failure(2, &[&balance[..], flags].concat());
+        assert!(words.contains(room), "{words}");
+        assert!(["--replicas", "--slots", "--copies"].iter().all(|flag| words.contains(flag)));
+    }
+}
+
+#[test]
 fn a_missing_root_is_named() {
     let run = [
         "run",

@@ -169,6 +169,22 @@ pub struct Start {
     pub replica_model: &'static Model,
 }
 
+impl Balance {
+    /// Whether there is room for so many replicas.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let (count, free) = (self.replicas, view(&self.ring).free());
+        let Ring { method, slots, copies, .. } = &self.ring;
+        if usize::from(count) <= free {
+            return Ok(());
+        }
+        Err(format!(
+            "--replicas {count}: with --method {}, --slots {slots} and --copies {copies} there is \
+             room for {free}",
+            method.name
+        ))
+    }
+}
+
 /// Balances until it is told to stop.
 ///
 /// # Errors
