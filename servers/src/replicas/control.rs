@@ -187,6 +187,8 @@ impl Call {
             [word] => {
                 let path = format!("/{}", word.trim_start_matches('/'));
                 if path.bytes().any(|octet| !octet.is_ascii_graphic()) {
+                    // An arrow key, told as it came, would move the cursor instead.
+                    let word = word.escape_debug();
                     bail!("`{word}` can't be a path as it is: percent-encode it");
                 }
                 Ok(Self { method: "GET", path, body: String::new() })
@@ -205,7 +207,9 @@ impl Call {
 
     fn change(method: &'static str, path: &str, words: &[&str]) -> anyhow::Result<Self> {
         let [count, names @ ..] = words else { bail!("how many? {} N NAME...", &path[1..]) };
-        let count = count.parse::<i64>().with_context(|| format!("`{count}` is no number"))?;
+        let count = count
+            .parse::<i64>()
+            .with_context(|| format!("`{}` is no number", count.escape_debug()))?;
         let body = if names.is_empty() {
             json!({ "n": count })
         } else {
@@ -245,6 +249,13 @@ mod tests {
         assert_eq!(said("help").unwrap(), Said::Help);
         assert_eq!(said("quit").unwrap(), Said::Quit);
         assert_eq!(said("exit").unwrap(), Said::Quit);
+    }
+
+    #[test]
+    fn what_keys_send_to_terminals_is_told_in_letters() {
+        let told = said("\u{1b}[A").unwrap_err().to_string();
+        assert!(told.contains("`\\u{1b}[A`") && !told.contains('\u{1b}'), "{told}");
+        assert!(said("hömé").unwrap_err().to_string().contains("`hömé`"));
     }
 
     #[test]
