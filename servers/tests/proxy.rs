@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use process::scripted::{GET, OK, Scripted, ask, everywhere, proxy, read_answer, read_head};
-use process::{LONG, Server, admin, eventually, models, read_to_close};
+use process::{LONG, Server, admin, eventually, models, read_to_close, reset};
 use servers::models::Workers;
 
 #[test]
@@ -50,6 +50,28 @@ fn clients_who_come_one_after_the_other_share_a_connection() {
         }
         assert_eq!(backend.connections(), 1, "one connection has served all");
     }
+}
+
+#[test]
+fn a_backend_is_told_who_asks_and_the_client_through_whom() {
+    let backend = Server::start("epoll-level", "http", &[]);
+    let address = backend.address.to_string();
+    let host = format!("Host: {address}");
+    let new = "GET /echo HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 192.0.2.1\r\n\
+               Connection: close, X-Mine\r\nX-Mine: 1\r\n\r\n";
+    let of_new = ["Host: h", "Via: 1.1 servers", "X-Forwarded-For: 192.0.2.1, 127.0.0.1"];
+    let old = "GET /echo HTTP/1.0\r\n\r\n";
+    let of_old = [host.as_str(), "Via: 1.0 servers", "X-Forwarded-For: 127.0.0.1"];
+    everywhere(|model| {
+        let proxy = proxy(model, &[&address], &[]);
+        for (request, expected) in [(new, of_new), (old, of_old)] {
+            let answer = proxy.ask(request);
+            let (head, told) = answer.split_once("\r\n\r\n").unwrap();
+            assert!(head.contains("\r\nVia: 1.1 servers"), "{head}");
+            let fields = told.trim_end().lines().skip(1).collect::<Vec<_>>();
+            assert_eq!(fields, expected);
+        }
+    });
 }
 
 #[test]
@@ -241,17 +263,51 @@ fn what_was_asked_before_the_stop_is_answered() {
 
 #[test]
 fn a_client_that_has_got_its_last_answer_has_no_backend_any_more() {
-    let backend = Scripted::answering(OK);
+    let backends = [Scripted::answering(OK), parting("ok!", 0)];
     everywhere(|model| {
-        let flags = ["--backend", &backend.address, "--affinity", "connection"];
-        let proxy = admin::Proxy::start(model, "proxy", &flags);
-        let mut stream = proxy.connect();
-        stream.write_all(GET).unwrap();
-        assert_eq!(read_answer(&mut stream), (200, "ok".into()));
-        assert_eq!(proxy.backend(0)["open"], 1, "it stays");
-        stream.write_all(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
-        assert!(read_to_close(&mut stream).starts_with("HTTP/1.1 200 OK\r\n"));
-        assert_eq!(proxy.backend(0)["open"], 0, "it has been told that this was all");
+        for backend in &backends {
+            let flags = ["--backend", &backend.address, "--affinity", "connection"];
+            let proxy = admin::Proxy::start(model, "proxy", &flags);
+            let mut stream = proxy.connect();
+            stream.write_all(GET).unwrap();
+            assert_eq!(read_answer(&mut stream).0, 200);
+            assert_eq!(proxy.backend(0)["open"], 1, "it stays");
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
+            assert!(read_to_close(&mut stream).starts_with("HTTP/1.1 200 OK\r\n"));
+            assert_eq!(proxy.backend(0)["open"], 0, "it has been told that this was all");
+        }
+    });
+}
+
+/// What becomes of a connection to a backend when it has carried an answer.
+const FATES: [&str; 3] = ["it closes and says so", "it closes", "it breaks under the next request"];
+
+/// A backend whose connections end like that.
+fn parting(name: &'static str, fate: usize) -> Scripted {
+    Scripted::new(move |mut stream, _| {
+        read_head(&mut stream);
+        let close = if fate == 0 { "Connection: close\r\n" } else { "" };
+        write!(stream, "HTTP/1.1 200 OK\r\n{close}Content-Length: 3\r\n\r\n{name}").unwrap();
+        if fate == 2 {
+            read_head(&mut stream);
+            reset(stream);
+        }
+    })
+}
+
+#[test]
+fn a_client_that_stays_with_its_backend_does_so_whatever_becomes_of_the_connection_there() {
+    everywhere(|model| {
+        for (fate, why) in FATES.into_iter().enumerate() {
+            let backends = ["one", "two"].map(|name| parting(name, fate));
+            let addresses = backends.each_ref().map(|backend| backend.address.as_str());
+            let proxy = proxy(model, &addresses, &["--affinity", "connection"]);
+            let mut stream = proxy.connect();
+            for _ in 0..6 {
+                stream.write_all(GET).unwrap();
+                assert_eq!(read_answer(&mut stream), (200, "one".into()), "{why}");
+            }
+        }
     });
 }
 

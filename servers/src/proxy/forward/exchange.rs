@@ -11,10 +11,10 @@ use super::octets::{holds_any, lent};
 use super::parting::Parting;
 use super::{Forward, Life};
 use crate::apps::imf_fixdate;
-use crate::proxy::Outcome;
 use crate::proxy::moment::Moment;
 use crate::proxy::options::Affinity;
 use crate::proxy::site::{Kept, Reached, Unreached};
+use crate::proxy::{Lease, Outcome};
 use crate::worker::Worker;
 
 impl Forward {
@@ -31,7 +31,7 @@ impl Forward {
             Ok(Heard::Request) => {
                 self.attempt = Attempt::default();
                 self.route(worker);
-                self.begin(worker);
+                self.reach(Kept::Welcome, worker);
                 true
             }
             Ok(Heard::Here) => {
@@ -60,35 +60,28 @@ impl Forward {
     }
 
     /// Takes a backend for the request that has been heard: that of the client, if it has one.
-    fn begin(&mut self, worker: &mut Worker<'_>) {
-        match self.reached.take().and_then(|reached| self.stay(reached, worker)) {
-            Some(reached) => self.go_on(reached, Kept::Welcome, worker),
-            None => self.reach(Kept::Welcome, worker),
-        }
+    fn reach(&mut self, kept: Kept, worker: &mut Worker<'_>) {
+        self.attempt.begin();
+        let reached = self.stay(worker).unwrap_or_else(|| {
+            self.site.reach(&self.client, &mut self.attempt.tried, kept, worker)
+        });
+        self.go_on(reached, kept, worker);
     }
 
     /// The backend that the client has, if it may still be asked; over another connection, if the
-    /// one there was has died.
-    fn stay(
-        &mut self,
-        Reached { lease, link }: Reached,
-        worker: &mut Worker<'_>,
-    ) -> Option<Result<Reached, Unreached>> {
-        let Some(lease) = lease.renew(Moment::now()) else {
-            worker.links.retire(link);
-            return None;
+    /// one there was is of no use any more.
+    fn stay(&mut self, worker: &mut Worker<'_>) -> Option<Result<Reached, Unreached>> {
+        let (lease, link) = match self.reached.take() {
+            Some(Reached { lease, link }) => (lease, Some(link)),
+            None => (self.home.take()?, None),
         };
-        if link.is_quiet() {
-            return Some(Ok(Reached { lease, link }));
+        match (lease.renew(Moment::now()), link) {
+            (Some(lease), Some(link)) if link.is_quiet() => Some(Ok(Reached { lease, link })),
+            (lease, link) => {
+                link.into_iter().for_each(|link| worker.links.retire(link));
+                lease.map(|lease| self.site.connect(lease, &mut self.attempt.tried, worker))
+            }
         }
-        worker.links.retire(link);
-        Some(self.site.connect(lease, &mut self.attempt.tried, worker))
-    }
-
-    fn reach(&mut self, kept: Kept, worker: &mut Worker<'_>) {
-        self.attempt.begin();
-        let reached = self.site.reach(&self.client, &mut self.attempt.tried, kept, worker);
-        self.go_on(reached, kept, worker);
     }
 
     /// Forwards the request to the backend that has been reached; if none has, asks the next one,
@@ -195,6 +188,7 @@ impl Forward {
         if reuse == Reuse::No || self.attempt.ended || unsent {
             worker.links.retire(link);
             self.forget_upstream(worker);
+            self.go_home_to(lease);
             return;
         }
         link.used = true;
@@ -202,6 +196,12 @@ impl Forward {
             Affinity::Connection => self.reached = Some(Reached { lease, link }),
             Affinity::Request => self.site.keep(link, worker),
         }
+    }
+
+    /// The connection has gone, and the backend is none the worse for it: a client that stays with
+    /// its backend gets another one there.
+    fn go_home_to(&mut self, lease: Lease) {
+        self.home = (self.site.manners.affinity == Affinity::Connection).then_some(lease);
     }
 
     /// The backend has not answered, or not to the end. Asks another one, or says so to the client.
@@ -214,7 +214,10 @@ impl Forward {
             self.attempt.tried.add(lease.backend().id);
         }
         worker.links.retire(link);
-        drop(lease);
+        match connection {
+            Connection::Fresh => drop(lease),
+            Connection::Stale => self.go_home_to(lease),
+        }
         self.forget_upstream(worker);
         if self.gateway.has_answered() {
             self.cut();
@@ -268,6 +271,7 @@ impl Forward {
         if let Some(Reached { link, .. }) = self.reached.take() {
             worker.links.retire(link);
         }
+        self.home = None;
         self.forget_upstream(worker);
     }
 

@@ -38,7 +38,7 @@ use self::octets::{Octets, holds_any, lent};
 use self::parting::Parting;
 use super::link::Link;
 use super::site::{ProxySite, Reached, Routes, client_of, outcome_of};
-use super::{Client, Outcome};
+use super::{Client, Lease, Outcome};
 use crate::connection::{Flow, Interest, Wait, calm};
 use crate::control::{Phase, Ticks};
 use crate::session::{End, Session, Wants};
@@ -68,6 +68,8 @@ pub struct Forward {
     gateway: Gateway,
     octets: Octets,
     reached: Option<Reached>,
+    /// The backend that the client stays with, while there is no connection to it.
+    home: Option<Lease>,
     attempt: Attempt,
     life: Life,
     parting: Parting,
@@ -92,6 +94,7 @@ impl Forward {
             gateway: Gateway::new(limits),
             octets: Octets::default(),
             reached: None,
+            home: None,
             attempt: Attempt::default(),
             life: Life::Open,
             parting: Parting::default(),
