@@ -254,6 +254,19 @@ mod tests {
     }
 
     #[test]
+    fn failures_that_are_not_in_a_row_do_not_eject_however_many_they_are() {
+        let bed = Bed::new("round-robin", &[1, 1]);
+        let lease = bed.lease();
+        for _ in 0..10 {
+            (0..2).for_each(|_| lease.report(Outcome::Broken));
+            lease.report(Outcome::Answered);
+        }
+        assert_eq!(lease.backend().removals(), 0);
+        (0..3).for_each(|_| lease.report(Outcome::Broken));
+        assert_eq!(lease.backend().removals(), 1);
+    }
+
+    #[test]
     fn failures_of_later_requests_speak_about_the_time_of_those() {
         let bed = Bed::new("round-robin", &[1, 1]);
         let backend = bed.backend(0);

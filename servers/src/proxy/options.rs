@@ -178,6 +178,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::proxy::site::Manners;
 
     #[derive(Debug, Parser)]
     struct Line {
@@ -215,6 +216,25 @@ mod tests {
             let error = parse(line).unwrap_err();
             assert!(error.contains(word), "{line}: {error}");
         }
+    }
+
+    #[test]
+    fn each_flag_says_what_it_says_and_nothing_else() {
+        let seconds = Duration::from_secs;
+        let line = "--fall 4 --rise 5 --ejection 6s --slow-start 7s --health-path /well \
+                    --health-interval 8s --health-timeout 9s --connect-timeout 10s \
+                    --response-timeout 11s --link-idle 12s --links-max 13 --retries 3";
+        let options = parse(line).unwrap();
+        let Checks { question, interval, timeout, thresholds } = options.checks().unwrap();
+        assert_eq!(question, Question::Get("/well".into()));
+        assert_eq!((interval, timeout), (seconds(8), seconds(9)));
+        assert_eq!((thresholds.fall, thresholds.rise), (4, 5));
+        let Settings { slow_start, ejection, .. } = options.settings();
+        assert_eq!((ejection.fall, ejection.first, slow_start), (4, seconds(6), seconds(7)));
+        let manners = Manners::new(&options, seconds(14));
+        let spans = [manners.connect, manners.reply, manners.link_idle, manners.write];
+        assert_eq!(spans, [10, 11, 12, 14].map(seconds));
+        assert_eq!((manners.links_max, manners.retries), (13, 3));
     }
 
     #[test]

@@ -64,6 +64,29 @@ fn an_answer_may_come_before_the_last_of_the_content_is_out() {
     assert_eq!(session.wants(), only_read, "all of it is out");
 }
 
+/// What is left of the request would come before the next one.
+#[test]
+fn a_connection_with_content_that_was_not_sent_is_not_kept_for_another_request() {
+    for sends_all in [true, false] {
+        let control = control();
+        let mut worker = Worker::new(&control, Blocking::Yes);
+        let (listener, mut client, mut session) = meet(&control);
+        client.write_all(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nonce").unwrap();
+        session.read(End::Client, &mut worker).unwrap();
+        session.write(End::Upstream, &mut worker).unwrap();
+        assert_eq!(session.output(End::Upstream), b"once");
+        if sends_all {
+            session.write(End::Upstream, &mut worker).unwrap();
+        }
+        let (mut backend, _) = listener.accept().unwrap();
+        backend.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").unwrap();
+        session.read(End::Upstream, &mut worker).unwrap();
+        assert!(session.output(End::Client).starts_with(b"HTTP/1.1 200 OK"));
+        assert_eq!(control.links().idle(), usize::from(sends_all));
+        assert_eq!(session.output(End::Upstream), b"");
+    }
+}
+
 #[test]
 fn a_client_that_does_not_close_has_got_its_answer_and_an_end() {
     let control = control();
@@ -92,4 +115,12 @@ fn a_client_that_does_not_close_has_got_its_answer_and_an_end() {
     client.read_to_string(&mut answer).unwrap();
     let (_, all) = answer.split_once("\r\n\r\n").unwrap();
     assert_eq!(all.len(), content.len());
+}
+
+#[test]
+fn an_address_of_ipv4_is_called_by_its_own_name_on_a_socket_of_ipv6() {
+    let name = |address: &str| name_of(Client { address: address.parse().unwrap(), id: None });
+    assert_eq!(&*name("::ffff:192.0.2.1"), "192.0.2.1");
+    assert_eq!(&*name("2001:db8::1"), "2001:db8::1");
+    assert_eq!(&*name("0.0.0.0"), "", "it had gone before it was asked");
 }

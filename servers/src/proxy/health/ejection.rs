@@ -179,6 +179,19 @@ mod tests {
     }
 
     #[test]
+    fn one_that_is_back_may_fail_as_often_as_any() {
+        let mut bed = Bed::new("round-robin", &[1, 1]);
+        fail(&bed, 0, Outcome::Refused);
+        bed.now = bed.now.after(Duration::from_secs(2));
+        let (fleet, backend) = (bed.upstreams.fleet(), bed.backend(0));
+        let fail_once = || fleet.note_failure(&backend, bed.now, Outcome::Refused, bed.now);
+        (0..2).for_each(|_| fail_once());
+        assert_eq!(health(&bed), [Health::InService; 2]);
+        fail_once();
+        assert_eq!(health(&bed), [Health::Ejected, Health::InService]);
+    }
+
+    #[test]
     fn backends_that_fail_together_do_not_come_back_together() {
         let bed = Bed::new("round-robin", &[1; 20]);
         (0..10).for_each(|place| fail(&bed, place, Outcome::Broken));

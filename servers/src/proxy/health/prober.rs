@@ -238,6 +238,7 @@ mod tests {
 
     const HEALTHY: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
     const ILL: &str = "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
+    const ELSEWHERE: &str = "HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n";
     const GARBAGE: &str = "220 ready when you are\r\n\r\n";
     /// No answer at all, and the connection stays.
     const SILENCE: &str = "";
@@ -321,12 +322,12 @@ mod tests {
     #[test]
     fn those_that_are_gone_hang_or_are_ill_fall_and_rise_again() {
         use Health::{Down, InService};
-        let hosts = [HEALTHY, ILL, GARBAGE, SILENCE].map(Host::new);
-        let [well, ill, garbage, silent] = hosts.each_ref().map(|host| host.address);
-        let (bed, _prober) = start(&[well, ill, garbage, silent, nobody()]);
-        await_health(&bed, &[InService, Down, Down, Down, Down]);
+        let hosts = [HEALTHY, ILL, ELSEWHERE, GARBAGE, SILENCE].map(Host::new);
+        let [well, ill, elsewhere, garbage, silent] = hosts.each_ref().map(|host| host.address);
+        let (bed, _prober) = start(&[well, ill, elsewhere, garbage, silent, nobody()]);
+        await_health(&bed, &[InService, Down, Down, Down, Down, Down]);
         hosts.iter().for_each(|host| host.says(HEALTHY));
-        await_health(&bed, &[InService, InService, InService, InService, Down]);
+        await_health(&bed, &[InService, InService, InService, InService, InService, Down]);
     }
 
     /// Who is in service, once it is one only, and has been spared at some more bad probes.
