@@ -10,7 +10,7 @@ use std::net::TcpStream;
 use std::sync::Mutex;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use process::scripted::{GET, OK, Scripted, everywhere, proxy, read_answer, read_final, read_head};
@@ -63,6 +63,21 @@ fn nor_is_one_whose_proxy_is_stopped_or_killed() {
             proxy.signal(signal);
             assert_eq!(end_of(&mut stream), Err(ErrorKind::ConnectionReset), "{signal}");
         }
+    });
+}
+
+#[test]
+fn nor_is_one_whose_backend_breaks_in_the_middle() {
+    everywhere(|model| {
+        let backend = Scripted::new(|mut stream, _| {
+            read_head(&mut stream);
+            let begun = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n";
+            stream.write_all(begun).unwrap();
+        });
+        let proxy = proxy(model, &[&backend.address], &[]);
+        let mut stream = proxy.connect();
+        stream.write_all(OLD).unwrap();
+        assert_eq!(end_of(&mut stream), Err(ErrorKind::ConnectionReset));
     });
 }
 
@@ -157,6 +172,58 @@ fn bit_by_bit_a_backend_gets_no_more_time_for_its_answer() {
             let mut stream = proxy.connect();
             stream.write_all(GET).unwrap();
             assert_eq!(read_final(&mut stream).0, 504);
+        }
+    });
+}
+
+#[test]
+fn octet_by_octet_a_client_gets_no_more_time_for_a_head() {
+    everywhere(|model| {
+        let backend = Scripted::answering(OK);
+        let proxy = proxy(model, &[&backend.address], &["--head-timeout", "300ms"]);
+        let mut stream = proxy.connect();
+        stream.write_all(b"GET / HTTP/1.1\r\nX: ").unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        let is_told = |_| {
+            let _ = stream.write_all(b"x");
+            stream.peek(&mut [0]).is_ok()
+        };
+        assert!((0..100).any(is_told), "it waits for as long as something comes");
+        assert!(read_head(&mut stream).starts_with("HTTP/1.1 408 "));
+    });
+}
+
+#[test]
+fn a_long_upload_takes_nothing_of_the_time_for_its_answer() {
+    everywhere(|model| {
+        let backend = Scripted::new(|mut stream, _| {
+            read_head(&mut stream);
+            stream.read_exact(&mut [0; 6]).unwrap();
+            stream.write_all(OK).unwrap();
+        });
+        let proxy = proxy(model, &[&backend.address], &["--response-timeout", "1s"]);
+        let mut stream = proxy.connect();
+        stream.write_all(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\n").unwrap();
+        for _ in 0..6 {
+            thread::sleep(Duration::from_millis(250));
+            stream.write_all(b"x").unwrap();
+        }
+        assert_eq!(read_answer(&mut stream), (200, "ok".into()));
+    });
+}
+
+#[test]
+fn who_goes_on_sending_after_the_last_answer_is_let_go_all_the_same() {
+    everywhere(|model| {
+        let backend = Scripted::answering(OK);
+        let proxy = proxy(model, &[&backend.address], &[]);
+        let mut stream = proxy.connect();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
+        assert_eq!(read_answer(&mut stream).0, 200);
+        let start = Instant::now();
+        while stream.write_all(b"x").is_ok() {
+            assert!(start.elapsed() < LONG / 2, "it reads for ever");
+            thread::sleep(Duration::from_millis(50));
         }
     });
 }
