@@ -182,6 +182,30 @@ fn a_backend_that_refuses_or_does_not_accept_is_passed_over() {
 }
 
 #[test]
+fn what_becomes_of_a_connection_is_said_of_its_backend() {
+    let echo = Server::start("epoll-level", "echo", &[]);
+    let (deaf, backends) = (Deaf::new(), [nobody(), echo.address.to_string()]);
+    let flags = ["--connect-timeout", "100ms", "--fall", "1", "--ejection", "1h"];
+    let backends = [&backends[0], &deaf.address, &backends[1]];
+    everywhere(|model, way| {
+        let named = backends.map(|backend| ["--backend", backend]);
+        let flags = [&["--relay-by", way], &flags[..], named.as_flattened()].concat();
+        let relay = Proxy::start(model, "relay", &flags);
+        for _ in 0..2 {
+            let mut client = relay.connect();
+            client.write_all(b"anybody?").unwrap();
+            expect(&mut client, b"anybody?");
+            client.shutdown(Shutdown::Write).unwrap();
+            assert_eq!(client.read(&mut [0]).unwrap(), 0);
+        }
+        eventually("both have ended", || relay.backend(2)["outcomes"]["answered"] == 2);
+        let [refusing, deaf] = [relay.backend(0), relay.backend(1)];
+        assert!(refusing["outcomes"]["refused"] == 1 && refusing["removals"] == 1, "{refusing:#}");
+        assert!(deaf["outcomes"]["timed_out"].as_u64() >= Some(1), "{deaf:#}");
+    });
+}
+
+#[test]
 fn a_relay_is_a_second_attempt_only_until_it_is_connected() {
     let echo = Server::start("epoll-level", "echo", &[]);
     let (refusing, answering) = (nobody(), echo.address.to_string());

@@ -50,13 +50,15 @@ impl Bench {
     }
 }
 
+/// The ways of carrying that this host has.
+fn ways() -> impl Iterator<Item = &'static str> {
+    WAYS.into_iter().filter(|way| *way != "sockmap" || packet::bpf::missing().is_none())
+}
+
 /// Does it for each model and each way of carrying that this host has.
 fn everywhere(flags: &[&str], test: impl Fn(&Bench, &str)) {
     for model in models() {
-        for way in WAYS {
-            if way == "sockmap" && packet::bpf::missing().is_some() {
-                continue;
-            }
+        for way in ways() {
             println!("{} by {way}", model.name);
             test(&Bench::new(model.name, way, flags), way);
         }
@@ -249,6 +251,8 @@ fn two_who_send_before_they_read_have_all_in_the_end() {
 fn who_is_silent_for_too_long_sees_a_reset_on_both_sides() {
     everywhere(&["--idle-timeout", "300ms"], |bench, _| {
         for mut stream in bench.pair() {
+            // Less than it takes unless a flag says otherwise.
+            stream.set_read_timeout(Some(LONG / 2)).unwrap();
             let error = stream.read(&mut [0]).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::ConnectionReset);
         }
@@ -267,5 +271,29 @@ fn a_backend_that_does_not_read_for_too_long_is_given_up() {
         assert!(cut.is_err());
         let cut = std::io::copy(&mut backend, &mut std::io::sink()).unwrap_err();
         assert_eq!(cut.kind(), ErrorKind::ConnectionReset);
+        // Nor does what was on its way there reach anybody else.
+        for _ in 0..3 {
+            let [mut client, mut backend] = bench.pair();
+            crosswise(&mut client, &mut backend);
+        }
     });
+}
+
+/// Each of them says something long before the time is over, and both together are there for much
+/// longer than that.
+#[test]
+fn who_says_something_now_and_then_is_not_silent() {
+    for model in models() {
+        println!("{}", model.name);
+        let benches = ways().map(|way| Bench::new(model.name, way, &["--idle-timeout", "800ms"]));
+        let mut pairs = benches.map(|bench| (bench.pair(), bench)).collect::<Vec<_>>();
+        for round in 0..6 {
+            thread::sleep(Duration::from_millis(200));
+            for (pair, _) in &mut pairs {
+                let (speaker, listener) = (round % 2, 1 - round % 2);
+                pair[speaker].write_all(b"still here").unwrap();
+                expect(&mut pair[listener], b"still here");
+            }
+        }
+    }
 }
