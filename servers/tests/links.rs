@@ -109,3 +109,19 @@ fn those_that_nobody_has_used_for_a_while_are_closed() {
         assert_eq!(backend.connections(), 2, "{model}: the first one was not used again");
     });
 }
+
+#[test]
+fn no_more_of_them_are_kept_than_the_flag_says() {
+    const CLIENTS: usize = 8;
+    for model in ["thread", "epoll-level", "epoll-oneshot", "reactors", "uring"] {
+        if !has(model) {
+            continue;
+        }
+        println!("{model}");
+        let backend = answering_together(CLIENTS);
+        let flags = ["--links-max", "3", "--workers", "1"];
+        let proxy = proxy(model, &[&backend.address], &[&FOR_LONG[..], &flags].concat());
+        ask_together(&proxy, CLIENTS);
+        await_links(&proxy, &backend, 3, "the others are closed");
+    }
+}

@@ -8,6 +8,8 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use process::admin::{Proxy, get};
@@ -15,6 +17,7 @@ use process::scripted::{OK, Scripted, everywhere, nobody, read_head};
 use process::{LONG, SERVERS, Server, eventually, expect, reset};
 use serde_json::{Value, json};
 use servers::tables;
+use tempfile::NamedTempFile;
 
 /// An HTTP proxy; how a backend is judged does not depend on the model.
 fn proxy(flags: &[&str]) -> Proxy {
@@ -90,12 +93,13 @@ fn what_it_knows_can_be_read_by_people_and_by_prometheus() {
     }
     let stats = proxy.backend(0);
     assert_eq!((&stats["leased"], &stats["open"]), (&json!(5), &json!(0)), "{stats:#}");
+    assert_eq!(stats["outcomes"]["answered"], 5, "{stats:#}");
     let metrics = get(proxy.admin, "/metrics");
     let line = format!("{{backend=\"{}\"}} 5", one.address);
     assert!(metrics.lines().any(|text| text.ends_with(&line)), "{metrics}");
     let mut stream = TcpStream::connect(proxy.admin).unwrap();
     let mut other = [0];
-    stream.set_read_timeout(Some(std::time::Duration::from_millis(50))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
     assert!(stream.read(&mut other).is_err(), "it waits for a request");
     assert!(get(proxy.admin, "/").contains("/metrics"), "and meanwhile answers others");
 }
@@ -156,6 +160,37 @@ fn probes_leave_nothing_open_however_they_end() {
     });
     let open = fs::read_dir(format!("/proc/{}/fd", proxy.pid())).unwrap().count();
     assert!(open < 50, "{open}: one each at most, beside those of the server");
+}
+
+#[test]
+fn a_backend_is_probed_no_more_often_than_the_flag_says() {
+    let backend = Scripted::answering(OK);
+    let flags = ["--backend", &backend.address, "--health-connect", "--health-interval", "1m"];
+    let _proxy = proxy(&flags);
+    eventually("it is probed", || backend.connections() > 0);
+    sleep(Duration::from_millis(500));
+    assert_eq!(backend.connections(), 1);
+}
+
+#[test]
+fn a_backend_that_has_left_is_not_probed_any_more() {
+    let [left, stays] = [(); 2].map(|()| Scripted::answering(OK));
+    let file = NamedTempFile::new().unwrap();
+    fs::write(&file, format!("{}\n{}\n", left.address, stays.address)).unwrap();
+    let flags = ["--health-connect", "--health-interval", "10ms", "--backends"];
+    let mut proxy = proxy(&[&flags[..], &[file.path().to_str().unwrap()]].concat());
+    let probed = |backend: &Scripted, times| {
+        let before = backend.connections();
+        eventually("it is probed", || backend.connections() >= before + times);
+    };
+    probed(&left, 3);
+    fs::write(&file, &stays.address).unwrap();
+    assert!(proxy.reload().contains("1 backends"));
+    // The one that begins meanwhile may be the last of the old set, and so may one under way.
+    probed(&stays, 3);
+    let before = left.connections();
+    probed(&stays, 20);
+    assert!(left.connections() <= before + 1, "{} since", left.connections() - before);
 }
 
 #[test]
@@ -310,6 +345,31 @@ fn the_admin_server_answers_when_clients_have_taken_all_descriptors() {
     assert!(proxy.stats()["server"]["accepts_without_room"].as_u64() > Some(0));
     drop(clients);
     assert!(get(proxy.address, "/").starts_with("HTTP/1.1 200 "));
+}
+
+/// So many descriptors, from now on.
+fn allow(proxy: &Proxy, descriptors: usize) {
+    let mut by = Command::new("prlimit");
+    by.args(["--pid", &proxy.pid().to_string(), &format!("--nofile={descriptors}:")]);
+    assert!(by.status().unwrap().success());
+}
+
+#[test]
+fn probes_for_which_there_is_no_descriptor_say_nothing_of_backends() {
+    let backends = [(); 2].map(|()| Scripted::answering(OK));
+    let mut flags = vec!["--health-connect", "--health-interval", "20ms"];
+    backends.iter().for_each(|backend| flags.extend(["--backend", &backend.address]));
+    let proxy = proxy(&flags);
+    allow(&proxy, 3);
+    sleep(Duration::from_millis(100));
+    let before = backends.each_ref().map(Scripted::connections);
+    sleep(Duration::from_millis(400));
+    assert_eq!(backends.each_ref().map(Scripted::connections), before, "or this shows nothing");
+    allow(&proxy, 100);
+    for place in 0..2 {
+        let backend = proxy.backend(place);
+        assert!(backend["removals"] == 0 && backend["spared"] == 0, "{backend:#}");
+    }
 }
 
 #[test]
