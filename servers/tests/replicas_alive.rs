@@ -4,6 +4,8 @@
 
 mod balancer;
 
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -142,6 +144,30 @@ fn a_heartbeat_that_comes_again_clears_the_count() {
         misses.any(|words| words.starts_with("missed, 1 of"))
     });
     assert_eq!(balancer.count("FLATLINE", "Server-1"), 0);
+}
+
+/// Somebody who answers each client that he is not well.
+fn unwell() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut client in listener.incoming().map_while(Result::ok) {
+            let _ = client.read(&mut [0; 1024]);
+            let _ = client.write_all(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    address
+}
+
+#[test]
+fn a_replica_that_answers_its_heartbeats_by_an_error_is_not_taken_in() {
+    let balancer = Balancer::start_moody(&["--start-timeout", "500ms"]);
+    balancer.set_mute(unwell());
+    let (status, answer) = balancer.add(r#"{"n": 1}"#);
+    let words = answer["message"].as_str().unwrap();
+    assert_eq!(status, 503, "{words}");
+    assert!(words.contains("has not answered within 500ms"), "{words}");
+    assert_eq!(balancer.replicas(), THREE);
 }
 
 #[test]
