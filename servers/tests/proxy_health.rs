@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use process::admin::{Proxy, get};
-use process::scripted::{OK, Scripted, everywhere, nobody, read_head};
+use process::scripted::{GET, OK, Scripted, everywhere, nobody, read_answer, read_head};
 use process::{LONG, SERVERS, Server, eventually, expect, reset};
 use serde_json::{Value, json};
 use servers::tables;
@@ -370,6 +370,20 @@ fn probes_for_which_there_is_no_descriptor_say_nothing_of_backends() {
         let backend = proxy.backend(place);
         assert!(backend["removals"] == 0 && backend["spared"] == 0, "{backend:#}");
     }
+}
+
+#[test]
+fn nor_do_requests() {
+    let backend = Scripted::answering(OK);
+    let proxy = proxy(&["--backend", &backend.address, "--links-max", "0"]);
+    let mut client = proxy.connect();
+    for (descriptors, status) in [(100, 200), (3, 503), (3, 503), (3, 503), (100, 200)] {
+        allow(&proxy, descriptors);
+        client.write_all(GET).unwrap();
+        assert_eq!(read_answer(&mut client).0, status);
+    }
+    let backend = proxy.backend(0);
+    assert_eq!((failures(&backend), &backend["spared"]), ([0; 4], &json!(0)), "{backend:#}");
 }
 
 #[test]
