@@ -329,7 +329,8 @@ fn who_does_not_read_for_too_long_sees_a_reset_after_what_has_come() {
     let all = pattern(TRANSFER);
     everywhere(|model, way| {
         let (listener, address) = backend();
-        let relay = relay_with(&["--write-timeout", "300ms"], model, way, &[address]);
+        let flags = ["--write-timeout", "300ms", "--idle-timeout", "1h"];
+        let relay = relay_with(&flags, model, way, &[address]);
         let mut client = relay.connect();
         let cut = send_all_and_see(&mut accept(&listener), &all);
         assert!(CUTS.contains(&cut), "{cut:?}");

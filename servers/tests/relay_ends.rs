@@ -262,7 +262,7 @@ fn who_is_silent_for_too_long_sees_a_reset_on_both_sides() {
 #[test]
 fn a_backend_that_does_not_read_for_too_long_is_given_up() {
     let all = vec![b'x'; 32 << 20];
-    everywhere(&["--write-timeout", "300ms"], |bench, _| {
+    everywhere(&["--write-timeout", "300ms", "--idle-timeout", "1h"], |bench, _| {
         let [mut client, mut backend] = bench.pair();
         let cut = client.write_all(&all).and_then(|()| {
             client.shutdown(Shutdown::Write)?;
