@@ -1,8 +1,8 @@
 /* The floor: the least that an epoll server can do for a request.
  *
- * One thread, level-triggered epoll(7). It looks at nothing: whatever a read brings is answered with
- * the same octets. Nothing that speaks HTTP over these calls can cost less; how much more it costs is
- * what parsing, answering and counting cost.
+ * One thread, level-triggered epoll(7). It looks at nothing: whatever a read brings is answered
+ * with the same octets. Nothing that speaks HTTP over these calls can cost less; how much more it
+ * costs is what parsing, answering and counting cost.
  *
  *     floor PORT      (0 takes a free one; the first line of output tells which)
  */
