@@ -81,14 +81,14 @@ fn heading(calibration: &Calibration) -> String {
     let mut text = format!("{}, {} CPUs; {placement}\nTimes in µs.\n\n", host.kernel, host.cpus);
     text.push_str(&format!("{case:<26}{statistic:>5}"));
     for (column, width) in rest.into_iter().zip(WIDTHS) {
-        let _ = write!(text, "{column:>width$}");
+        let _ = write!(text, " {column:>width$}");
     }
     text.push('\n');
     text
 }
 
-/// Of the columns with figures.
-const WIDTHS: [usize; 7] = [12, 12, 12, 10, 8, 10, 10];
+/// Of the columns with figures, beside the blank that keeps each from the one before it.
+const WIDTHS: [usize; 7] = [11, 11, 11, 9, 7, 9, 9];
 
 fn table(finding: &Finding) -> String {
     let mut text = String::new();
@@ -115,7 +115,7 @@ fn line(row: &Row) -> String {
     ];
     let mut text = format!("{:>5}", expectation.statistic.to_string());
     for (figure, width) in figures.into_iter().zip(WIDTHS) {
-        let _ = write!(text, "{figure:>width$}");
+        let _ = write!(text, " {figure:>width$}");
     }
     let reference = match expectation.reference {
         Reference::Analytic => "",
@@ -163,6 +163,14 @@ mod tests {
         let last = "p99 4000.0 4000.0 4300.0 +300.0 +7.50 +300.0 40.0 TOO FAR";
         assert!(lines.contains(&last.to_owned()), "{text}");
         assert!(text.contains("Bias: +25.0 µs") && text.contains("2 of 3 hold"), "{text}");
+    }
+
+    #[test]
+    fn figures_that_are_far_too_large_stay_apart() {
+        let text = text(&off_by([4e12; 3], Vec::new()));
+        let line = text.lines().find(|line| line.contains("p99")).expect("a line");
+        let figures = line.split_whitespace().filter(|word| word.parse::<f64>().is_ok());
+        assert_eq!(figures.count(), WIDTHS.len(), "{line}");
     }
 
     #[test]
