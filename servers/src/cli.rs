@@ -36,12 +36,12 @@ Examples:
   servers demonstrate triggers
   servers run --model epoll-edge --app http --listen 127.0.0.1:8080 --workers 2
   servers run --model thread --app echo --listen '[fe80::1%eth0]:7000' --progress
-  servers run --model reactors --app echo --listen 127.0.0.1:7000 \
+  servers run --model reactors --app echo --listen 127.0.0.1:7000 \\
               --tables auto --clients 1000000
-  servers run --model epoll-edge --app proxy --listen 127.0.0.1:8080 \
-              --backend 127.0.0.1:8081 --backend 127.0.0.1:8082,weight=3 \
+  servers run --model epoll-edge --app proxy --listen 127.0.0.1:8080 \\
+              --backend 127.0.0.1:8081 --backend 127.0.0.1:8082,weight=3 \\
               --policy least-connections --health-path /heartbeat --admin 127.0.0.1:9000
-  servers run --model reactors --app relay --listen 127.0.0.1:7001 \
+  servers run --model reactors --app relay --listen 127.0.0.1:7001 \\
               --backend 127.0.0.1:7000 --relay-by splice
   servers balance --listen 127.0.0.1:5000 --replicas 3 --events
   servers control --at 127.0.0.1:5000 add 2 S4
@@ -327,6 +327,16 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_example_that_is_too_long_for_a_line_goes_on_behind_a_backslash() {
+        let lines = EXAMPLES.lines().collect::<Vec<_>>();
+        assert!(lines.iter().all(|line| line.len() <= 90), "{EXAMPLES}");
+        let goes_on = |line: &str| line.starts_with("      ");
+        for pair in lines.windows(2) {
+            assert_eq!(goes_on(pair[1]), pair[0].ends_with('\\'), "{}", pair[0]);
+        }
     }
 
     #[test]
