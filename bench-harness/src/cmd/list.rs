@@ -23,11 +23,12 @@ pub fn run(options: &List, places: &Places) -> Result<()> {
 }
 
 fn experiments(places: &Places) -> Result<()> {
-    for path in load::paths(&places.experiments)? {
-        let source = Source::read(&path)?;
-        print(&format!("{:<18} {}\n", source.name, source.experiment.question.trim()))?;
-    }
-    Ok(())
+    let paths = load::paths(&places.experiments)?;
+    let sources = paths.iter().map(|path| Source::read(path)).collect::<Result<Vec<_>>>()?;
+    let width = sources.iter().map(|source| source.name.len()).max().unwrap_or(0);
+    sources.iter().try_for_each(|Source { name, experiment, .. }| {
+        print(&format!("{name:width$}  {}\n", experiment.question.trim()))
+    })
 }
 
 fn trials(source: &Source, places: &Places) -> Result<()> {

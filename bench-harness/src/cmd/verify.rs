@@ -50,7 +50,7 @@ pub fn run(options: &Verify, places: &Places) -> Result<()> {
             |why| format!("WRONG: {why:#}"),
             |count| format!("correct, {count} requests"),
         );
-        print(&format!("{:<13} {app:<4}  {word}\n", model.name))?;
+        print(&format!("{:<14} {app:<5}  {word}\n", model.name))?;
     }
     if wrong == 0 {
         Ok(())
