@@ -4,9 +4,13 @@
 //! |----------------|-------------------------------------------------------------------------|
 //! | [`models`]     | one way of waiting a file, and the table [`models::MODELS`] of them all |
 //! | [`drive`]      | how a session is driven: by blocking calls, readiness or completion     |
-//! | [`apps`]       | what a server is for: echo, HTTP, a proxy, a relay                      |
+//! | [`apps`]       | what a server is for: echo, HTTP, a fixed reply, a proxy, a relay       |
 //! | [`session`]    | what a driver drives: one socket or two, and the conversation over them |
 //! | [`connection`] | the life of one connection, with no socket in it                        |
+//! | [`worker`]     | what one worker has for itself while it serves                          |
+//! | [`buffers`]    | buffers that are lent while octets are on their way; [`pipes`] as well  |
+//! | [`keeper`]     | who keeps the time, hears the signals and shows the progress            |
+//! | [`waker`]      | a way to interrupt a wait                                               |
 //! | [`listener`]   | the one place where listening sockets get their options                 |
 //! | [`worker`]     | what one worker has for itself while it serves                          |
 //! | [`buffers`]    | buffers that are lent while octets are on their way                     |
@@ -31,6 +35,7 @@
 //! | [`placement`]  | which node a key belongs to: consistent hashing, one method a file      |
 //! | [`proxy`]      | which backend a request goes to, and which are fit to be asked          |
 //! | [`replicas`]   | a balancer that keeps its replicas alive                                |
+//! | [`cli`]        | the command line; [`listing`], [`columns`], [`progress`]: what is shown |
 //! | [`demonstrate`] | descriptors that an `fd_set` has no room for; what triggers tell whom   |
 //!
 //! The protocols themselves are in the crate `wire`, which knows no socket.
