@@ -180,8 +180,8 @@ fn local_address(socket: &Socket) -> anyhow::Result<SocketAddr> {
     socket.local_addr()?.as_socket().context("not an internet address")
 }
 
-/// Reads an address to listen on, or to ask at: `127.0.0.1:8080`, `[::1]:0`, `[fe80::1%veth0]:8080`,
-/// `localhost:80`.
+/// Reads an address to listen on, or to ask at: `127.0.0.1:8080`, `[::1]:0`,
+/// `[fe80::1%veth0]:8080`, `localhost:80`.
 ///
 /// # Errors
 /// When it is not one, in words.

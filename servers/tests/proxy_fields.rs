@@ -1,5 +1,5 @@
-//! The HTTP proxy in every model: each side hears who else was there, and nothing that was meant for
-//! the other side's connection only (RFC 9110, 7.6).
+//! The HTTP proxy in every model: each side hears who else was there, and nothing that was meant
+//! for the other side's connection only (RFC 9110, 7.6).
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 

@@ -14,9 +14,8 @@ use std::thread;
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, poll};
+use process::relaying::ways;
 use process::{LONG, Server, eventually, expect, has, models, reset};
-
-const WAYS: [&str; 3] = ["copy", "splice", "sockmap"];
 
 /// A relay, and the only backend that it has.
 struct Bench {
@@ -48,11 +47,6 @@ impl Bench {
         backend.set_write_timeout(Some(LONG)).unwrap();
         [client, backend]
     }
-}
-
-/// The ways of carrying that this host has.
-fn ways() -> impl Iterator<Item = &'static str> {
-    WAYS.into_iter().filter(|way| *way != "sockmap" || packet::bpf::missing().is_none())
 }
 
 /// Does it for each model and each way of carrying that this host has.

@@ -222,7 +222,8 @@ fn a_payload_that_is_not_said_to_be_json_counts_as_none() {
         );
         assert_eq!(&ask(balancer.address, &request), expected, "{content_type}");
     }
-    let request = "POST /add HTTP/1.1\r\nHost: h\r\nContent-Type: Application/JSON; charset=utf-8\r\n\
+    let request = "POST /add HTTP/1.1\r\nHost: h\r\n\
+        Content-Type: Application/JSON; charset=utf-8\r\n\
         Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n8\r\n{\"n\": 1}\r\n0\r\n\r\n";
     assert_eq!(
         ask(balancer.address, request).0,

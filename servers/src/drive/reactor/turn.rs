@@ -36,8 +36,8 @@ pub(super) const fn to_ask<P: Poller>(wanted: Interest) -> Interest {
     }
 }
 
-/// Makes sure that the poller reports what is `wanted` of a socket, which is still ready for what is
-/// `left` after a turn. What nobody wants now it may report once; that is cheaper than asking it
+/// Makes sure that the poller reports what is `wanted` of a socket, which is still ready for what
+/// is `left` after a turn. What nobody wants now it may report once; that is cheaper than asking it
 /// twice for each request.
 pub(super) fn ask<P: Poller>(
     poller: &mut P,
