@@ -113,6 +113,8 @@ counted! {
     reads,
     /// Calls that write, or such requests.
     writes,
+    /// Of those three, the requests to a ring: no system calls of their own.
+    ring_requests,
 }
 
 /// What a server has counted at its end.

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use process::Server;
-use process::scripted::{Deaf, GET, OK, Scripted, everywhere, proxy, read_answer, read_head};
+use process::scripted::{Deaf, GET, OK, Scripted, everywhere, everywhere_at_once};
+use process::scripted::{proxy, read_answer, read_head};
 use servers::models::{AtOnce, model};
 
 /// How many clients a model serves beside each other here.
@@ -58,7 +59,7 @@ fn kept(mut client: TcpStream, since: Instant) -> Duration {
 /// They come at all moments of a tick.
 #[test]
 fn nobody_is_let_go_before_the_time() {
-    everywhere(|model| {
+    everywhere_at_once(|model| {
         let server = Server::start(model, "http", &["--idle-timeout", "300ms"]);
         let come = |_| {
             thread::sleep(Duration::from_millis(7));
@@ -77,7 +78,7 @@ const DRAIN: &str = "5s";
 
 #[test]
 fn a_backend_that_does_not_connect_is_passed_over_while_the_server_stops() {
-    everywhere(|model| {
+    everywhere_at_once(|model| {
         let (deaf, backend) = (Deaf::new(), Scripted::answering(OK));
         let flags = ["--connect-timeout", "400ms", "--drain-timeout", DRAIN];
         let mut proxy = proxy(model, &[&deaf.address, &backend.address], &flags);
@@ -93,7 +94,7 @@ fn a_backend_that_does_not_connect_is_passed_over_while_the_server_stops() {
 
 #[test]
 fn a_backend_that_does_not_answer_is_504_while_the_server_stops() {
-    everywhere(|model| {
+    everywhere_at_once(|model| {
         let silent = Scripted::new(|mut stream, _| {
             read_head(&mut stream);
             read_head(&mut stream);
@@ -111,7 +112,7 @@ fn a_backend_that_does_not_answer_is_504_while_the_server_stops() {
 /// A client is given no more time for the rest of its request because the server is to stop.
 #[test]
 fn a_body_that_does_not_come_is_given_up_while_the_server_stops() {
-    everywhere(|model| {
+    everywhere_at_once(|model| {
         let flags = ["--body-timeout", "400ms", "--drain-timeout", DRAIN];
         let mut server = Server::start(model, "http", &flags);
         let mut stream = server.connect();

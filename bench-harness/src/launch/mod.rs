@@ -256,13 +256,16 @@ pub struct Counters {
     pub controls: u64,
     /// Calls that accept.
     pub accepts: u64,
+    /// Of those that read, write and accept, the requests to a ring: no system calls of their own.
+    pub ring_requests: u64,
 }
 
 impl Counters {
     /// All counted system calls.
     #[must_use]
     pub fn calls(&self) -> u64 {
-        self.wait_calls + self.reads + self.writes + self.controls + self.accepts
+        let all = self.wait_calls + self.reads + self.writes + self.controls + self.accepts;
+        all.saturating_sub(self.ring_requests)
     }
 }
 

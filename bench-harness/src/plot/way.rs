@@ -78,6 +78,11 @@ fn figure(
     })
 }
 
+/// Two models of which one's percentile lies just above the border of a band, and the other's just
+/// below it, look further apart than they are.
+const BAND: &str = "A bar is the mean of a band of response times, up to a quarter wide, in which \
+    the percentile lies: it shows shares, and no rank.";
+
 /// Adds what all percentiles have in common.
 fn finished(
     mut figure: Figure,
@@ -86,6 +91,7 @@ fn finished(
     queued: &[&Point<'_>],
 ) -> Figure {
     figure.subtitle = vec![conditions(evidence, count)];
+    figure.notes.insert(0, BAND.to_owned());
     if !queued.is_empty() {
         let models = queued.iter().map(|point| point.model).collect::<Vec<_>>().join(", ");
         let words = format!("Not shown, since requests queue for the server: {models}.");

@@ -34,6 +34,17 @@ pub(crate) fn everywhere(test: impl Fn(&str)) {
     }
 }
 
+/// For tests that mostly wait: all models at once, each in a thread that has its name.
+pub(crate) fn everywhere_at_once(test: impl Fn(&str) + Sync) {
+    let test = &test;
+    thread::scope(|scope| {
+        for model in models() {
+            let named = thread::Builder::new().name(model.name.to_owned());
+            named.spawn_scoped(scope, move || test(model.name)).unwrap();
+        }
+    });
+}
+
 /// A backend that does the same with each connection; counts them, and the requests it has read.
 pub(crate) struct Scripted {
     pub(crate) address: String,

@@ -16,6 +16,7 @@ impl<R: Ring> Proactor<'_, R> {
     /// A client has come, or the request for clients has ended.
     pub(super) fn accepted(&mut self, done: Done) {
         self.worker.counters.accepts.count();
+        self.worker.counters.ring_requests.count();
         let shortage = match done.result {
             Ok(fd) => {
                 self.admit(descriptor(fd).into());

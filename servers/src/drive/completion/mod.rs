@@ -188,6 +188,7 @@ impl<'a, R: Ring> Proactor<'a, R> {
 
     fn received(&mut self, token: Token, done: Done) {
         self.worker.counters.reads.count();
+        self.worker.counters.ring_requests.count();
         let user = self.user(token);
         let handed_over = user.map(|user| self.hand_over(token, user, &done));
         if let Some(lent) = done.lent {
@@ -234,6 +235,7 @@ impl<'a, R: Ring> Proactor<'a, R> {
 
     fn sent(&mut self, token: Token, result: Result<u32, Errno>) {
         self.worker.counters.writes.count();
+        self.worker.counters.ring_requests.count();
         let (owner, end) = self.owner(token);
         let Some((client, _)) = self.slots.of(owner) else { return };
         client.sends -= 1;
