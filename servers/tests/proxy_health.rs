@@ -360,6 +360,8 @@ fn probes_for_which_there_is_no_descriptor_say_nothing_of_backends() {
     let mut flags = vec!["--health-connect", "--health-interval", "20ms"];
     backends.iter().for_each(|backend| flags.extend(["--backend", &backend.address]));
     let proxy = proxy(&flags);
+    // By then the admin server has the descriptors with which it begins.
+    proxy.stats();
     allow(&proxy, 3);
     sleep(Duration::from_millis(100));
     let before = backends.each_ref().map(Scripted::connections);
@@ -376,6 +378,7 @@ fn probes_for_which_there_is_no_descriptor_say_nothing_of_backends() {
 fn nor_do_requests() {
     let backend = Scripted::answering(OK);
     let proxy = proxy(&["--backend", &backend.address, "--links-max", "0"]);
+    proxy.stats();
     let mut client = proxy.connect();
     for (descriptors, status) in [(100, 200), (3, 503), (3, 503), (3, 503), (100, 200)] {
         allow(&proxy, descriptors);
