@@ -8,7 +8,7 @@ mod process;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::sys::signal::Signal;
 use nix::sys::socket::{setsockopt, sockopt};
@@ -30,13 +30,21 @@ struct Reluctant {
     address: String,
 }
 
+/// An address of this host of which the kernel most likely remembers nothing (tcp_metrics(8)): to
+/// one that could take much it sends more at once than is to fit.
+fn unknown() -> [u8; 4] {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let [.., a, b, c] = now.subsec_nanos().to_be_bytes();
+    [127, a | 1, b, c | 1]
+}
+
 impl Reluctant {
     fn new() -> Self {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         // Connections have the same, and what is sent to them waits in little memory, too.
         socket.set_recv_buffer_size(2 << 10).unwrap();
         setsockopt(&socket, sockopt::TcpMaxSeg, &536).unwrap();
-        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        socket.bind(&SocketAddr::from((unknown(), 0)).into()).unwrap();
         socket.listen(8).unwrap();
         let listener = TcpListener::from(socket);
         let address = listener.local_addr().unwrap().to_string();
@@ -140,10 +148,7 @@ fn the_next_request_does_not_wait_for_room_in_the_last_connection() {
             continue;
         }
         println!("{model}");
-        // What fails is a request that does not come. How much fits into the kernel, it decides.
-        if !(0..5).any(|_| next_goes_on_at_once(model)) {
-            eprintln!("SKIPPED {model}: all of the upload has found room, five times");
-        }
+        assert!((0..20).any(|_| next_goes_on_at_once(model)), "{model}: no upload gets stuck");
     }
 }
 

@@ -347,7 +347,7 @@ fn the_admin_server_answers_when_clients_have_taken_all_descriptors() {
     assert!(get(proxy.address, "/").starts_with("HTTP/1.1 200 "));
 }
 
-/// So many descriptors, from now on.
+/// So many descriptors, from now on; once the admin server, which was asked, has its own.
 fn allow(proxy: &Proxy, descriptors: usize) {
     let mut by = Command::new("prlimit");
     by.args(["--pid", &proxy.pid().to_string(), &format!("--nofile={descriptors}:")]);
@@ -360,7 +360,6 @@ fn probes_for_which_there_is_no_descriptor_say_nothing_of_backends() {
     let mut flags = vec!["--health-connect", "--health-interval", "20ms"];
     backends.iter().for_each(|backend| flags.extend(["--backend", &backend.address]));
     let proxy = proxy(&flags);
-    // By then the admin server has the descriptors with which it begins.
     proxy.stats();
     allow(&proxy, 3);
     sleep(Duration::from_millis(100));
